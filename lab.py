@@ -1,0 +1,343 @@
+#!/usr/bin/env python3
+"""Makes statelab's environment in .venv; runs the lessons, the tests and the recorder in it."""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+# This file must parse on Python 3.6, or who has an old Python reads a syntax error instead of the
+# sentence in `check_python`.
+OLDEST = (3, 11)
+RECIPE = 1  # raise it when `Environment` makes something else than before: all are then remade
+FIRST_LESSON = "notebooks/00_start_here.ipynb"
+
+# JupyterLab's question about news would be the first thing that a learner sees.
+JUPYTERLAB_SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
+}
+
+USAGE = """
+python3 lab.py               install what is missing, open JupyterLab on the first lesson
+                             (--port N, --no-browser; other options go to JupyterLab)
+python3 lab.py test [...]    run every check; with arguments: run pytest with them
+python3 lab.py soak          repeat for hours what flakes could hide in (--rounds N)
+python3 lab.py record [...]  run all notebooks, or those named, and store their outputs
+"""
+
+
+class Trouble(Exception):
+    """Something the user can mend; its text is one sentence that says how."""
+
+
+class Environment:
+    """The virtual environment of one checkout, made again only when its stamp does not fit."""
+
+    def __init__(self, root):
+        windows = os.name == "nt"
+        self.root = root
+        self.folder = root / ".venv"
+        self.stamp_file = self.folder / "statelab-stamp.json"
+        self.bin = self.folder / ("Scripts" if windows else "bin")
+        self.python = self.bin / ("python.exe" if windows else "python")
+
+    def ensure(self, tools=False):
+        """Make the environment fit the requirement files; with `tools`, the test tools too."""
+        stamp = self.read_stamp()
+        wanted = self.wanted_stamp(tools or stamp.get("tools", False))
+        if stamp == wanted and self.python.exists():
+            return
+        fixed = ("python", "root", "recipe")
+        if not self.python.exists() or any(stamp.get(key) != wanted[key] for key in fixed):
+            self.create()
+        # The stamp goes first and comes last: an interrupted installation is done again.
+        self.write_stamp({})
+        self.install(wanted["tools"])
+        self.write_stamp(wanted)
+
+    def wanted_stamp(self, tools):
+        """Return what a finished environment's stamp says."""
+        digest = hashlib.sha256()
+        for name in ("requirements.txt", "requirements-test.txt", "requirements.lock"):
+            digest.update((self.root / name).read_bytes() + b"\0")
+        return {
+            "python": "{}-{}.{}".format(sys.implementation.name, *sys.version_info[:2]),
+            "root": str(self.root),  # scripts and paths inside do not survive a move
+            "recipe": RECIPE,
+            "requirements": digest.hexdigest(),
+            "tools": tools,
+        }
+
+    def read_stamp(self):
+        """Return the stamp, or {} when there is none or it is unfinished."""
+        try:
+            return json.loads(self.stamp_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+
+    def write_stamp(self, stamp):
+        """Replace the stamp in one step."""
+        fresh = self.stamp_file.with_suffix(".new")
+        fresh.write_text(json.dumps(stamp), encoding="utf-8")
+        os.replace(fresh, self.stamp_file)
+
+    def create(self):
+        """Make an empty environment, in place of an outdated or broken one of ours."""
+        if not find_spec("venv") or not find_spec("ensurepip"):
+            package = f"python3.{sys.version_info[1]}-venv"
+            raise Trouble(
+                "This Python cannot make virtual environments (its venv or ensurepip module is "
+                f"missing): install it (on Debian and Ubuntu: sudo apt install {package}), then "
+                "run this again."
+            )
+        if self.folder.exists():
+            self.remove()
+        say(f"making .venv with Python {sys.version.split()[0]} (some 5 seconds)")
+        self.folder.mkdir()
+        self.write_stamp({})  # from here on the folder is known as ours
+        # The base interpreter, in case this one lives in the very folder that is made again.
+        base = getattr(sys, "_base_executable", None) or sys.executable
+        run_quietly([base, "-m", "venv", self.folder], "Making .venv failed", cwd=self.root)
+
+    def remove(self):
+        """Remove an environment that lab.py has made; refuse to touch another."""
+        if not self.stamp_file.exists():
+            raise Trouble(
+                f"{self.folder} was not made by lab.py: move it away or delete it, then run this "
+                "again."
+            )
+        say("removing the outdated .venv")
+        try:
+            shutil.rmtree(self.folder)
+        except OSError as error:
+            raise Trouble(
+                f"The outdated {self.folder} cannot be removed ({error.strerror}): close what "
+                "uses it, delete it, then run this again."
+            ) from error
+
+    def install(self, tools):
+        """Install the requirements under the lock; let `import statelab` find this checkout."""
+        what = "JupyterLab and the lessons' libraries" + (", and the test tools" if tools else "")
+        say(f"installing {what} (once; one to three minutes, some 500 MB)")
+        pip = [self.python, "-m", "pip", "install", "--disable-pip-version-check"]
+        pip += ["-c", "requirements.lock", "-r", "requirements.txt"]
+        pip += ["-r", "requirements-test.txt"] if tools else []
+        hint = "Installing failed (is there a network connection, and room on the disk?)"
+        run_quietly(pip, hint, cwd=self.root, count="Collecting ")
+
+        scheme = {"base": str(self.folder), "platbase": str(self.folder)}
+        site_packages = Path(sysconfig.get_path("purelib", "venv", scheme))
+        # Code in ASCII, not a bare path, whose decoding depends on Python's version and locale.
+        line = f"import sys; sys.path.append({str(self.root)!a})\n"
+        (site_packages / "statelab.pth").write_text(line, encoding="ascii")
+
+        settings = self.folder / "share" / "jupyter" / "lab" / "settings"
+        settings.mkdir(parents=True, exist_ok=True)
+        (settings / "overrides.json").write_text(json.dumps(JUPYTERLAB_SETTINGS), encoding="utf-8")
+
+        say("preparing fonts (some 5 seconds)")
+        # matplotlib's first import makes a font cache and says so: not in a learner's first cell.
+        prepare = [self.python, "-c", "import matplotlib.font_manager"]
+        run_quietly(prepare, "matplotlib does not start", cwd=self.root, env=self.variables())
+
+    def variables(self, alone=False):
+        """Return the variables for what runs inside.
+
+        `alone` also keeps the user's JupyterLab settings out: right for tests, not for lessons.
+        """
+        variables = dict(os.environ)
+        for name in ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP"):
+            variables.pop(name, None)
+        variables["VIRTUAL_ENV"] = str(self.folder)
+        variables["PATH"] = os.pathsep.join([str(self.bin), variables.get("PATH", os.defpath)])
+        # Not another kernel called python3, a start-up file or a style sheet that the user has.
+        variables["JUPYTER_PREFER_ENV_PATH"] = "1"
+        variables["IPYTHONDIR"] = str(self.folder / "ipython")
+        variables["MPLCONFIGDIR"] = str(self.folder / "matplotlib")
+        if alone:
+            jupyter = self.folder / "jupyter"
+            variables["JUPYTER_CONFIG_DIR"] = str(jupyter)
+            variables["JUPYTERLAB_SETTINGS_DIR"] = str(jupyter / "settings")
+            variables["JUPYTERLAB_WORKSPACES_DIR"] = str(jupyter / "workspaces")
+        return variables
+
+    def run(self, *arguments, alone=False, extra=None):
+        """Run this environment's Python in the project's folder; return its exit code."""
+        variables = {**self.variables(alone), **(extra or {})}
+        return run([self.python, *arguments], cwd=self.root, env=variables)
+
+
+def say(text):
+    """Print one line of progress, at once."""
+    print(f"statelab: {text}", flush=True)
+
+
+def run(command, **options):
+    """Run a command to its end and return its exit code; never leave it behind."""
+    process = subprocess.Popen([str(part) for part in command], **options)
+    try:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue  # the terminal has sent it to the child too, which ends in its own way
+    finally:
+        end(process)
+
+
+def run_quietly(command, failure, count=None, **options):
+    """Run a command, showing only how many lines begin with `count`; Trouble if it fails."""
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    text = {"encoding": "utf-8", "errors": "replace"}
+    process = subprocess.Popen([str(part) for part in command], **pipes, **text, **options)
+    lines, counted = [], 0
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            if count and line.startswith(count) and sys.stdout.isatty():
+                counted += 1
+                name = line[len(count) :].split()[0][:40]
+                print(f"\r  {counted} packages, {name:40}", end="", flush=True)
+        process.wait()
+    finally:
+        end(process)
+        process.stdout.close()
+        if counted:
+            print()
+    if process.returncode:
+        sys.stderr.write("".join(lines[-15:]))
+        raise Trouble(f"{failure}: mend what the lines above say, then run this again.")
+
+
+def end(process):
+    """End a child that still runs."""
+    if process.poll() is None:
+        process.terminate()
+        process.wait()
+
+
+def check_python(version=sys.version_info, which=shutil.which):
+    """Raise Trouble on a Python that is too old, naming a newer one if it is here."""
+    if version >= OLDEST:
+        return
+    newer = [name for name in ("python3.13", "python3.12", "python3.11") if which(name)]
+    advice = f"run it with {newer[0]}" if newer else "install a newer one, and run it with that"
+    needed, found = "{}.{}".format(*OLDEST), "{}.{}".format(*version[:2])
+    raise Trouble(f"statelab needs Python {needed} or newer and this is {found}: {advice}.")
+
+
+def check_port(port):
+    """Raise Trouble unless the port is free on this machine."""
+    with socket.socket() as probe:
+        if os.name == "posix":  # elsewhere this option lets a port have two owners
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise Trouble(
+                f"Port {port} cannot be used ({reason}): choose another, or leave --port out and "
+                "JupyterLab finds a free one."
+            ) from error
+
+
+def open_lessons(environment, port, browser, options):
+    """Open JupyterLab on the first lesson; return when it has ended."""
+    command = ["-m", "jupyterlab", f"--ServerApp.root_dir={environment.root}"]
+    command += [f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}"]
+    command += ["--ServerApp.answer_yes=True"]  # one Ctrl-C ends it, without a question
+    if port is not None:
+        check_port(port)
+        command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    if not browser:
+        command += ["--no-browser"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command += ["--allow-root"]
+    environment.ensure()
+    say("opening JupyterLab; Ctrl-C here ends it")
+    return environment.run(*command, *options)
+
+
+def test(environment, arguments):
+    """Run every check, or pytest with the arguments; return 0 only if all passed."""
+    environment.ensure(tools=True)
+    if arguments:
+        return environment.run("-m", "pytest", *arguments, alone=True)
+    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["pytest", "-n", "2"])
+    codes = [environment.run("-m", *check, alone=True) for check in checks]
+    return max(abs(code) for code in codes)
+
+
+def soak(environment, rounds):
+    """Repeat what flakes could hide in, a line for each round; return 0 only if none failed."""
+    environment.ensure(tools=True)
+    deep = {"STATELAB_SOAK": "1", "STATELAB_SEEDS": "10000", "STATELAB_KERNEL_KILLS": "100"}
+    jobs = [("10,000 seeds and 100 kernel kills", ["tests", "-m", "not browser"], deep)]
+    jobs += [(f"round {n} of {rounds}", [], {}) for n in range(1, rounds + 1)]
+    failed = 0
+    for name, arguments, extra in jobs:
+        began = time.monotonic()
+        pytest = ["-m", "pytest", "-n", "2", "-q", *arguments]
+        code = environment.run(*pytest, alone=True, extra=extra)
+        failed += code != 0
+        seconds = time.monotonic() - began
+        verdict = "FAILED" if code else "passed"
+        say(f"soak: {name}: {verdict} after {seconds:.0f} s; failed so far: {failed}")
+    return 1 if failed else 0
+
+
+def record(environment, notebooks):
+    """Run notebooks in clean kernels and store their outputs: of all, or of none if one fails."""
+    paths = [Path(path).resolve() for path in notebooks]
+    for path in paths:
+        if not path.is_file():
+            raise Trouble(f"There is no notebook {path}: name one that exists, or none for all.")
+    paths = paths or sorted((environment.root / "notebooks").glob("*.ipynb"))
+    environment.ensure(tools=True)
+    return environment.run(environment.root / "tests" / "record.py", *paths, alone=True)
+
+
+def main(arguments, root):
+    """Do what the command line asks for; return the exit code."""
+    check_python()
+    environment = Environment(root)
+    verb, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    parser = argparse.ArgumentParser(prog="lab.py", usage=USAGE, allow_abbrev=False)
+    if verb == "test":  # nothing is parsed: every argument is pytest's
+        return test(environment, rest)
+    if verb == "record":
+        parser.add_argument("notebooks", nargs="*")
+        return record(environment, parser.parse_args(rest).notebooks)
+    if verb == "soak":
+        parser.add_argument("--rounds", type=int, default=20)
+        return soak(environment, parser.parse_args(rest).rounds)
+    if verb and not verb.startswith("-"):
+        raise Trouble(f"lab.py knows no {verb!r}: say test, soak, record, or nothing for lessons.")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--no-browser", dest="browser", action="store_false")
+    chosen, others = parser.parse_known_args(arguments)
+    return open_lessons(environment, chosen.port, chosen.browser, others)
+
+
+def leave(signum, frame):
+    """Turn SIGTERM into an exception, so that `run` takes its child along."""
+    sys.exit(128 + signum)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        sys.exit(main(sys.argv[1:], Path(__file__).resolve().parent))
+    except Trouble as trouble:
+        sys.exit(str(trouble))
+    except KeyboardInterrupt:
+        sys.exit(130)
