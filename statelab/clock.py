@@ -1,0 +1,117 @@
+"""Virtual time: a heap of events, and a number for now that jumps to the next of them.
+
+Time is whole microseconds. Ties break by a counter, so events are never compared.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+MAX_EVENTS = 20_000_000  # in one drain: more is taken for a node that loops without an end
+
+
+class Clock:
+    """The time of one simulated world, and what is due in it."""
+
+    __slots__ = ("broken", "busy", "count", "heap", "now_us", "timers")
+
+    def __init__(self):
+        self.now_us = 0
+        self.heap: list[tuple[int, int, Callable, Any]] = []
+        self.count = itertools.count()
+        self.timers: dict[int, Timers] = {}
+        self.busy = False
+        self.broken = False
+
+    def at(self, due_us: int, event: Callable, what: Any) -> None:
+        """Lets `event(what)` happen at `due_us`, after what is due then already."""
+        heappush(self.heap, (due_us, next(self.count), event, what))
+
+    def after(self, us: int, expire: Callable, what: Any) -> None:
+        """Sets a time-out: `expire(what)` after `us`, unless `what.done` by then."""
+        timers = self.timers.get(us)
+        if timers is None:
+            timers = self.timers[us] = Timers(self, us, expire)
+        timers.add(what)
+
+    def drain(self, until_us: int, ended: Callable[[], Any] | None, each: Callable | None) -> None:
+        """Processes every event due at or before `until_us`; once `ended()`, only what is due in
+        the same microsecond. Calls `each()` after every event."""
+        heap, pop = self.heap, heappop
+        if not heap or heap[0][0] > until_us:
+            return
+        last = next(self.count) + MAX_EVENTS
+        self.busy = self.broken = True
+        try:
+            while heap and heap[0][0] <= until_us:
+                self.now_us, count, event, what = pop(heap)
+                event(what)
+                if each is not None:
+                    each()
+                if ended is not None and ended():
+                    until_us = self.now_us
+                if count > last:
+                    raise RuntimeError(
+                        f"more than {MAX_EVENTS:,} events by {self.now_us / 1e6:g} s in one verb: "
+                        "does a node loop with a sleep of almost nothing?"
+                    )
+            self.broken = False
+        except Exception:
+            self.broken = False  # raised between two steps: all is in order
+            raise
+        finally:
+            self.busy = False
+
+    def check(self) -> None:
+        """Raises RuntimeError if a verb may not be applied now."""
+        if self.busy:
+            raise RuntimeError(
+                "a verb of the world came from within a node's step: a node acts by self.call and "
+                "its like, never by a world"
+            )
+        if self.broken:
+            raise RuntimeError("this world was interrupted in the middle of a step: make a new one")
+
+
+class Timers:
+    """The time-outs of one length: they come due in the order they were set, so a queue does, and
+    the heap holds one event for all. Most calls are answered, and never touch the heap."""
+
+    __slots__ = ("_armed", "_clock", "_expire", "_queue", "_us")
+
+    def __init__(self, clock: Clock, us: int, expire: Callable):
+        self._clock = clock
+        self._us = us
+        self._expire = expire
+        self._queue: deque[tuple[int, Any]] = deque()
+        self._armed = False
+
+    def add(self, what: Any) -> None:
+        """Sets the time-out of `what`."""
+        queue = self._queue
+        while queue and queue[0][1].done:
+            queue.popleft()
+        queue.append((self._clock.now_us + self._us, what))
+        if not self._armed:
+            self._arm()
+
+    def _arm(self) -> None:
+        self._armed = True
+        self._clock.at(self._queue[0][0], self._fire, None)
+
+    def _fire(self, _: None) -> None:
+        """Expires one at the most, so that one event is one node's."""
+        queue, expired = self._queue, None
+        self._armed = False
+        if queue and queue[0][0] <= self._clock.now_us:
+            expired = queue.popleft()[1]
+        while queue and queue[0][1].done:
+            queue.popleft()
+        if queue:
+            self._arm()
+        if expired is not None:
+            self._expire(expired)

@@ -1,0 +1,366 @@
+"""What a server is, and the effects it may have.
+
+Rules of this file:
+
+1. It does not know which world it is in. All effects pass one door, which a world provides.
+2. A node's coroutine yields its effects; `Task` steps it by hand and asks the door to perform
+   them. So both worlds switch at `await` and nowhere else, and a dead node can be left where it
+   stood, with nothing of it run again.
+3. If you are adding a feature, don't add it here.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import types
+from collections.abc import Callable, Coroutine, Iterator, MutableMapping
+from typing import Any, NamedTuple, NoReturn, Protocol
+
+from statelab.message import NoReply, Refused, Request, Response, copied
+
+DEFAULT_TIMEOUT = 1.0
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+class UnknownNode(LookupError):
+    """A name that no node of this world has; nothing was sent."""
+
+
+class WrongState(RuntimeError):
+    """A verb that does not apply now, such as to kill a dead node; nothing was done."""
+
+
+class Killed(BaseException):
+    """Raised at the shut door of a dead node, so that nothing it still runs has an effect."""
+
+
+class Soft(NamedTuple):
+    """A value that expires by itself at `until`, in seconds since the world began."""
+
+    value: Any
+    until: float
+
+
+def micros(seconds: float, what: str = "a time") -> int:
+    """Returns whole microseconds; raises ValueError if `seconds` is negative or not finite."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise TypeError(f"{what} is {seconds!r}: give seconds as a number")
+    if not math.isfinite(seconds) or seconds < 0:
+        raise ValueError(f"{what} is {seconds!r} s: give a finite number of seconds, 0 or more")
+    return round(seconds * 1_000_000)
+
+
+# ------------------------------------------------------------------------------- effects
+class Sleep:
+    """The effect of `await self.sleep(seconds)`."""
+
+    __slots__ = ("us",)
+
+    def __init__(self, us: int):
+        self.us = us
+
+
+class Call:
+    """The effect of `await self.call(...)`: one request, not yet sent; `timeout_us` None waits."""
+
+    __slots__ = ("to", "path", "body", "method", "headers", "timeout_us", "via")
+
+    def __init__(self, to, path, body, method, headers, timeout, via=None):
+        if type(to) is not str or type(path) is not str or path[:1] != "/":
+            _bad_call(to, path)
+        if method not in METHODS:
+            raise ValueError(f"method {method!r} is none of {', '.join(METHODS)}")
+        self.to = to
+        self.path = path
+        self.body = copied(body)
+        self.method = method
+        self.headers = _headers(headers) if headers else {}
+        if timeout is not None:
+            timeout = 1_000_000 if timeout == 1.0 else micros(timeout, "the timeout") or 1
+        self.timeout_us = timeout
+        self.via = via
+
+
+class Gather:
+    """The effect of `await self.gather(...)`."""
+
+    __slots__ = ("coroutines",)
+
+    def __init__(self, coroutines: tuple[Coroutine, ...]):
+        self.coroutines = coroutines
+
+
+def _bad_call(to: Any, path: Any) -> NoReturn:
+    if not isinstance(to, str):
+        raise TypeError(f"call {to!r} by its name, a str")
+    raise ValueError(f"the path {path!r} must be a str that begins with '/'")
+
+
+def _headers(headers: dict) -> dict[str, str]:
+    for name, value in headers.items():
+        text = f"{name}{value}" if isinstance(name, str) and isinstance(value, str) else "\n"
+        if "\n" in text or "\r" in text or not name or not text.isascii():
+            raise ValueError(f"header {name!r}: {value!r} must be two ASCII strings of one line")
+    return {name.lower(): value for name, value in headers.items()}
+
+
+class Door(Protocol):
+    """What a world provides to one life of a node. `current` is the task that runs now; while
+    `__init__` runs there is none, and so no effect."""
+
+    name: str
+    shut: bool
+    current: Task | None
+    disk: Disk
+    random: random.Random
+
+    def now_us(self) -> int: ...
+    def log(self, text: str) -> None: ...
+    def write(self, key: str, value: Any) -> None: ...
+    def erase(self, key: str) -> None: ...
+    def sleep(self, task: Task, us: int) -> None: ...
+    def call(self, task: Task, call: Call) -> None: ...
+
+
+class Disk(MutableMapping):
+    """A small durable store: str keys, JSON values, and a kill does not touch it.
+
+    A read returns a copy: to change what is stored, store again.
+    """
+
+    def __init__(self, data: dict[str, Any], door: Door):
+        self._data = data
+        self._door = door
+
+    def __getitem__(self, key: str) -> Any:
+        return copied(self._data[key])
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if not isinstance(key, str):
+            raise TypeError(f"disk key {key!r} is not a str")
+        value = copied(value)
+        _open(self._door).write(key, value)
+        self._data[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        if key not in self._data:
+            raise KeyError(key)
+        _open(self._door).erase(key)
+        del self._data[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._data))
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __repr__(self) -> str:
+        return f"Disk({self._data!r})"
+
+
+def _open(door: Door) -> Door:
+    if door.shut:
+        raise Killed(f"{door.name} is dead")
+    return door
+
+
+# ------------------------------------------------------------------------------- the node
+class Node:
+    """A server, or a client that acts on its own: subclass it and write `handle`, `run` or both.
+
+    Public attributes are its memory: a kill erases them. `self.disk` is its disk: a kill does not.
+    `__init__` sets attributes and has no effects; it may read the disk, the clock and `random`.
+    """
+
+    _door: Door
+
+    async def handle(self, request: Request) -> Any:
+        """Answers one request: returns a Response, or a JSON body (status 200)."""
+        return Response(404, {"error": f"{type(self).__name__} handles no requests"})
+
+    async def run(self) -> None:
+        """Does work of the node's own, from its start to its end."""
+
+    @types.coroutine
+    def sleep(self, seconds: float):
+        """Waits for `seconds` of the world's time, 1 µs at least."""
+        _open(self._door)
+        yield Sleep(micros(seconds, "the sleep") or 1)
+
+    @types.coroutine
+    def call(
+        self,
+        to: str,
+        path: str = "/",
+        body: Any = None,
+        *,
+        method: str = "POST",
+        headers: dict[str, str] | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        via: Any = None,
+    ):
+        """Sends a request to the node named `to` and returns its Response, whatever its status.
+
+        One connection for each (caller, to, via), one request at a time on it; `via` names a
+        connection of one's own where one per server is not enough, as in a balancer.
+        Raises Refused (it did not happen), NoReply (nobody knows), UnknownNode, and TypeError or
+        ValueError for what cannot be sent. `timeout` is in seconds; None waits for ever.
+        """
+        _open(self._door)
+        return (yield Call(to, path, body, method, headers, timeout, via))
+
+    @types.coroutine
+    def gather(self, *coroutines: Coroutine):
+        """Runs coroutines side by side; returns their results in order when all have ended.
+
+        If some fail, the first of them in order raises here, after all have ended.
+        """
+        _open(self._door)
+        return (yield Gather(coroutines))
+
+    def now(self) -> float:
+        """Seconds since the world began."""
+        return _open(self._door).now_us() / 1_000_000
+
+    @property
+    def random(self) -> random.Random:
+        """This life's own stream of random numbers, seeded by the world, the name and the life."""
+        return _open(self._door).random
+
+    def log(self, text: str) -> None:
+        """Writes one line to the trace."""
+        _open(self._door).log(str(text))
+
+    @property
+    def disk(self) -> Disk:
+        """This node's durable store, a mapping of str to JSON."""
+        return self._door.disk
+
+
+def memory(node: Node) -> dict[str, Any]:
+    """The public attributes of `node`: what a kill erases."""
+    return {name: value for name, value in vars(node).items() if name[0] != "_"}
+
+
+def born(factory: Callable[..., Node], args: tuple, door: Door) -> Node:
+    """Makes a node with `door` already in place, as `factory(*args)` would make it."""
+    node = factory.__new__(factory, *args)
+    node._door = door
+    node.__init__(*args)
+    return node
+
+
+# ------------------------------------------------------------------------------- the stepper
+# What a handler did not catch, as the status that its caller gets.
+STATUS_OF_ERROR = {Refused: 502, NoReply: 504}
+
+
+def answer(value: Any, error: BaseException | None) -> Response:
+    """What the caller gets when `handle` returned `value` or raised `error`; copied, so safe to
+    send. An answer that cannot be sent becomes a 500 that says why."""
+    if error is None:
+        try:
+            if type(value) is not Response:
+                return Response(200, copied(value))
+            if type(value.status) is not int or not 200 <= value.status <= 599:
+                raise ValueError(f"the status {value.status!r} is not an int from 200 to 599")
+            headers = _headers(value.headers) if value.headers else {}
+            return Response(value.status, copied(value.body), headers)
+        except (TypeError, ValueError) as wrong:
+            error = wrong
+    return Response(STATUS_OF_ERROR.get(type(error), 500), {"error": said(error)})
+
+
+def said(error: BaseException) -> str:
+    """An error in one line: its type and what it says."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+class Task:
+    """One coroutine of a node, stepped by hand.
+
+    `done(task, value, error)` is called once, when the coroutine has ended. `cause` is the trace
+    row that made it go on, and `tag` belongs to whoever made the task.
+    """
+
+    __slots__ = ("cause", "children", "coro", "done", "door", "tag")
+
+    def __init__(self, door: Door, coro: Coroutine, done: Callable, cause: int | None, tag=None):
+        self.door = door
+        self.coro = coro
+        self.done = done
+        self.cause = cause
+        self.tag = tag
+        self.children = None
+
+    def step(self, value: Any = None, error: BaseException | None = None) -> None:
+        """Runs the coroutine to its next effect and asks the door to perform that."""
+        door = self.door
+        while True:
+            door.current = self
+            try:
+                effect = self.coro.send(value) if error is None else self.coro.throw(error)
+            except StopIteration as stop:
+                return self.done(self, stop.value, None)
+            except Killed:
+                return None
+            except Exception as raised:
+                if str(raised) == "no running event loop":
+                    raised = _foreign(door, "asyncio")
+                return self.done(self, None, raised)
+            kind = type(effect)
+            try:
+                if kind is Sleep:
+                    return door.sleep(self, effect.us)
+                if kind is Call:
+                    return door.call(self, effect)
+                if kind is Gather:
+                    return self._gather(effect.coroutines)
+                raise _foreign(door, kind.__name__)
+            except (TypeError, UnknownNode) as wrong:
+                value, error = None, wrong
+
+    def close(self) -> None:
+        """Ends the coroutine where it stands. The door is shut: what it still runs has no effect,
+        and whatever it raises on the way concerns nobody, for the process is dead."""
+        for child in self.children or ():
+            child.close()
+        try:
+            self.coro.close()
+        except (Killed, Exception):
+            pass
+
+    def _gather(self, coroutines: tuple) -> None:
+        for coroutine in coroutines:
+            if not hasattr(coroutine, "send"):
+                raise TypeError(f"gather takes coroutines like self.call(...), not {coroutine!r}")
+        results: list = [None] * len(coroutines)
+        errors: list = [None] * len(coroutines)
+        left = len(coroutines)
+
+        def ended(child: Task, value: Any, error: BaseException | None) -> None:
+            nonlocal left
+            results[child.tag], errors[child.tag] = value, error
+            left -= 1
+            if not left:
+                self.cause = child.cause
+                self.children = None
+                self.step(results, next((e for e in errors if e is not None), None))
+
+        if not coroutines:
+            return self.step([])
+        self.children = [
+            Task(self.door, coroutine, ended, self.cause, place)
+            for place, coroutine in enumerate(coroutines)
+        ]
+        for child in self.children:
+            child.step()
+        return None
+
+
+def _foreign(door: Door, what: str) -> TypeError:
+    return TypeError(
+        f"{door.name} awaited something foreign ({what}): a node waits with self.sleep, self.call "
+        "and self.gather only"
+    )

@@ -1,0 +1,277 @@
+"""What happened: rows in order, their digest, and where two runs part.
+
+Views, checks, diagrams and tests read only this. It knows neither world.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import marshal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas
+
+# kind: (who `node` is, what `other` is, what `data` is)
+KINDS = {
+    "start": ("the node that begins a life", None, "its class's name"),
+    "client": ("a client of the scenario", None, "the port it takes, or None for any"),
+    "kill": ("the node that dies", None, None),
+    "crash": ("the node that dies of an error in run()", None, "the error"),
+    "pause": ("the node that is stopped", None, None),
+    "resume": ("the node that goes on", None, None),
+    "connect": ("the caller", "the node it connects to", "the caller's port"),
+    "close": ("the caller", "the node it was connected to", "why"),
+    "send": ("the caller", "the node called", "(method, path, body, headers)"),
+    "receive": ("the node called", "the caller", "the peer's port, as the node sees it"),
+    "reply": ("the node called", "the caller", "(status, body, headers)"),
+    "answer": ("the caller", "the node called", "(status, body, headers)"),
+    "refused": ("the caller", "the node called", "why it definitely did not happen"),
+    "noreply": ("the caller", "the node called", "why nobody knows"),
+    "drop": ("who the message was for", "who sent it", "why it reached nobody"),
+    "error": ("the node whose handler raised", "the caller", "the error"),
+    "disk": ("the node that writes", None, "(key, value), or (key,) if erased"),
+    "log": ("the node that says it", None, "the text"),
+    "partition": ("one end", "the other end", None),
+    "heal": ("one end", "the other end", None),
+    "hold": ("one end", "the other end", None),
+    "release": ("one end", "the other end", None),
+    "lose_next": ("the sender", "the receiver", None),
+    "link": ("one end", "the other end", "(latency in s: low, high; loss; duplicate)"),
+    "skipped": ("the node it was for", None, "(verb, arguments..., why it no longer applies)"),
+    "memory": ("the node", None, "({attribute: value} that changed, names that went)"),
+    "state": ("the node", None, "(memory or None if dead, disk), at the end"),
+}
+
+
+class Row(NamedTuple):
+    """One event. `cause` is the `seq` of the earlier row it came of, None for an input.
+
+    `message` numbers a request and all that becomes of it. In a `memory` row, which is an
+    observation and no event, `seq` is that of the event after which it holds.
+    """
+
+    seq: int
+    time_us: int
+    kind: str
+    node: str
+    life: int
+    other: str | None
+    message: int | None
+    cause: int | None
+    data: Any
+
+    @property
+    def time(self) -> float:
+        """Seconds since the world began."""
+        return self.time_us / 1_000_000
+
+
+# ------------------------------------------------------------------------------- canonical form
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+
+
+def canonical(value: Any) -> Any:
+    """Returns `value` as nested lists, tuples and scalars, the same for equal state everywhere.
+
+    Takes None, bool, int, float, str, bytes, list, tuple, dict, set, frozenset, named tuples and
+    dataclasses. Raises TypeError for anything else, naming where it stands.
+    """
+    return _canonical(value, 0)
+
+
+def _canonical(value: Any, depth: int) -> Any:
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if depth > 100:
+        raise TypeError("is nested more than 100 deep: does it contain itself?")
+    if kind is list:
+        return [_item(item, f"[{i}]", depth) for i, item in enumerate(value)]
+    if kind is dict:
+        pairs = [
+            (_item(key, " (a key)", depth), _item(item, f"[{key!r}]", depth))
+            for key, item in value.items()
+        ]
+        return ("dict", *sorted(pairs, key=lambda pair: marshal.dumps(pair[0], 2)))
+    if kind is tuple:
+        return ("tuple", *(_item(item, f"[{i}]", depth) for i, item in enumerate(value)))
+    if kind is set or kind is frozenset:
+        forms = [_item(item, " (an element)", depth) for item in value]
+        return ("set", *sorted(forms, key=lambda form: marshal.dumps(form, 2)))
+    if isinstance(value, tuple) and hasattr(kind, "_fields"):
+        named = zip(kind._fields, value, strict=True)
+        return (kind.__name__, *(_item(item, f".{name}", depth) for name, item in named))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        return (
+            kind.__name__,
+            *((name, _item(getattr(value, name), f".{name}", depth)) for name in names),
+        )
+    raise TypeError(f"is a {kind.__name__}")
+
+
+def _item(value: Any, where: str, depth: int) -> Any:
+    if type(value) in _PLAIN:
+        return value
+    try:
+        return _canonical(value, depth + 1)
+    except TypeError as wrong:
+        raise TypeError(f"{where}{'' if str(wrong)[:1] in '[.' else ' '}{wrong}") from None
+
+
+def canonical_memory(node: str, memory: dict[str, Any]) -> dict[str, Any]:
+    """The canonical form of each attribute; raises TypeError naming node and attribute."""
+    forms = {}
+    for name, value in memory.items():
+        try:
+            forms[name] = value if type(value) in _PLAIN else _canonical(value, 0)
+        except TypeError as wrong:
+            text = str(wrong)
+            raise TypeError(
+                f"{node}.{name}{'' if text[:1] in '[.' else ' '}{text}, which has no canonical "
+                f"form: keep it in an attribute named _{name}, or keep plain data instead"
+            ) from None
+    return forms
+
+
+# ------------------------------------------------------------------------------- the trace
+@dataclasses.dataclass(frozen=True)
+class Invariant:
+    """A sentence that should stay true, and `first_breach(rows)`: the seq where it broke or None."""
+
+    sentence: str
+    first_breach: Callable[[Sequence[Row]], int | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """Where two runs part: the row each has there (None where one has ended), and their rows that
+    may follow from it, as seqs."""
+
+    left: Row | None
+    right: Row | None
+    left_after: frozenset[int]
+    right_after: frozenset[int]
+
+    def __str__(self) -> str:
+        return f"they part here:\n  one:   {described(self.left)}\n  other: {described(self.right)}"
+
+
+class Trace:
+    """The rows of one run so far; it grows with its world.
+
+    `rows[seq]` is the event `seq`; `memory` holds what the world saw of the nodes' memory, if it
+    was asked to look.
+    """
+
+    def __init__(self, rows: list[Row], memory: list[Row], states: Callable[[], list[Row]]):
+        self.rows: Sequence[Row] = rows
+        self.memory: Sequence[Row] = memory
+        self._states = states
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"<Trace of {len(self.rows)} rows>"
+
+    def states(self) -> list[Row]:
+        """One `state` row for each node: its memory and disk as they are now."""
+        return self._states()
+
+    def digest(self) -> str:
+        """16 hex digits that stand for the whole run: its rows, and the state it ended in.
+
+        Raises TypeError if a node's memory has no canonical form.
+        """
+        digest = hashlib.blake2b(digest_size=8)
+        for start in range(0, len(self.rows), 4096):
+            forms = [
+                row if type(row[8]) in _PLAIN else (*row[:8], canonical(row[8]))
+                for row in self.rows[start : start + 4096]
+            ]
+            digest.update(marshal.dumps([tuple(form) for form in forms], 2))
+        for row in self.states():
+            memory, disk = row.data
+            memory = memory and canonical_memory(row.node, memory)
+            digest.update(marshal.dumps((row.node, row.life, canonical(memory), canonical(disk)), 2))
+        return digest.hexdigest()
+
+    def first_difference(self, other: Trace) -> Difference | None:
+        """Where this run and `other` part: the first rows that differ, then differing states."""
+        mine, theirs = self.rows, other.rows
+        at = next((i for i in range(min(len(mine), len(theirs))) if mine[i] != theirs[i]), None)
+        if at is None and len(mine) == len(theirs):
+            mine, theirs = self.states(), other.states()
+            pairs = zip(mine, theirs, strict=False)
+            at = next((i for i, (a, b) in enumerate(pairs) if canonical(a) != canonical(b)), None)
+            if at is None:
+                return None
+            return Difference(mine[at], theirs[at], frozenset(), frozenset())
+        at = min(len(mine), len(theirs)) if at is None else at
+        return Difference(
+            mine[at] if at < len(mine) else None,
+            theirs[at] if at < len(theirs) else None,
+            self.after(at),
+            other.after(at),
+        )
+
+    def after(self, seq: int) -> frozenset[int]:
+        """The rows that `seq` may have influenced, itself included: happened-before (Lamport 1978),
+        by `cause` and by the order of events at one node."""
+        touched: set[int] = set()
+        nodes: set[str] = set()
+        for row in self.rows[seq:]:
+            if row.seq == seq or row.cause in touched or row.node in nodes:
+                touched.add(row.seq)
+                nodes.add(row.node)
+        return frozenset(touched)
+
+    def breach(self, invariant: Invariant) -> Row | None:
+        """The row at which `invariant` first broke, or None."""
+        seq = invariant.first_breach(self.rows)
+        return None if seq is None else self.rows[seq]
+
+    def table(self) -> pandas.DataFrame:
+        """All rows as a pandas table, times in seconds."""
+        import pandas
+
+        table = pandas.DataFrame(list(self.rows), columns=Row._fields)
+        table.insert(1, "time_s", table.pop("time_us") / 1_000_000)
+        return table.set_index("seq")
+
+
+def described(row: Row | None) -> str:
+    """One row as a sentence a person can read."""
+    if row is None:
+        return "(the run has ended)"
+    data = row.data
+    texts = {
+        "start": lambda: f"{row.node} starts life {row.life} ({data})",
+        "client": lambda: f"client {row.node}" + (f" takes port {data}" if data else ""),
+        "connect": lambda: f"{row.node} connects to {row.other} from port {data}",
+        "close": lambda: f"{row.node}'s connection to {row.other} closes: {data}",
+        "send": lambda: f"{row.node} → {row.other}: {data[0]} {data[1]} {_short(data[2])}",
+        "receive": lambda: f"{row.node} takes up message {row.message} of {row.other}",
+        "reply": lambda: f"{row.node} → {row.other}: {data[0]} {_short(data[1])}",
+        "answer": lambda: f"{row.node} gets {data[0]} {_short(data[1])} from {row.other}",
+        "refused": lambda: f"{row.node} is refused by {row.other}: {data}",
+        "noreply": lambda: f"{row.node} gets no reply from {row.other}: {data}",
+        "drop": lambda: f"a message of {row.other} for {row.node} is lost: {data}",
+        "error": lambda: f"{row.node}'s handler raised {data}",
+        "crash": lambda: f"{row.node} dies of {data}",
+        "log": lambda: f"{row.node} says: {data}",
+        "disk": lambda: f"{row.node} writes {_short(data)} to its disk",
+        "state": lambda: f"{row.node} ends with memory {data[0]} and disk {data[1]}",
+        "skipped": lambda: f"skipped: {_short(data)}",
+    }
+    both = f"{row.kind} {row.node}" + (f" – {row.other}" if row.other else "")
+    return f"{row.time:.6f} s  #{row.seq}  {texts.get(row.kind, lambda: both)()}"
+
+
+def _short(value: Any) -> str:
+    text = "" if value is None else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
