@@ -1,5 +1,7 @@
 """What state does to a system: one server, ten lines long, in two worlds."""
 
+from typing import Any
+
 from statelab.client import Client, Pending
 from statelab.message import NoReply, Refused, Request, Response
 from statelab.node import Node, Soft, UnknownNode, WrongState
@@ -8,3 +10,32 @@ from statelab.trace import Invariant, Row, Trace
 from statelab.world import World
 
 __version__ = "0.1.0"
+__all__ = [
+    "Client",
+    "Invariant",
+    "LiveWorld",
+    "NoReply",
+    "Node",
+    "Pending",
+    "Refused",
+    "Request",
+    "Response",
+    "Row",
+    "Run",
+    "RunCodeError",
+    "Soft",
+    "Trace",
+    "UnknownNode",
+    "World",
+    "WrongState",
+    "scenario",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Only who asks for real processes pays for what they need.
+    if name == "LiveWorld":
+        from statelab.live import LiveWorld
+
+        return LiveWorld
+    raise AttributeError(f"module 'statelab' has no attribute {name!r}")

@@ -39,8 +39,11 @@ class Clock:
         timers.add(what)
 
     def drain(self, until_us: int, ended: Callable[[], Any] | None, each: Callable | None) -> None:
-        """Processes every event due at or before `until_us`; once `ended()`, only what is due in
-        the same microsecond. Calls `each()` after every event."""
+        """Processes every event due at or before `until_us`, and calls `each()` after each.
+
+        Once `ended()`, it goes on to the end of that microsecond only. Raises RuntimeError after
+        MAX_EVENTS.
+        """
         heap, pop = self.heap, heappop
         if not heap or heap[0][0] > until_us:
             return
@@ -78,8 +81,11 @@ class Clock:
 
 
 class Timers:
-    """The time-outs of one length: they come due in the order they were set, so a queue does, and
-    the heap holds one event for all. Most calls are answered, and never touch the heap."""
+    """The time-outs of one length.
+
+    They come due in the order they were set, so a queue does, and the heap holds one event for
+    all. Most calls are answered, and never touch the heap.
+    """
 
     __slots__ = ("_armed", "_clock", "_expire", "_queue", "_us")
 

@@ -12,8 +12,10 @@ class LinkFaults:
 
     @verb
     def partition(self, a: str, b: str) -> None:
-        """Cuts the link: what arrives on it vanishes until `heal`. Raises WrongState if it is cut
-        already, UnknownNode."""
+        """Cuts the link: what arrives on it vanishes until `heal`.
+
+        Raises WrongState if it is cut already, UnknownNode.
+        """
         links = self._links(a, b)
         if links[0].cut is not None:
             raise WrongState(f"the link between {a} and {b} is cut already")
@@ -67,8 +69,11 @@ class LinkFaults:
         loss: float = 0.0,
         duplicate: float = 0.0,
     ) -> None:
-        """Sets the link: latency in seconds (one number, or the bounds of an even spread), and the
-        share of messages, from 0 to 1, that is lost, and that is duplicated."""
+        """Sets the link's latency, loss and duplication.
+
+        `latency` is in seconds: one number, or the bounds of an even spread. `loss` and
+        `duplicate` are shares of messages, from 0 to 1.
+        """
         links = self._links(a, b)
         bounds = tuple(latency) if isinstance(latency, (tuple, list)) else (latency, latency)
         if len(bounds) != 2:

@@ -22,10 +22,10 @@ _FOREVER_US = 1 << 62
 
 
 def verb(method: Callable) -> Callable:
-    """Marks a method of the world as a verb: it is applied when all that is due has happened, and
-    is kept as an input, unless the scenario itself says it.
+    """Marks a method of the world as a verb: applied when all that is due has happened.
 
-    It raises before it changes anything: WrongState if it does not apply now.
+    It is kept as an input, unless the scenario itself says it. It raises before it changes
+    anything: WrongState if it does not apply now.
     """
     signature = inspect.signature(method)
 
@@ -81,8 +81,10 @@ class Inputs:
             self._setting_up = False
 
     def replay(self, scenario: Callable, args: dict, inputs: list[tuple], horizon_us: int) -> None:
-        """Sets up this new world by `scenario` and applies `inputs` at their times, those after
-        `horizon_us` not; ends at `horizon_us`."""
+        """Sets up this new world by `scenario`, and applies `inputs` at their times.
+
+        It ends at `horizon_us`; inputs after that are left out.
+        """
         self._script = deque(item for item in inputs if item[0] <= horizon_us)
         try:
             self.set_up(scenario, args)

@@ -1,4 +1,4 @@
-"""Refuses a class whose state would survive a simulated kill, as it would not survive a real one."""
+"""Refuses a class some of whose state would survive a simulated kill, unlike a real one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def vet(factory: Any) -> None:
     """
     if isinstance(factory, Node):
         name = type(factory).__name__
-        raise TypeError(f"start takes the class, since restart makes it anew: write {name}, not {name}()")
+        raise TypeError(
+            f"start takes the class, since restart makes it anew: write {name}, not {name}()"
+        )
     if not (isinstance(factory, type) and issubclass(factory, Node)):
         raise TypeError(f"start takes a subclass of Node, not {factory!r}")
     for cls in factory.__mro__:

@@ -94,9 +94,7 @@ class Life:
         task = self.current
         if task is None:
             raise RuntimeError(f"{self.name}.__init__ has an effect ({kind}): move it to run()")
-        task.cause = self.world._record(
-            kind, self.name, self.number, None, None, task.cause, data
-        )
+        task.cause = self.world._record(kind, self.name, self.number, None, None, task.cause, data)
 
     def sleep(self, task: Task, us: int) -> None:
         clock = self.world._clock

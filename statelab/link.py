@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import random
 
+
 class Link:
     """One direction between two names."""
 
-    __slots__ = ("blocked", "cut", "duplicate", "held", "lose", "loss", "low_us", "random", "span_us")
+    __slots__ = (
+        "blocked",
+        "cut",
+        "duplicate",
+        "held",
+        "lose",
+        "loss",
+        "low_us",
+        "random",
+        "span_us",
+    )
 
     def __init__(self, seed: int, sender: str, receiver: str):
         self.random = random.Random(f"{seed}:link:{sender}>{receiver}").random

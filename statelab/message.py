@@ -114,9 +114,7 @@ def _key(key: Any, where: tuple) -> str:
         return int.__repr__(key)
     if isinstance(key, float) and key - key == 0.0:
         return float.__repr__(key)
-    raise TypeError(
-        f"{_place(where)} has the key {key!r}, which JSON has no form for: use a str"
-    )
+    raise TypeError(f"{_place(where)} has the key {key!r}, which JSON has no form for: use a str")
 
 
 def _place(where: tuple) -> str:

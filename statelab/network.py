@@ -360,8 +360,8 @@ class Network:
         call = exchange.call
         what = f"{call.method} {call.path} to {call.to}"
         if connection.life is None:
-            self._end(exchange, Refused(f"nobody took {what}: {call.to} is dead; it did not happen"),
-                      cause, "connection refused")  # fmt: skip
+            error = Refused(f"nobody took {what}: {call.to} is dead, so it did not happen")
+            self._end(exchange, error, cause, "connection refused")
         else:
-            self._end(exchange, NoReply(f"{call.to} died during {what}: it may or may not have "
-                      "happened"), cause, "connection reset")  # fmt: skip
+            error = NoReply(f"{call.to} died during {what}: it may or may not have happened")
+            self._end(exchange, error, cause, "connection reset")

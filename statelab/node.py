@@ -11,6 +11,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import types
@@ -64,7 +65,7 @@ class Sleep:
 class Call:
     """The effect of `await self.call(...)`: one request, not yet sent; `timeout_us` None waits."""
 
-    __slots__ = ("to", "path", "body", "method", "headers", "timeout_us", "via")
+    __slots__ = ("body", "headers", "method", "path", "timeout_us", "to", "via")
 
     def __init__(self, to, path, body, method, headers, timeout, via=None):
         if type(to) is not str or type(path) is not str or path[:1] != "/":
@@ -106,8 +107,10 @@ def _headers(headers: dict) -> dict[str, str]:
 
 
 class Door(Protocol):
-    """What a world provides to one life of a node. `current` is the task that runs now; while
-    `__init__` runs there is none, and so no effect."""
+    """What a world provides to one life of a node.
+
+    `current` is the task that runs now; while `__init__` runs there is none, and so no effect.
+    """
 
     name: str
     shut: bool
@@ -257,8 +260,10 @@ STATUS_OF_ERROR = {Refused: 502, NoReply: 504}
 
 
 def answer(value: Any, error: BaseException | None) -> Response:
-    """What the caller gets when `handle` returned `value` or raised `error`; copied, so safe to
-    send. An answer that cannot be sent becomes a 500 that says why."""
+    """What the caller gets when `handle` returned `value` or raised `error`, copied.
+
+    An answer that cannot be sent becomes a 500 that says why.
+    """
     if error is None:
         try:
             if type(value) is not Response:
@@ -322,14 +327,15 @@ class Task:
                 value, error = None, wrong
 
     def close(self) -> None:
-        """Ends the coroutine where it stands. The door is shut: what it still runs has no effect,
-        and whatever it raises on the way concerns nobody, for the process is dead."""
+        """Ends the coroutine where it stands.
+
+        The door is shut: what it still runs has no effect, and whatever it raises on the way
+        concerns nobody, for the process is dead.
+        """
         for child in self.children or ():
             child.close()
-        try:
+        with contextlib.suppress(Killed, Exception):
             self.coro.close()
-        except (Killed, Exception):
-            pass
 
     def _gather(self, coroutines: tuple) -> None:
         for coroutine in coroutines:

@@ -36,7 +36,7 @@ class DifferentCode(RunCodeError):
 
 
 class NotDeterministic(RunCodeError):
-    """The run differs though its code is the same: something in it is not a function of the seed."""
+    """The run differs though its code is the same: something in it does not follow the seed."""
 
 
 def scenario(function: Callable) -> Callable:
@@ -56,8 +56,11 @@ def scenario(function: Callable) -> Callable:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """All that makes a run: `inputs` are (time_us, verb, arguments...), in order; `digest` and
-    `fingerprint` tell what it made when it was kept, and by which code ('' if not known)."""
+    """All that makes a run.
+
+    `inputs` are (time_us, verb, arguments...), in order; `digest` and `fingerprint` tell what it
+    made when it was kept, and by which code ('' if that is not known).
+    """
 
     scenario: str
     args: dict[str, Any]
@@ -149,7 +152,7 @@ class Run:
         text = "".join(text.split())
         if len(text) > MAX_TEXT:
             raise RunCodeError(
-                f"the run code is too large: {len(text):,} characters, and {MAX_TEXT:,} are the most"
+                f"the run code is too large: {len(text):,} characters; the most are {MAX_TEXT:,}"
             )
         version, dash, rest = text.partition("-")
         if not dash or not version.startswith("SL"):
@@ -228,7 +231,8 @@ def line_of(verb: str, *args: Any) -> str:
         options += f", method={method!r}" if method != "POST" else ""
         return f"world.call({to!r}, {path!r}, {body!r}{options})"
     text = "" if body is None else f", {body!r}"
-    if method in ("GET", "DELETE") and body is not None or method not in _CLIENT_METHODS:
+    bodiless = method in ("GET", "DELETE")
+    if (bodiless and body is not None) or method not in _CLIENT_METHODS:
         return f"world.client({client!r}).send({method!r}, {to!r}, {path!r}{text}{options})"
     return f"world.client({client!r}).{method.lower()}({to!r}, {path!r}{text}{options})"
 

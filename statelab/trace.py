@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import marshal
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -122,6 +123,11 @@ def _item(value: Any, where: str, depth: int) -> Any:
         raise TypeError(f"{where}{'' if str(wrong)[:1] in '[.' else ' '}{wrong}") from None
 
 
+def _bytes(row: Row | None) -> bytes:
+    """What the digest makes of a row: 1, 1.0 and True are equal, and not the same."""
+    return marshal.dumps(canonical(row), 2)
+
+
 def canonical_memory(node: str, memory: dict[str, Any]) -> dict[str, Any]:
     """The canonical form of each attribute; raises TypeError naming node and attribute."""
     forms = {}
@@ -140,7 +146,7 @@ def canonical_memory(node: str, memory: dict[str, Any]) -> dict[str, Any]:
 # ------------------------------------------------------------------------------- the trace
 @dataclasses.dataclass(frozen=True)
 class Invariant:
-    """A sentence that should stay true, and `first_breach(rows)`: the seq where it broke or None."""
+    """A sentence that should stay true; `first_breach(rows)` is the seq where it broke, or None."""
 
     sentence: str
     first_breach: Callable[[Sequence[Row]], int | None]
@@ -148,8 +154,10 @@ class Invariant:
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """Where two runs part: the row each has there (None where one has ended), and their rows that
-    may follow from it, as seqs."""
+    """Where two runs part: the row that each has there, None where one has ended.
+
+    `left_after` and `right_after` are the seqs of the rows that may follow from it.
+    """
 
     left: Row | None
     right: Row | None
@@ -197,31 +205,32 @@ class Trace:
         for row in self.states():
             memory, disk = row.data
             memory = memory and canonical_memory(row.node, memory)
-            digest.update(marshal.dumps((row.node, row.life, canonical(memory), canonical(disk)), 2))
+            digest.update(
+                marshal.dumps((row.node, row.life, canonical(memory), canonical(disk)), 2)
+            )
         return digest.hexdigest()
 
     def first_difference(self, other: Trace) -> Difference | None:
-        """Where this run and `other` part: the first rows that differ, then differing states."""
+        """Where this run and `other` part: the first rows that differ, then differing states.
+
+        It is None exactly if the digests are equal.
+        """
+        if self.digest() == other.digest():
+            return None
         mine, theirs = self.rows, other.rows
-        at = next((i for i in range(min(len(mine), len(theirs))) if mine[i] != theirs[i]), None)
-        if at is None and len(mine) == len(theirs):
-            mine, theirs = self.states(), other.states()
-            pairs = zip(mine, theirs, strict=False)
-            at = next((i for i, (a, b) in enumerate(pairs) if canonical(a) != canonical(b)), None)
-            if at is None:
-                return None
-            return Difference(mine[at], theirs[at], frozenset(), frozenset())
-        at = min(len(mine), len(theirs)) if at is None else at
-        return Difference(
-            mine[at] if at < len(mine) else None,
-            theirs[at] if at < len(theirs) else None,
-            self.after(at),
-            other.after(at),
-        )
+        for at, (one, another) in enumerate(itertools.zip_longest(mine, theirs)):
+            if one != another or _bytes(one) != _bytes(another):
+                return Difference(one, another, self.after(at), other.after(at))
+        for one, another in itertools.zip_longest(self.states(), other.states()):
+            if _bytes(one) != _bytes(another):
+                return Difference(one, another, frozenset(), frozenset())
+        raise AssertionError("two digests differ, and nothing that they are made of")
 
     def after(self, seq: int) -> frozenset[int]:
-        """The rows that `seq` may have influenced, itself included: happened-before (Lamport 1978),
-        by `cause` and by the order of events at one node."""
+        """The rows that `seq` may have influenced, itself included.
+
+        That is "happened before" (Lamport 1978), by `cause` and by the order of events at a node.
+        """
         touched: set[int] = set()
         nodes: set[str] = set()
         for row in self.rows[seq:]:

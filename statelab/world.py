@@ -91,8 +91,11 @@ class World(Inputs, LinkFaults):
 
     @verb
     def kill(self, name: str) -> None:
-        """Kills a node like SIGKILL: its memory, timers, tasks and connections are gone, its disk
-        stays. Raises WrongState if it is dead, UnknownNode."""
+        """Kills a node like SIGKILL.
+
+        Its memory, timers, tasks and connections are gone; its disk stays. Raises WrongState if
+        it is dead, UnknownNode.
+        """
         self._die(self._living(name), "kill", None)
 
     @verb
@@ -106,7 +109,9 @@ class World(Inputs, LinkFaults):
     @verb
     def pause(self, name: str) -> None:
         """Stops a node like SIGSTOP: connections stay open, requests wait, the clock goes on.
-        Raises WrongState unless it is up."""
+
+        Raises WrongState unless it is up.
+        """
         life = self._living(name).life
         if life.stalled is not None:
             raise WrongState(f"{name} is paused already")
@@ -142,8 +147,11 @@ class World(Inputs, LinkFaults):
         return pending.result() if wait else pending
 
     def client(self, name: str, port: int | None = None) -> Client:
-        """The client of that name, made if need be; with `port`, its next connections come from
-        that port. Raises WrongState if the name is a node's, or the port is in use."""
+        """The client of that name, made if need be.
+
+        With `port`, its next connections come from that port. Raises WrongState if the name is a
+        node's, or the port is in use.
+        """
         if name not in self._clients or port is not None:
             self.add_client(name, port)
         return self._clients[name].client
@@ -222,9 +230,8 @@ class World(Inputs, LinkFaults):
 
     def _unknown(self, name: Any) -> str:
         names = ", ".join(self._hosts) or "none yet"
-        what = f"{name} is a client, which nobody can call" if name in self._clients else (
-            f"no node is named {name!r}"
-        )
+        is_client = name in self._clients
+        what = f"{name} is a client, not a node" if is_client else f"no node is named {name!r}"
         return f"{what}; nothing was sent or done. The nodes: {names}"
 
     def _host(self, name: str) -> Host:
