@@ -1,0 +1,98 @@
+"""How the processes of one live world talk to one another: frames of plain data over loopback TCP.
+
+The driver listens; the warden and each node connect, and say the world's token first. A frame is a
+length and a pickle. Reading one makes plain values and `Soft` only, and runs no code.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from statelab.node import Soft
+
+IP = "127.0.0.1"
+TOKEN_BYTES = 32
+_LENGTH = struct.Struct("!Q")
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+
+
+class _Reader(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == (Soft.__module__, Soft.__name__):
+            return Soft
+        raise pickle.UnpicklingError(f"a frame holds {module}.{name}, which is no plain data")
+
+
+def pack(message: Any) -> bytes:
+    """One frame, ready to be sent."""
+    data = pickle.dumps(message, 5)
+    return _LENGTH.pack(len(data)) + data
+
+
+class Frames:
+    """Puts frames together from the bytes that come in."""
+
+    def __init__(self):
+        self._bytes = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Any]:
+        """Takes some bytes; yields each message that is now complete."""
+        self._bytes += data
+        while len(self._bytes) >= _LENGTH.size:
+            end = _LENGTH.size + _LENGTH.unpack_from(self._bytes)[0]
+            if len(self._bytes) < end:
+                return
+            frame = bytes(self._bytes[_LENGTH.size : end])
+            del self._bytes[:end]
+            yield _Reader(io.BytesIO(frame)).load()
+
+
+def connect(port: int, token: bytes, hello: tuple) -> socket.socket:
+    """A channel to the driver that listens on `port`; `hello` says who we are.
+
+    The socket blocks: what `sendall` has taken is in the kernel's hands, and so arrives even if
+    this process is killed the moment after.
+    """
+    channel = socket.create_connection((IP, port))
+    channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    channel.sendall(token + pack(hello))
+    return channel
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """`value` as it can travel.
+
+    None, bool, int, float, str, bytes, their containers and `Soft` stay what they are; anything
+    else becomes its text.
+    """
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if depth > 50:
+        return "..."
+    if kind is dict:
+        return {_hashable(k, depth): plain(v, depth + 1) for k, v in value.items()}
+    if kind is Soft:
+        return Soft(plain(value.value, depth + 1), value.until)
+    if kind in (set, frozenset):
+        return kind(_hashable(item, depth) for item in value)
+    if kind in (list, tuple):
+        return kind(plain(item, depth + 1) for item in value)
+    try:
+        return repr(value)
+    except Exception as wrong:
+        return f"<a {kind.__name__} whose repr raises {type(wrong).__name__}>"
+
+
+def _hashable(value: Any, depth: int) -> Any:
+    form = plain(value, depth + 1)
+    try:
+        hash(form)
+    except TypeError:
+        return repr(form)
+    return form

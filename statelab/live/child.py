@@ -1,0 +1,72 @@
+"""The process of one life of a node: serves HTTP until it is killed.
+
+`python -m statelab.live.child` reads a spec from its standard input; where the system can fork,
+the warden calls `live` in a fork of itself that has done the imports already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import uvicorn
+import uvicorn.lifespan.off  # named here, so that a fork finds them imported
+import uvicorn.protocols.http.httptools_impl
+
+from statelab.live.app import App
+from statelab.live.channel import Frames, connect, pack
+from statelab.live.life import Life
+from statelab.live.ports import listener
+from statelab.node import said
+
+FOR_EVER_S = 10**8  # uvicorn closes connections that are idle for so long
+
+
+def live(spec: dict[str, Any]) -> NoReturn:
+    """Is the node that `spec` describes; never returns."""
+    out = os.open(spec["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    try:
+        _serve(spec)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def _serve(spec: dict[str, Any]) -> None:
+    sys.path[:] = spec["path"]
+    channel = connect(spec["desk"], spec["token"], ("node", spec["key"], os.getpid()))
+
+    def send(message: Any) -> None:
+        channel.sendall(pack(message))
+
+    loop = asyncio.SelectorEventLoop()
+    asyncio.set_event_loop(loop)
+    try:
+        os.chdir(spec["cwd"])
+        sock = listener(spec["port"])
+        life = Life(spec, loop, send)
+    except BaseException as wrong:
+        send(("failed", said(wrong)))
+        raise
+    # The driver never says anything, so what there is to read is its end.
+    loop.add_reader(channel, os._exit, 0)
+    config = uvicorn.Config(
+        App(life), http="httptools", ws="none", lifespan="off", interface="asgi3",
+        log_config=None, access_log=False, server_header=False, date_header=False,
+        timeout_keep_alive=FOR_EVER_S,
+    )  # fmt: skip
+    life.report(stepped=True)
+    send(("up", dict(life.disk)))
+    loop.call_soon(life.run)
+    loop.run_until_complete(uvicorn.Server(config).serve(sockets=[sock]))
+
+
+if __name__ == "__main__":
+    live(next(Frames().feed(sys.stdin.buffer.read())))

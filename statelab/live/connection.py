@@ -1,0 +1,363 @@
+"""A caller's real connections: one for each (server, via), one request at a time on it.
+
+Used by a node for its calls, and by the driver for its clients. Rules of this file:
+
+1. What was never sent is `Refused`; what was sent and has no answer is `NoReply`.
+2. A connection that is seen closed before a request is sent on it is opened anew.
+3. A row is recorded before the bytes it tells of leave, so no row can come before its cause.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import h11
+
+from statelab.live import http
+from statelab.live.channel import IP
+from statelab.message import NoReply, Refused, Response
+from statelab.node import Call, UnknownNode, WrongState
+
+# SO_LINGER of zero: closing sends a reset, and the port is free at once.
+_RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+
+
+class Exchange:
+    """One request and what becomes of it; `task` goes on when it has ended."""
+
+    __slots__ = ("call", "connection", "done", "message", "once", "task", "timer")
+
+    def __init__(self, call: Call, task: Any, message: str, once: bool):
+        self.call = call
+        self.task = task
+        self.message = message
+        self.once = once
+        self.done = False
+        self.connection: Connection | None = None
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class Caller:
+    """Who calls: a node or a client.
+
+    `port_of(name)` raises UnknownNode; `record(kind, other, message, cause, data)` returns what a
+    later row can give as its cause; `go_on(task, value, error)` steps a task.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        prefix: str,
+        loop: asyncio.AbstractEventLoop,
+        port_of: Callable[[str], int],
+        record: Callable[..., int],
+        go_on: Callable[..., None],
+    ):
+        self.name = name
+        self.loop = loop
+        self.port_of = port_of
+        self.record = record
+        self.go_on = go_on
+        self.port: int | None = None  # that its connections come from; None for any
+        self.connections: dict[Any, Connection] = {}
+        self._prefix = prefix
+        self._messages = 0
+
+    def call(self, task: Any, call: Call, once: bool = False) -> None:
+        """Begins an exchange. Raises UnknownNode."""
+        self.port_of(call.to)
+        self._messages += 1
+        exchange = Exchange(call, task, f"{self._prefix}{self._messages}", once)
+        if call.timeout_us is not None:
+            exchange.timer = self.loop.call_later(call.timeout_us / 1e6, self._expired, exchange)
+        # Later, so that the step which called has ended and is reported first.
+        self.loop.call_soon(self._place, exchange)
+
+    def _place(self, exchange: Exchange) -> None:
+        call = exchange.call
+        key = (call.to, exchange.message) if exchange.once else (call.to, call.via)
+        connection = self.connections.get(key)
+        if connection is not None and connection.is_idle() and connection.is_gone():
+            connection.close("reset", None)
+            connection = None
+        if connection is None:
+            connection = self.connections[key] = Connection(self, call.to, key)
+        exchange.connection = connection
+        connection.add(exchange)
+
+    def place_again(self, exchanges: deque[Exchange]) -> None:
+        """Finds another connection for what waited for one that is gone."""
+        for exchange in exchanges:
+            if not exchange.done:
+                self._place(exchange)
+
+    def ports(self) -> dict[str, int]:
+        """The port of each open connection, by the server's name."""
+        return {c.to: c.port for c in list(self.connections.values()) if c.is_open()}
+
+    def close_all(self) -> None:
+        """Closes its connections; raises WrongState if it waits for an answer on one."""
+        for connection in self.connections.values():
+            if connection.exchange is not None or connection.queue:
+                raise WrongState(
+                    f"{self.name} waits for an answer of {connection.to}: close its connections "
+                    "when that has come"
+                )
+        for connection in list(self.connections.values()):
+            connection.close("closed by the client", None)
+
+    def give_up(self, why: str) -> None:
+        """Ends what is under way: nobody will answer any more."""
+        for connection in list(self.connections.values()):
+            waiting, connection.queue = connection.queue, deque()
+            for exchange in waiting:
+                self.end(exchange, Refused(f"never sent: {why}"), why)
+            if connection.exchange is not None:
+                self.end(connection.exchange, NoReply(f"nobody knows: {why}"), why)
+            if connection.is_open():
+                connection.close(why, None)
+
+    def _expired(self, exchange: Exchange) -> None:
+        call = exchange.call
+        after = f"{call.method} {call.path} to {call.to} after {call.timeout_us / 1e6:g} s"
+        connection = exchange.connection
+        if connection is not None and connection.exchange is exchange:
+            error = NoReply(f"no answer to {after}: it may or may not have happened")
+            self.end(exchange, error, "timed out")
+            return
+        error = Refused(f"still waiting for the connection: {after}; it was never sent")
+        self.end(exchange, error, "timed out before it was sent")
+
+    def end(self, exchange: Exchange, outcome: Response | Exception, why: str = "") -> None:
+        """Lets the caller know what became of its request."""
+        if exchange.done:
+            return
+        exchange.done = True
+        if exchange.timer is not None:
+            exchange.timer.cancel()
+        call, task, connection = exchange.call, exchange.task, exchange.connection
+        if isinstance(outcome, Response):
+            data = (outcome.status, outcome.body, outcome.headers)
+            task.cause = self.record("answer", call.to, exchange.message, task.cause, data)
+            connection.exchange = None
+            if exchange.once:
+                connection.close("one call", task.cause)
+            self.go_on(task, outcome, None)
+            return
+        kind = "noreply" if type(outcome) is NoReply else "refused"
+        task.cause = self.record(kind, call.to, exchange.message, task.cause, why)
+        if connection is not None:
+            if connection.exchange is exchange:
+                connection.exchange = None
+                connection.close(why, task.cause)
+            else:
+                connection.forget(exchange)
+        self.go_on(task, None, outcome)
+
+
+class Connection(asyncio.Protocol):
+    """One TCP connection, from the moment it is wanted."""
+
+    def __init__(self, caller: Caller, to: str, key: Any):
+        self.caller = caller
+        self.to = to
+        self.key = key
+        self.port: int | None = None  # its own, once it is open
+        self.exchange: Exchange | None = None  # the one that is on its way
+        self.queue: deque[Exchange] = deque()
+        self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
+        self._open = True
+        self._http = self._parts = None
+        self._opening = caller.loop.create_task(self._connect())
+
+    # --------------------------------------------------------------------------- the caller's side
+    def is_open(self) -> bool:
+        """Whether it has been opened, and not closed yet."""
+        return self._transport is not None and self._open
+
+    def is_idle(self) -> bool:
+        """Whether it is open, and no request is on its way."""
+        return self._transport is not None and self.exchange is None
+
+    def is_gone(self) -> bool:
+        """Whether the other side has closed an idle connection, told by the kernel or not yet."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
+        return True  # its end, or bytes that nobody asked for
+
+    def add(self, exchange: Exchange) -> None:
+        """Sends the request, at once or when those before it have ended."""
+        self.queue.append(exchange)
+        self._launch()
+
+    def forget(self, exchange: Exchange) -> None:
+        """Lets a request go that was not sent yet."""
+        if exchange in self.queue:
+            self.queue.remove(exchange)
+        if self._transport is None and not self.queue:
+            self._opening.cancel()
+            self.caller.connections.pop(self.key, None)
+
+    def close(self, why: str, cause: int | None) -> None:
+        """Closes it; requests that were not sent yet get another one."""
+        if not self._open:
+            return
+        self._open = False
+        caller = self.caller
+        if caller.connections.get(self.key) is self:
+            del caller.connections[self.key]
+        caller.record("close", self.to, None, cause, why)
+        if why != "timed out" or caller.port or self._transport.get_write_buffer_size():
+            # Of a request that has timed out the server may still read every byte, as it may of
+            # a real client's; all else ends at once.
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self._transport.abort()
+        else:
+            self._transport.close()
+        waiting, self.queue = self.queue, deque()
+        caller.place_again(waiting)
+
+    # --------------------------------------------------------------------------- opening
+    async def _connect(self) -> None:
+        caller = self.caller
+        sock = socket.socket()
+        try:
+            sock.setblocking(False)
+            if caller.port is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((IP, caller.port))
+            await caller.loop.sock_connect(sock, (IP, caller.port_of(self.to)))
+            self._socket, self.port = sock, sock.getsockname()[1]
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await caller.loop.create_connection(lambda: self, sock=sock)
+        except (OSError, UnknownNode) as wrong:
+            sock.close()
+            self._refused(wrong)
+        except asyncio.CancelledError:
+            sock.close()
+            raise
+
+    def _refused(self, wrong: Exception) -> None:
+        """Nobody took the connection: that is the first request's outcome; the others try again."""
+        caller = self.caller
+        caller.connections.pop(self.key, None)
+        self._open = False
+        waiting, self.queue = self.queue, deque()
+        if not waiting:
+            return
+        exchange = waiting.popleft()
+        exchange.connection = None
+        call = exchange.call
+        if isinstance(wrong, ConnectionRefusedError):
+            why = "connection refused"
+            text = f"nobody took {call.method} {call.path} to {self.to}: {self.to} is dead; "
+        else:
+            why = f"port {caller.port} is in use" if caller.port else str(wrong)
+            text = f"{call.method} {call.path} to {self.to} could not be sent: {why}; "
+        caller.end(exchange, Refused(f"{text}it did not happen"), why)
+        caller.place_again(waiting)
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        if self.queue:  # else the one who wanted it has just given up
+            task = self.queue[0].task
+            task.cause = self.caller.record("connect", self.to, None, task.cause, self.port)
+        self._launch()
+
+    # --------------------------------------------------------------------------- the exchange
+    def _launch(self) -> None:
+        if not self.is_idle() or not self._open or not self.queue:
+            return
+        exchange = self.queue.popleft()
+        caller, call, task = self.caller, exchange.call, exchange.task
+        if self._http is None or self._http.our_state is not h11.IDLE:
+            self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=1_000_000)
+        try:
+            host = f"{IP}:{caller.port_of(self.to)}"
+            events = http.request_events(call, host, exchange.message)
+            data = b"".join(self._http.send(event) for event in events)
+        except h11.LocalProtocolError as wrong:
+            self._http = None
+            why = f"HTTP has no form for it: {wrong}"
+            caller.end(exchange, Refused(f"{call.method} {call.path} was not sent: {why}"), why)
+            self._launch()
+            return
+        self.exchange, self._parts = exchange, []
+        content = (call.method, call.path, call.body, call.headers)
+        task.cause = caller.record("send", self.to, exchange.message, task.cause, content)
+        self._transport.write(data)
+
+    def data_received(self, data: bytes) -> None:
+        if self._open:
+            self._take(data)
+
+    def eof_received(self) -> None:
+        if self._open:
+            self._take(b"")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._open:
+            self._lost()
+
+    def _lost(self) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            self.close("reset", None)
+            return
+        call = exchange.call
+        what = f"{call.method} {call.path} to {call.to}"
+        error = NoReply(f"{call.to} died during {what}: it may or may not have happened")
+        self.caller.end(exchange, error, "connection reset")
+
+    def _take(self, data: bytes) -> None:
+        """Reads what came; an empty one is the end."""
+        if self.exchange is None:
+            self._lost()
+            return
+        try:
+            self._http.receive_data(data)
+            while True:
+                event = self._http.next_event()
+                kind = type(event)
+                if kind is h11.Response or kind is h11.Data:
+                    self._parts.append(event)
+                elif kind is h11.EndOfMessage:
+                    self._answered()
+                    return
+                elif kind is not h11.InformationalResponse:
+                    break
+        except h11.RemoteProtocolError:
+            self._lost()
+            return
+        if not data:
+            self._lost()
+
+    def _answered(self) -> None:
+        head, *rest = self._parts
+        data = b"".join(bytes(part.data) for part in rest)
+        try:
+            body = http.read_body(data)
+        except ValueError:
+            body = data.decode(errors="replace")
+        response = Response(head.status_code, body, http.visible(head.headers))
+        exchange = self.exchange
+        reusable = self._http.their_state is h11.DONE and self._http.our_state is h11.DONE
+        if reusable:
+            self._http.start_next_cycle()
+        self.caller.end(exchange, response)
+        if self._open and not reusable:
+            self.close("the server closed it", exchange.task.cause)
+        self._launch()

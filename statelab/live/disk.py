@@ -1,0 +1,44 @@
+"""A node's disk in the live world: a file of JSON lines that only grows.
+
+A write is durable when it returns. SIGKILL may tear the last line: what was not finished was not
+written, so it is cut off when the file is next opened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+class DiskFile:
+    """An open disk: `data` as the file had it, and the file to add to."""
+
+    def __init__(self, path: Path):
+        self.data: dict[str, Any] = {}
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+        with open(path, "rb") as file:
+            lines = file.read().split(b"\n")
+        whole = lines[:-1]  # what follows the last newline is torn, or empty
+        for number, line in enumerate(whole, 1):
+            try:
+                self._apply(json.loads(line))
+            except (ValueError, TypeError, IndexError, KeyError):
+                raise ValueError(f"the disk {path} is damaged at line {number}") from None
+        end = sum(len(line) + 1 for line in whole)
+        os.ftruncate(self._file, end)
+        os.lseek(self._file, end, os.SEEK_SET)
+
+    def _apply(self, entry: list) -> None:
+        if len(entry) == 2:
+            self.data[entry[0]] = entry[1]
+        else:
+            del self.data[entry[0]]
+
+    def append(self, *entry: Any) -> None:
+        """Writes (key, value), or (key,) for an erased one; durable on return."""
+        line = memoryview(json.dumps(entry).encode() + b"\n")
+        while line:
+            line = line[os.write(self._file, line) :]
+        os.fsync(self._file)

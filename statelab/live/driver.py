@@ -1,0 +1,284 @@
+"""The live world: the verbs of the simulated one, over operating-system processes and real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import secrets
+import threading
+import time
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from statelab import isolation
+from statelab.client import Client, Pending, keep_token, with_token
+from statelab.live import parcel, ports
+from statelab.live.hub import Hub
+from statelab.live.lives import Lives
+from statelab.message import Response
+from statelab.node import DEFAULT_TIMEOUT, Call, Node, WrongState, micros
+from statelab.trace import Row, Trace
+
+_hubs: weakref.WeakSet[Hub] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for hub in list(_hubs):
+        hub.stop()
+    for hub in list(_hubs):
+        hub.thread.join(5)
+
+
+class LiveWorld:
+    """A world whose nodes are processes: `kill` is SIGKILL, and `request.peer` is true.
+
+    `seed` decides what the nodes' `random` gives, and nothing else; without one, a fresh seed is
+    drawn. With `memory=False` the trace leaves out what the nodes remember. `fork=False` starts
+    each node as a fresh interpreter, as is done where a process cannot fork; that is slower.
+    Use it in a `with`, or `close` it; at the latest its processes end with this interpreter.
+    """
+
+    def __init__(self, seed: int | None = None, *, memory: bool = True, fork: bool = True):
+        if seed is not None and type(seed) is not int:
+            raise TypeError(f"the seed {seed!r} is not an int")
+        self.seed = secrets.randbits(32) if seed is None else seed
+        self._clients: dict[str, Client] = {}
+        self._ended = threading.Condition()
+        self._hub = Hub(fork, lambda hub: Lives(hub, self.seed))
+        self._lives: Lives = self._hub.nodes
+        self._memory = memory
+        _hubs.add(self._hub)
+        weakref.finalize(self, self._hub.stop).atexit = False
+
+    # --------------------------------------------------------------------------- the end
+    def close(self) -> None:
+        """Ends all its processes and removes its folder; may be called twice."""
+        self._hub.stop()
+        if threading.current_thread() is not self._hub.thread:
+            self._hub.thread.join()
+
+    def __enter__(self) -> LiveWorld:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    # --------------------------------------------------------------------------- looking
+    @property
+    def trace(self) -> Trace:
+        """What has happened so far, as far as the processes have told."""
+        memory = self._hub.journal.memory if self._memory else []
+        return Trace(self._hub.journal.rows, memory, self._states)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Every node's and client's status by name: 'up', 'paused', 'dead' or 'client'."""
+        nodes = {name: node.status for name, node in list(self._lives.nodes.items())}
+        return {**nodes, **dict.fromkeys(list(self._hub.callers), "client")}
+
+    def now(self) -> float:
+        """Seconds since the world began; the nodes' `now` has the same origin."""
+        return self._hub.now_us() / 1_000_000
+
+    def status(self, name: str) -> str:
+        """'up', 'paused' or 'dead'; raises UnknownNode."""
+        return self._lives.node(name).status
+
+    def pid(self, name: str) -> int | None:
+        """The number of the node's process, None if it is dead; raises UnknownNode."""
+        node = self._lives.node(name)
+        return None if node.status == "dead" else node.pid
+
+    def port(self, name: str) -> int:
+        """The port that the node serves HTTP on: `curl http://127.0.0.1:port/`."""
+        return self._hub.port_of(name)
+
+    def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Calls `callback()` when there are new rows; returns what ends that.
+
+        It is called on this world's own thread, 20 times a second at the most. A callback that
+        raises is dropped.
+        """
+        return self._hub.watch.add(callback)
+
+    def __repr__(self) -> str:
+        names = ", ".join(f"{name} {status}" for name, status in self.names.items())
+        return f"<LiveWorld: {names or 'empty'}>"
+
+    # --------------------------------------------------------------------------- verbs: nodes
+    def start(self, name: str, factory: type[Node], *args: Any) -> None:
+        """Starts a node's process; returns when it takes requests.
+
+        `restart` will call `factory` again, with `args` unpickled anew. Raises TypeError for a class that a kill would not wholly erase or that cannot travel to
+        another process; WrongState if the name is taken; RuntimeError if `__init__` fails.
+        """
+        isolation.vet(factory)
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"a node's name is a str, not {name!r}")
+        self._do(self._lives.start(name, parcel.wrap(name, factory, args)))
+
+    def kill(self, name: str) -> None:
+        """Kills a node's process by SIGKILL and waits for its exit.
+
+        Its memory and connections are gone, its disk stays. Raises WrongState if it is dead,
+        UnknownNode.
+        """
+        self._do(self._lives.kill(name))
+
+    def restart(self, name: str) -> None:
+        """Begins a dead node's next life: a new process on the same port, with its disk.
+
+        Raises WrongState if it lives, RuntimeError if `__init__` fails.
+        """
+        self._do(self._lives.restart(name))
+
+    def pause(self, name: str) -> None:
+        """Stops a node's process by SIGSTOP; the clock goes on.
+
+        Connections stay open, and the system takes new ones in its place; requests wait. Raises
+        WrongState unless it is up.
+        """
+        self._do(self._lives.pause(name))
+
+    def resume(self, name: str) -> None:
+        """Lets a paused process go on (SIGCONT). Raises WrongState."""
+        self._do(self._lives.resume(name))
+
+    # --------------------------------------------------------------------------- verbs: clients
+    def call(
+        self,
+        to: str,
+        path: str = "/",
+        body: Any = None,
+        *,
+        method: str = "POST",
+        headers: dict[str, str] | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        wait: bool = True,
+    ) -> Response | Pending:
+        """Sends one request as client `you`, on a fresh connection; else like `Client.send`."""
+        you = self.client("you")
+        pending = self._send(you, Call(to, path, body, method, headers, timeout), once=True)
+        return pending.result() if wait else pending
+
+    def client(self, name: str, port: int | None = None) -> Client:
+        """The client of that name, made if need be.
+
+        With `port`, its next connections come from that port. Raises WrongState if the name is a
+        node's, or the port is in use.
+        """
+        if name not in self._clients or port is not None:
+            self._do(self._make_client(name, port))
+            self._clients.setdefault(name, Client(self, name))
+        return self._clients[name]
+
+    def run(self, seconds: float | None = None, *, until: float | None = None) -> None:
+        """Waits for `seconds`, or `until` a time of this world."""
+        if (seconds is None) == (until is None):
+            raise TypeError("say run(seconds) or run(until=seconds)")
+        if until is not None:
+            seconds = until - self.now()
+            if micros(until) < self._hub.now_us():
+                raise ValueError(f"{until} s is past: it is {self.now()} s; time runs one way")
+        time.sleep(micros(seconds) / 1_000_000)
+
+    # --------------------------------------------------------------------------- inside
+    def _do(self, coroutine: Coroutine) -> Any:
+        """Has the loop's thread do something; waits for it."""
+        hub = self._hub
+        if hub.closed or threading.current_thread() is hub.thread:
+            coroutine.close()
+            if hub.closed:
+                raise WrongState("this world is closed: make a new one")
+            raise RuntimeError("a verb was called by a watcher, on the thread that performs verbs")
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, hub.loop).result()
+        except concurrent.futures.CancelledError:
+            raise WrongState("this world was closed meanwhile") from None
+
+    async def _make_client(self, name: str, port: int | None) -> None:
+        hub = self._hub
+        if name in self._lives.nodes:
+            raise WrongState(f"{name} is a node; a client needs a name of its own")
+        if port is not None:
+            ports.check(port, hub.callers.values())
+        if name in hub.callers:
+            hub.callers[name].close_all()
+        caller = hub.caller(name)
+        caller.port = port
+        caller.record("client", None, None, None, port)
+        hub.flush()
+
+    def _send(self, client: Client, call: Call, once: bool = False) -> Pending:
+        hub = self._hub
+        hub.port_of(call.to)
+        if hub.closed:
+            raise WrongState("this world is closed: make a new one")
+        call.headers = with_token(client, call.headers)
+        pending = Pending(self, client.name)
+        caller = hub.callers[client.name]
+        hub.loop.call_soon_threadsafe(caller.call, Waiter(hub, client, pending), call, once)
+        return pending
+
+    def _request(self, client: Client, call: Call) -> Pending:
+        return self._send(client, call)
+
+    def _wait(self, pending: Pending) -> None:
+        if threading.current_thread() is self._hub.thread:
+            raise RuntimeError("a watcher waits for an answer on the thread that would bring it")
+        with self._ended:
+            while pending.outcome is None:
+                self._ended.wait(1.0)  # in slices, for Windows interrupts no longer wait
+
+    def _reconnect(self, client: Client) -> None:
+        async def close_all() -> None:
+            self._hub.callers[client.name].close_all()
+            self._hub.flush()
+
+        self._do(close_all())
+
+    def _ports(self, client: Client) -> dict[str, int]:
+        return self._hub.callers[client.name].ports()
+
+    def _states(self) -> list[Row]:
+        hub = self._hub
+        states = {}
+        for name, node in list(self._lives.nodes.items()):
+            memory = None if node.status == "dead" else node.memory
+            states[name] = (node.life, (memory, node.disk))
+        for name in list(hub.callers):
+            states[name] = (1, (hub.client_memory(name), {}))
+        seq, now_us = len(hub.journal.rows), hub.now_us()
+        return [
+            Row(seq, now_us, "state", name, life, None, None, None, data)
+            for name, (life, data) in sorted(states.items())
+        ]
+
+
+class Waiter:
+    """What goes on when a client's request has ended; has the face of a Task."""
+
+    __slots__ = ("cause", "client", "hub", "pending")
+
+    def __init__(self, hub: Hub, client: Client, pending: Pending):
+        self.hub = hub
+        self.client = client
+        self.pending = pending
+        self.cause: int | None = None
+
+    def step(self, value: Response | None, error: Exception | None) -> None:
+        """Keeps the outcome, once the row that tells of it is in the trace."""
+        if value is not None:
+            keep_token(self.client, value)
+            self.hub.keep_token(self.client.name, self.client.token)
+
+        def end() -> None:
+            world = self.pending._world
+            with world._ended:
+                self.pending.outcome = value if error is None else error
+                world._ended.notify_all()
+
+        self.hub.after(self.client.name, self.cause, end)

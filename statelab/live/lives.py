@@ -1,0 +1,265 @@
+"""The nodes of a live world as the driver knows them: their processes' beginnings and ends.
+
+Everything here runs on the hub's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psutil
+
+from statelab.live import ports
+from statelab.live.hub import STEP_S, Hub
+from statelab.live.journal import Entry, Source
+from statelab.node import WrongState
+from statelab.trace import Row
+
+
+class LiveNode:
+    """One node, through all its lives."""
+
+    def __init__(self, name: str, parcel: bytes, port: int, folder: Path):
+        self.name = name
+        self.parcel = parcel
+        self.port = port
+        self.folder = folder / quote(name, safe="")
+        self.log = folder / f"{quote(name, safe='')}.log"
+        self.status = "dead"
+        self.life = 0
+        self.memory: dict[str, Any] = {}
+        self.disk: dict[str, Any] = {}
+        # Of the current life:
+        self.key = 0
+        self.pid = 0
+        self.source: Source | None = None
+        self.up: asyncio.Future[None] | None = None
+        self.gone: asyncio.Future[None] | None = None
+        self.killed_us: int | None = None
+        self.crashed = False
+        self.exit_code: int | None = None
+        self.reports = False  # its channel is open
+
+
+class Lives:
+    """Starts, ends, pauses and resumes the lives of nodes."""
+
+    def __init__(self, hub: Hub, seed: Any):
+        self._hub = hub
+        self._seed = seed
+        self._keys = itertools.count(1)
+        self._by_key: dict[int, LiveNode] = {}
+        self._asked: dict[tuple[str, int], asyncio.Future] = {}
+        self.nodes: dict[str, LiveNode] = {}
+        hub.journal.seen = self._seen
+
+    # --------------------------------------------------------------------------- verbs
+    async def start(self, name: str, parcel: bytes) -> None:
+        """Starts a node; returns when it takes requests."""
+        hub = self._hub
+        if name in self.nodes or name in hub.callers:
+            raise WrongState(f"the name {name} is taken: choose another, or restart {name}")
+        node = LiveNode(name, parcel, ports.choose(set(hub.ports.values())), hub.folder)
+        self.nodes[name] = node
+        hub.ports[name] = node.port
+        hub.write_book()
+        try:
+            await self._begin(node)
+        except BaseException:
+            del self.nodes[name], hub.ports[name]
+            hub.write_book()
+            raise
+
+    async def restart(self, name: str) -> None:
+        """Begins a dead node's next life."""
+        node = self.node(name)
+        if node.status != "dead":
+            raise WrongState(f"{name} is {node.status}: only a dead node can be restarted")
+        await self._begin(node)
+
+    async def kill(self, name: str) -> None:
+        """Kills a node's processes; returns when they are gone."""
+        hub, node = self._hub, self._living(name)
+        node.killed_us = hub.now_us()
+        # Others may learn of the death before we do; their rows wait, for they come of it.
+        hub.journal.held.add(node.source)
+        hub.tell_warden("kill", node.key)
+        await node.gone
+
+    async def pause(self, name: str) -> None:
+        """Stops a node's processes."""
+        hub, node = self._hub, self._living(name)
+        if node.status == "paused":
+            raise WrongState(f"{name} is paused already")
+        await self._ask("pause", node)
+        await asyncio.sleep(0)  # what it said before it stopped is read first
+        await asyncio.sleep(0)
+        if node.status == "up":
+            node.status = "paused"
+            hub.record(node.source, "pause")
+            hub.flush()
+
+    async def resume(self, name: str) -> None:
+        """Lets a node's processes go on."""
+        hub, node = self._hub, self._living(name)
+        if node.status != "paused":
+            raise WrongState(f"{name} is not paused, so it cannot resume")
+        hub.record(node.source, "resume")
+        hub.flush()
+        node.status = "up"
+        await self._ask("resume", node)
+
+    def node(self, name: str) -> LiveNode:
+        """The node of that name; raises UnknownNode."""
+        self._hub.port_of(name)
+        return self.nodes[name]
+
+    def _living(self, name: str) -> LiveNode:
+        node = self.node(name)
+        if node.status == "dead" or node.killed_us is not None:
+            raise WrongState(f"{name} is dead already; restart it first")
+        return node
+
+    async def _ask(self, verb: str, node: LiveNode) -> None:
+        answer = self._asked[verb, node.key] = self._hub.loop.create_future()
+        self._hub.tell_warden(verb, node.key)
+        try:
+            await asyncio.wait_for(answer, STEP_S)
+        finally:
+            del self._asked[verb, node.key]
+
+    # --------------------------------------------------------------------------- a life
+    async def _begin(self, node: LiveNode) -> None:
+        hub = self._hub
+        node.life += 1
+        node.key = next(self._keys)
+        node.source = hub.journal.source(node.name, node.life)
+        node.up, node.gone = hub.loop.create_future(), hub.loop.create_future()
+        node.status, node.killed_us, node.exit_code = "starting", None, None
+        node.crashed, node.memory = False, {}
+        self._by_key[node.key] = node
+        spec = {
+            "name": node.name, "life": node.life, "key": node.key, "port": node.port,
+            "seed": str(self._seed), "origin_ns": hub.origin_ns, "parcel": node.parcel,
+            "folder": str(node.folder), "log": str(node.log), "book": str(hub.book),
+            "desk": hub.port, "token": hub.token, "path": sys.path[:], "cwd": os.getcwd(),
+        }  # fmt: skip
+        hub.tell_warden("node", node.key, spec)
+        try:
+            await asyncio.wait_for(node.up, STEP_S)
+        except TimeoutError:
+            hub.tell_warden("kill", node.key)
+            node.status = "dead"
+            raise RuntimeError(
+                f"{node.name} did not start within {STEP_S:g} s: does its __init__ wait?"
+            ) from None
+
+    def joined(self, key: int, pid: int) -> None:
+        """A node's process has opened its channel."""
+        node = self._by_key[key]
+        node.pid, node.reports = pid, True
+
+    def told(self, key: int, what: str, data: Any) -> None:
+        """A node's process reports."""
+        node = self._by_key[key]
+        if what == "rows":
+            self._hub.journal.add(node.source, [Entry(*row) for row in data])
+        elif what == "up":
+            self._hub.flush()
+            node.status, node.disk = "up", data
+            node.up.set_result(None)
+        else:
+            node.up.set_exception(RuntimeError(f"{node.name} did not start: {data}"))
+
+    def left(self, key: int) -> None:
+        """A node's process has closed its channel: it is dead, or will be in a moment."""
+        node = self._by_key[key]
+        node.reports = False
+        self._end_if_over(node)
+
+    def told_by_warden(self, what: str, key: int, data: Any) -> None:
+        """The warden answers, or tells of an exit."""
+        if (what, key) in self._asked:
+            self._asked[what, key].set_result(data)
+        node = self._by_key.get(key)
+        if node is None or node.key != key:
+            return
+        if what == "failed" and not node.up.done():
+            node.status = "dead"
+            node.up.set_exception(RuntimeError(f"{node.name} has no process: {data}"))
+        elif what == "exit":
+            node.exit_code = data
+            self._end_if_over(node)
+
+    def _end_if_over(self, node: LiveNode) -> None:
+        """A life is over when its process has ended and all that it reported is read."""
+        if node.exit_code is None or node.reports:
+            return
+        hub, code = self._hub, node.exit_code
+        del self._by_key[node.key]
+        was, node.status, node.memory = node.status, "dead", {}
+        if was != "starting" and not node.crashed:
+            if node.killed_us is not None:
+                hub.record(node.source, "kill", time_us=node.killed_us)
+            elif code == -getattr(signal, "SIGKILL", 9):
+                hub.record(node.source, "kill")
+            else:
+                hub.record(node.source, "crash", data=f"its process ended with status {code}")
+        node.source.ended = True
+        hub.journal.held.discard(node.source)
+        hub.flush()
+        if not node.up.done():
+            text = self._last_lines(node) or f"its process ended with status {code}"
+            node.up.set_exception(RuntimeError(f"{node.name} did not start: {text}"))
+        node.gone.set_result(None)
+
+    @staticmethod
+    def _last_lines(node: LiveNode) -> str:
+        with contextlib.suppress(OSError):
+            return "\n".join(node.log.read_text(errors="replace").splitlines()[-5:])
+        return ""
+
+    # --------------------------------------------------------------------------- the end
+    def orphaned(self) -> None:
+        """The warden is gone, which nobody asked it: ends its children in its place."""
+        for node in list(self._by_key.values()):
+            with contextlib.suppress(psutil.Error):
+                psutil.Process(node.pid).kill()
+            node.exit_code = -9
+            node.reports = False
+            self._end_if_over(node)
+        for answer in self._asked.values():
+            if not answer.done():
+                answer.set_exception(RuntimeError("the warden of this world is gone"))
+        self._hub.stop()
+
+    def end(self) -> None:
+        """The world is closed: nobody is up any more."""
+        for node in self.nodes.values():
+            node.status = "dead"
+        for future in (f for n in self.nodes.values() for f in (n.up, n.gone)):
+            if future is not None and not future.done():
+                future.cancel()
+
+    # --------------------------------------------------------------------------- looking
+    def _seen(self, row: Row) -> None:
+        node = self.nodes.get(row.node)
+        if node is None or row.life != node.life:
+            return
+        if row.kind == "memory":
+            changed, gone = row.data
+            node.memory = {k: v for k, v in node.memory.items() if k not in gone} | changed
+        elif row.kind == "disk":
+            node.disk = {k: v for k, v in node.disk.items() if k != row.data[0]}
+            if len(row.data) == 2:
+                node.disk[row.data[0]] = row.data[1]
+        elif row.kind == "crash":
+            node.crashed = True

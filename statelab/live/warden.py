@@ -1,0 +1,226 @@
+"""The warden: one process per live world, the parent of all its nodes and engines.
+
+A paused process cannot notice that the notebook's kernel has died, and an engine never looks. So
+the warden does: it is never paused, it sits in a session of its own where no interrupt reaches it,
+and when its channel ends it kills every process tree and removes the world's folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import Any
+
+import psutil
+
+from statelab.live.channel import Frames, connect, pack
+
+POSIX = os.name == "posix"
+# A fork of a process that has done the imports is up in a tenth of the time. The warden has one
+# thread, so it may; macOS' system libraries do not like it, Windows cannot.
+FORKS = sys.platform == "linux"
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class Warden:
+    """Starts, signals and reaps processes for one driver. Each is known by a `key`."""
+
+    def __init__(self, channel: socket.socket, folder: str, forks: bool):
+        self._channel = channel
+        self._folder = folder
+        self._forks = forks
+        self._pids: dict[int, int] = {}  # pid → key
+        self._popen: dict[int, subprocess.Popen] = {}  # pid → what Popen made
+        self._wake, wake = socket.socketpair()
+        wake.setblocking(False)
+        if POSIX:
+            signal.signal(signal.SIGCHLD, lambda *_: None)
+            signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        self._wakes = wake
+        self._pause_s = 5.0 if POSIX else 0.02  # no signal tells of an exit elsewhere
+
+    def serve(self) -> None:
+        """Does what the driver says until it is gone, then ends everything."""
+        frames = Frames()
+        try:
+            while True:
+                ready, _, _ = select.select([self._channel, self._wake], [], [], self._pause_s)
+                if self._wake in ready:
+                    self._wake.recv(4096)
+                if self._channel in ready:
+                    data = self._channel.recv(1 << 16)
+                    if not data:
+                        return
+                    for verb, key, *args in frames.feed(data):
+                        self._do(verb, key, *args)
+                self._reap()
+        except OSError:
+            pass  # the driver is gone
+        finally:
+            self._end()
+
+    def _tell(self, *message: Any) -> None:
+        self._channel.sendall(pack(message))
+
+    # --------------------------------------------------------------------------- verbs
+    def _do(self, verb: str, key: int, *args: Any) -> None:
+        try:
+            result = getattr(self, f"_do_{verb}")(key, *args)
+        except (OSError, psutil.Error) as wrong:
+            self._tell("failed", key, str(wrong))
+        else:
+            self._tell(verb, key, result)
+
+    def _do_node(self, key: int, spec: dict[str, Any]) -> int:
+        """Starts a node's process; returns its pid."""
+        if self._forks:
+            pid = os.fork()
+            if not pid:
+                self._become(spec)
+            self._pids[pid] = key
+            return pid
+        argv = [sys.executable, "-P", "-m", "statelab.live.child"]
+        return self._spawn(key, argv, spec["log"], pack(spec))
+
+    def _do_program(self, key: int, argv: list[str], log: str, options: dict[str, Any]) -> int:
+        """Starts any other program, an engine say; `options` are Popen's."""
+        return self._spawn(key, argv, log, b"", **options)
+
+    def _do_kill(self, key: int) -> None:
+        for process in self._tree(key):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def _do_pause(self, key: int) -> None:
+        tree = self._tree(key)
+        for process in tree:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
+        for process in tree:
+            self._wait_stopped(process)
+
+    def _do_resume(self, key: int) -> None:
+        for process in self._tree(key):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
+
+    def _wait_stopped(self, process: psutil.Process) -> None:
+        """Returns when `process` runs no more: a signal takes a moment to arrive."""
+        end = time.monotonic() + 0.5
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while time.monotonic() < end and process.status() != psutil.STATUS_STOPPED:
+                time.sleep(0.0005)
+
+    # --------------------------------------------------------------------------- processes
+    def _become(self, spec: dict[str, Any]) -> None:
+        """In a fork: forgets that this was the warden, and becomes a node."""
+        try:
+            os.setsid()
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            for sock in (self._channel, self._wake, self._wakes):
+                sock.close()
+            with contextlib.suppress(OSError), open("/proc/self/comm", "w") as comm:
+                comm.write(spec["name"])  # what `top` and `ps` show
+
+            from statelab.live.child import live
+
+            live(spec)
+        finally:
+            os._exit(1)
+
+    def _spawn(self, key: int, argv: list[str], log: str, stdin: bytes, **options: Any) -> int:
+        with open(log, "ab") as out:
+            process = subprocess.Popen(
+                argv, stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True,
+                **options,
+            )  # fmt: skip
+        with contextlib.suppress(OSError), process.stdin:
+            process.stdin.write(stdin)
+        self._pids[process.pid] = key
+        self._popen[process.pid] = process
+        return process.pid
+
+    def _tree(self, key: int) -> list[psutil.Process]:
+        """The process of `key` and all that came of it."""
+        for pid, owner in self._pids.items():
+            if owner == key:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    root = psutil.Process(pid)
+                    return [root, *root.children(recursive=True)]
+        return []
+
+    def _reap(self) -> None:
+        """Tells of the processes that have ended."""
+        for pid, code in self._ended():
+            key = self._pids.pop(pid, None)
+            process = self._popen.pop(pid, None)
+            if process is not None:
+                process.returncode = code
+            if key is not None:
+                self._tell("exit", key, code)
+
+    def _ended(self) -> list[tuple[int, int]]:
+        if not POSIX:
+            return [(pid, p.returncode) for pid, p in self._popen.items() if p.poll() is not None]
+        ended = []
+        with contextlib.suppress(ChildProcessError):
+            while (found := os.waitpid(-1, os.WNOHANG))[0]:
+                ended.append((found[0], os.waitstatus_to_exitcode(found[1])))
+        return ended
+
+    def _end(self) -> None:
+        """Kills every process tree, then removes the folder."""
+        for _ in range(100):
+            alive = psutil.Process().children(recursive=True)
+            for process in alive:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            self._ended()
+            if not alive:
+                break
+            psutil.wait_procs(alive, timeout=0.05)
+        for _ in range(20):
+            shutil.rmtree(self._folder, ignore_errors=True)
+            if not os.path.exists(self._folder):
+                break
+            time.sleep(0.05)
+
+
+def main() -> None:
+    """Reads from standard input what to be the warden of; returns when that world has ended."""
+    config = json.loads(sys.stdin.readline())
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    if sys.platform == "linux":
+        # Orphans of a killed engine become the warden's children, so it finds them.
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    token = bytes.fromhex(config["token"])
+    channel = connect(config["desk"], token, ("warden", os.getpid()))
+    forks = FORKS and config["forks"]
+    if forks:
+        import gc
+
+        import cloudpickle  # noqa: F401
+
+        import statelab.live.child  # noqa: F401
+
+        gc.freeze()
+    Warden(channel, config["folder"], forks).serve()
+
+
+if __name__ == "__main__":
+    main()
