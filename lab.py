@@ -264,7 +264,8 @@ def open_lessons(environment, port, browser, options):
         command += ["--allow-root"]
     environment.ensure()
     say("opening JupyterLab; Ctrl-C here ends it")
-    return environment.run(*command, *options)
+    code = environment.run(*command, *options)
+    return 0 if code in (-signal.SIGINT, 128 + signal.SIGINT) else code  # Ctrl-C is how it ends
 
 
 def test(environment, arguments):
