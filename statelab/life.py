@@ -57,7 +57,10 @@ class Life:
         self.world = world
         self.name = host.name
         self.number = number
-        self.shut = False
+        # Empty while the door is open. A list, so that a world that is garbage can shut its doors
+        # (world.py) without holding its lives.
+        self.shut: list[bool] = []
+        world._doors.append(self.shut)
         self.current: Task | None = None
         self.stalled: list[tuple[Callable, Any]] | None = None  # while paused: what waits
         self.stopped: int | None = None  # the row of the pause
@@ -121,9 +124,15 @@ class Life:
         """Starts `run`, if the node has one, in the microsecond of its start."""
         if type(self.node).run is Node.run:
             return
-        task = Task(self, self.node.run(), self._ended, cause)
-        self.tasks[task] = None
-        self.world._clock.at(self.world._clock.now_us, self.wake, task)
+        self.world._clock.at(self.world._clock.now_us, self._run, cause)
+
+    def _run(self, cause: int) -> None:
+        if self.stalled is not None:
+            self.stalled.append((self._run, cause))
+        elif not self.shut:
+            task = Task(self, self.node.run(), self._ended, cause)
+            self.tasks[task] = None
+            self.wake(task)
 
     def _ended(self, task: Task, value: Any, error: BaseException | None) -> None:
         del self.tasks[task]
@@ -132,7 +141,7 @@ class Life:
 
     def end(self, cause: int) -> None:
         """Dies: the door shuts first, then the coroutines close, then TCP tells the peers."""
-        self.shut = True
+        self.shut.append(True)
         network = self.world._network
         for task in self.tasks:
             task.close()

@@ -32,8 +32,11 @@ class WrongState(RuntimeError):
     """A verb that does not apply now, such as to kill a dead node; nothing was done."""
 
 
-class Killed(BaseException):
-    """Raised at the shut door of a dead node, so that nothing it still runs has an effect."""
+class Killed(GeneratorExit):
+    """Raised at the shut door of a dead node, so that nothing it still runs has an effect.
+
+    Python closes what is left of a coroutine by GeneratorExit, and takes this one as well.
+    """
 
 
 class Soft(NamedTuple):
@@ -109,11 +112,12 @@ def _headers(headers: dict) -> dict[str, str]:
 class Door(Protocol):
     """What a world provides to one life of a node.
 
-    `current` is the task that runs now; while `__init__` runs there is none, and so no effect.
+    `shut` is true once the life has ended. `current` is the task that runs now; while `__init__`
+    runs there is none, and so no effect.
     """
 
     name: str
-    shut: bool
+    shut: Any
     current: Task | None
     disk: Disk
     random: random.Random
@@ -219,6 +223,9 @@ class Node:
 
         If some fail, the first of them in order raises here, after all have ended.
         """
+        if self._door.shut:
+            for coroutine in coroutines:
+                coroutine.close()
         _open(self._door)
         return (yield Gather(coroutines))
 

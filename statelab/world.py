@@ -10,6 +10,7 @@ Rules of this file:
 from __future__ import annotations
 
 import copy
+import weakref
 from typing import Any
 
 from statelab import isolation
@@ -42,6 +43,10 @@ class World(Inputs, LinkFaults):
         self._hosts: dict[str, Host] = {}
         self._clients: dict[str, ClientEnd] = {}
         self._network = Network(self)
+        # Coroutines of a world that is garbage are closed by Python: nothing they run in a
+        # `finally` may have an effect, or end in an error that nobody can catch.
+        self._doors: list[list[bool]] = []
+        weakref.finalize(self, _shut, self._doors)
         self._stepped: Life | ClientEnd | None = None  # who moved in the latest event
         self._watches = memory
         self._each = self._observe if memory else None
@@ -317,3 +322,8 @@ class World(Inputs, LinkFaults):
             Row(seq, now_us, "state", name, life, None, None, None, data)
             for name, (life, data) in sorted(states.items())
         ]
+
+
+def _shut(doors: list[list[bool]]) -> None:
+    for door in doors:
+        door.append(True)
