@@ -1,0 +1,126 @@
+"""The three workloads that statelab and simpy both run, and how statelab runs them.
+
+Rules of this file and of simpy_peers.py:
+
+1. Both sides do the same work: the same sleeps, the same messages, latencies from the same spread.
+   Each run counts what it did, and the bench fails if the counts differ.
+2. Each function builds everything first and returns what is to be timed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from statelab import Node, World
+
+SLEEPERS, SLEEPS = 1_000, 80
+PINGS = 25_000
+CLIENTS, REQUESTS, SERVERS = 1_000, 12, 5
+LATENCY_S = (0.001, 0.002)  # what a World has unless told otherwise
+FOR_EVER_S = 1e6
+
+
+def nap_s(who: int, turn: int) -> float:
+    """A sleep between 10 and 107 ms, the same on both sides, and in no simple order."""
+    return 0.010 + 0.001 * ((who * 31 + turn * 7919) % 97) + 0.000_001 * who
+
+
+class Silent(World):
+    """A World that keeps no trace: not for use, it only shows what the trace costs."""
+
+    def _record(self, kind, node, life, other, message, cause, data) -> int:
+        return 0
+
+
+class Sleeper(Node):
+    def __init__(self, who: int):
+        self._who = who
+        self.naps = 0
+
+    async def run(self):
+        for turn in range(SLEEPS):
+            await self.sleep(nap_s(self._who, turn))
+            self.naps += 1
+
+
+class Ping(Node):
+    def __init__(self):
+        self.answers = 0
+
+    async def run(self):
+        for _ in range(PINGS):
+            await self.call("pong", "/", {"user": "alice", "item": 17})
+            self.answers += 1
+
+
+class Pong(Node):
+    def __init__(self):
+        self.count = 0
+
+    async def handle(self, request):
+        self.count += 1
+        return {"user": "alice", "item": 17}
+
+
+class Visitor(Node):
+    def __init__(self, who: int):
+        self._who = who
+        self.answers = 0
+
+    async def run(self):
+        for turn in range(REQUESTS):
+            await self.sleep(nap_s(self._who, turn))
+            await self.call("balancer", "/", {"user": "alice", "item": 17})
+            self.answers += 1
+
+
+class RoundRobin(Node):
+    def __init__(self):
+        self.next = 0
+
+    async def handle(self, request):
+        server = f"server{self.next}"
+        self.next = (self.next + 1) % SERVERS
+        return await self.call(
+            server, request.path, request.body, method=request.method, via=request.peer
+        )
+
+
+Timed = Callable[[], int]  # does the work; returns how much of it was done
+
+
+def timers(world: World) -> Timed:
+    """Nodes that only sleep: counts the sleeps."""
+    for who in range(SLEEPERS):
+        world.start(f"sleeper{who}", Sleeper, who)
+    return _counted(world, "sleeper", "naps", SLEEPERS)
+
+
+def ping_pong(world: World) -> Timed:
+    """One node calls another: counts the answers."""
+    world.start("pong", Pong)
+    world.start("ping", Ping)
+    return _counted(world, "ping", "answers", None)
+
+
+def requests(world: World) -> Timed:
+    """Clients through a balancer to servers: counts the answers."""
+    world.start("balancer", RoundRobin)
+    for number in range(SERVERS):
+        world.start(f"server{number}", Pong)
+    for who in range(CLIENTS):
+        world.start(f"client{who}", Visitor, who)
+    return _counted(world, "client", "answers", CLIENTS)
+
+
+def _counted(world: World, name: str, attribute: str, many: int | None) -> Timed:
+    names = [name] if many is None else [f"{name}{who}" for who in range(many)]
+
+    def work() -> int:
+        world.run(FOR_EVER_S)
+        return sum(world._hosts[name].life.memory[attribute] for name in names)
+
+    return work
+
+
+WORKLOADS = {"timers": timers, "ping_pong": ping_pong, "requests": requests}
