@@ -1,5 +1,14 @@
-"""The live world: each node an operating-system process, reached over real HTTP.
+"""The live world: each node an operating-system process, reached over real HTTP."""
 
-`statelab.live.driver.LiveWorld` is the way in. Nothing is imported here, so that a child process
-imports no more than it needs.
-"""
+from typing import Any
+
+__all__ = ["LiveWorld"]
+
+
+def __getattr__(name: str) -> Any:
+    # The processes of nodes import this package too, and must not pay for the driver.
+    if name == "LiveWorld":
+        from statelab.live.driver import LiveWorld
+
+        return LiveWorld
+    raise AttributeError(f"module 'statelab.live' has no attribute {name!r}")

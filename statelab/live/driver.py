@@ -112,7 +112,9 @@ class LiveWorld:
     def start(self, name: str, factory: type[Node], *args: Any) -> None:
         """Starts a node's process; returns when it takes requests.
 
-        `restart` will call `factory` again, with `args` unpickled anew. Raises TypeError for a class that a kill would not wholly erase or that cannot travel to
+        `restart` will call `factory` again, with `args` unpickled anew.
+
+        Raises TypeError for a class that a kill would not wholly erase or that cannot travel to
         another process; WrongState if the name is taken; RuntimeError if `__init__` fails.
         """
         isolation.vet(factory)

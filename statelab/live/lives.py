@@ -57,7 +57,7 @@ class Lives:
         self._seed = seed
         self._keys = itertools.count(1)
         self._by_key: dict[int, LiveNode] = {}
-        self._asked: dict[tuple[str, int], asyncio.Future] = {}
+        self._asked: dict[int, asyncio.Future] = {}
         self.nodes: dict[str, LiveNode] = {}
         hub.journal.seen = self._seen
 
@@ -91,7 +91,7 @@ class Lives:
         node.killed_us = hub.now_us()
         # Others may learn of the death before we do; their rows wait, for they come of it.
         hub.journal.held.add(node.source)
-        hub.tell_warden("kill", node.key)
+        hub.tell_warden("tree", node.key, "kill")
         await node.gone
 
     async def pause(self, name: str) -> None:
@@ -129,12 +129,12 @@ class Lives:
         return node
 
     async def _ask(self, verb: str, node: LiveNode) -> None:
-        answer = self._asked[verb, node.key] = self._hub.loop.create_future()
-        self._hub.tell_warden(verb, node.key)
+        answer = self._asked[node.key] = self._hub.loop.create_future()
+        self._hub.tell_warden("tree", node.key, verb)
         try:
             await asyncio.wait_for(answer, STEP_S)
         finally:
-            del self._asked[verb, node.key]
+            del self._asked[node.key]
 
     # --------------------------------------------------------------------------- a life
     async def _begin(self, node: LiveNode) -> None:
@@ -156,7 +156,7 @@ class Lives:
         try:
             await asyncio.wait_for(node.up, STEP_S)
         except TimeoutError:
-            hub.tell_warden("kill", node.key)
+            hub.tell_warden("tree", node.key, "kill")
             node.status = "dead"
             raise RuntimeError(
                 f"{node.name} did not start within {STEP_S:g} s: does its __init__ wait?"
@@ -187,8 +187,8 @@ class Lives:
 
     def told_by_warden(self, what: str, key: int, data: Any) -> None:
         """The warden answers, or tells of an exit."""
-        if (what, key) in self._asked:
-            self._asked[what, key].set_result(data)
+        if key in self._asked and not self._asked[key].done():
+            self._asked[key].set_result(data)
         node = self._by_key.get(key)
         if node is None or node.key != key:
             return

@@ -8,7 +8,7 @@ and when its channel ends it kills every process tree and removes the world's fo
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import gc
 import json
 import os
 import select
@@ -20,15 +20,13 @@ import sys
 import time
 from typing import Any
 
-import psutil
-
 from statelab.live.channel import Frames, connect, pack
 
 POSIX = os.name == "posix"
 # A fork of a process that has done the imports is up in a tenth of the time. The warden has one
 # thread, so it may; macOS' system libraries do not like it, Windows cannot.
 FORKS = sys.platform == "linux"
-_PR_SET_CHILD_SUBREAPER = 36
+_IDLE_S = 0.05
 
 
 class Warden:
@@ -46,14 +44,16 @@ class Warden:
             signal.signal(signal.SIGCHLD, lambda *_: None)
             signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         self._wakes = wake
-        self._pause_s = 5.0 if POSIX else 0.02  # no signal tells of an exit elsewhere
+        self._wait_s = _IDLE_S
 
     def serve(self) -> None:
         """Does what the driver says until it is gone, then ends everything."""
         frames = Frames()
         try:
             while True:
-                ready, _, _ = select.select([self._channel, self._wake], [], [], self._pause_s)
+                ready, _, _ = select.select([self._channel, self._wake], [], [], self._wait_s)
+                if not ready:
+                    self._prepare()
                 if self._wake in ready:
                     self._wake.recv(4096)
                 if self._channel in ready:
@@ -68,6 +68,13 @@ class Warden:
         finally:
             self._end()
 
+    def _prepare(self) -> None:
+        """Does what would have made the first nodes wait."""
+        from statelab.live import trees
+
+        trees.adopt_orphans()
+        self._wait_s = 3600.0 if POSIX else 0.02  # elsewhere no signal tells of an exit
+
     def _tell(self, *message: Any) -> None:
         self._channel.sendall(pack(message))
 
@@ -75,7 +82,7 @@ class Warden:
     def _do(self, verb: str, key: int, *args: Any) -> None:
         try:
             result = getattr(self, f"_do_{verb}")(key, *args)
-        except (OSError, psutil.Error) as wrong:
+        except OSError as wrong:
             self._tell("failed", key, str(wrong))
         else:
             self._tell(verb, key, result)
@@ -95,30 +102,13 @@ class Warden:
         """Starts any other program, an engine say; `options` are Popen's."""
         return self._spawn(key, argv, log, b"", **options)
 
-    def _do_kill(self, key: int) -> None:
-        for process in self._tree(key):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+    def _do_tree(self, key: int, verb: str) -> None:
+        """Kills, pauses or resumes a process and all that came of it."""
+        from statelab.live import trees
 
-    def _do_pause(self, key: int) -> None:
-        tree = self._tree(key)
-        for process in tree:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.suspend()
-        for process in tree:
-            self._wait_stopped(process)
-
-    def _do_resume(self, key: int) -> None:
-        for process in self._tree(key):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.resume()
-
-    def _wait_stopped(self, process: psutil.Process) -> None:
-        """Returns when `process` runs no more: a signal takes a moment to arrive."""
-        end = time.monotonic() + 0.5
-        with contextlib.suppress(psutil.NoSuchProcess):
-            while time.monotonic() < end and process.status() != psutil.STATUS_STOPPED:
-                time.sleep(0.0005)
+        for pid, owner in self._pids.items():
+            if owner == key:
+                getattr(trees, verb)(pid)
 
     # --------------------------------------------------------------------------- processes
     def _become(self, spec: dict[str, Any]) -> None:
@@ -152,15 +142,6 @@ class Warden:
         self._popen[process.pid] = process
         return process.pid
 
-    def _tree(self, key: int) -> list[psutil.Process]:
-        """The process of `key` and all that came of it."""
-        for pid, owner in self._pids.items():
-            if owner == key:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    root = psutil.Process(pid)
-                    return [root, *root.children(recursive=True)]
-        return []
-
     def _reap(self) -> None:
         """Tells of the processes that have ended."""
         for pid, code in self._ended():
@@ -182,15 +163,9 @@ class Warden:
 
     def _end(self) -> None:
         """Kills every process tree, then removes the folder."""
-        for _ in range(100):
-            alive = psutil.Process().children(recursive=True)
-            for process in alive:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
-            self._ended()
-            if not alive:
-                break
-            psutil.wait_procs(alive, timeout=0.05)
+        from statelab.live import trees
+
+        trees.end_all(self._ended)
         for _ in range(20):
             shutil.rmtree(self._folder, ignore_errors=True)
             if not os.path.exists(self._folder):
@@ -205,15 +180,10 @@ def main() -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    if sys.platform == "linux":
-        # Orphans of a killed engine become the warden's children, so it finds them.
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     token = bytes.fromhex(config["token"])
     channel = connect(config["desk"], token, ("warden", os.getpid()))
     forks = FORKS and config["forks"]
     if forks:
-        import gc
-
         import cloudpickle  # noqa: F401
 
         import statelab.live.child  # noqa: F401
