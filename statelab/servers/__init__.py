@@ -1,0 +1,14 @@
+"""The supporting cast: servers that lessons start and tests kill. They know no world."""
+
+from statelab.servers.auth import AuthByConnection, AuthBySession, AuthByToken, KeyMadeAtStart
+from statelab.servers.balancer import Balancer
+from statelab.servers.store import Store
+
+__all__ = [
+    "AuthByConnection",
+    "AuthBySession",
+    "AuthByToken",
+    "Balancer",
+    "KeyMadeAtStart",
+    "Store",
+]

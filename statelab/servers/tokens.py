@@ -1,0 +1,91 @@
+"""Access tokens: notes that anyone can read, and only the owner of the key can sign.
+
+A token is a JWT signed with HS256 (RFC 7519, RFC 7515), made and checked by PyJWT. What PyJWT
+leaves open is settled here, after RFC 8725: one algorithm, a key of full length, and claims that
+must be there. Its time checks read the wall clock, so they are off, and the caller's clock is used.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+ALGORITHM = "HS256"
+KEY_BYTES = 32  # HS256 is as strong as its key: RFC 7518, section 3.2
+ISSUER, AUDIENCE = "login.example", "web.example"
+LIFETIME_S = 3600.0
+
+
+class BadToken(Exception):
+    """A token that proves nothing, and why."""
+
+
+def checked_key(key: bytes) -> bytes:
+    """Returns `key`; raises TypeError or ValueError if it cannot sign safely."""
+    if not isinstance(key, bytes):
+        raise TypeError(f"the key is a {type(key).__name__}: give {KEY_BYTES} random bytes")
+    if len(key) < KEY_BYTES:
+        raise ValueError(
+            f"the key has {len(key)} of at least {KEY_BYTES} bytes, so it could be guessed: make "
+            f"one with secrets.token_bytes({KEY_BYTES})"
+        )
+    return key
+
+
+def signed(
+    user: str,
+    key: bytes,
+    now_s: float,
+    lifetime_s: float = LIFETIME_S,
+    *,
+    issuer: str = ISSUER,
+    audience: str = AUDIENCE,
+) -> str:
+    """Returns a token that says who the bearer is until `now_s + lifetime_s`.
+
+    Raises TypeError if `user` is no text, and what `checked_key` raises.
+    """
+    import jwt
+
+    if not isinstance(user, str):
+        raise TypeError(f"the user {user!r} is not a str, so no token can name them")
+    claims = {"iss": issuer, "aud": audience, "sub": user, "iat": now_s, "exp": now_s + lifetime_s}
+    return jwt.encode(claims, checked_key(key), algorithm=ALGORITHM)
+
+
+def user_of(
+    token: str, key: bytes, now_s: float, *, issuer: str = ISSUER, audience: str = AUDIENCE
+) -> str:
+    """Returns the user that `token` names; raises BadToken if it proves nothing at `now_s`."""
+    import jwt
+
+    if not token:
+        raise BadToken("no token came with the request")
+    try:
+        claims = jwt.decode(
+            token,
+            checked_key(key),
+            algorithms=[ALGORITHM],  # never the token's own word for it: it could say "none"
+            issuer=issuer,
+            audience=audience,
+            options={
+                "require": ["exp", "iss", "aud", "sub"],
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+            },
+        )
+    except jwt.InvalidTokenError as wrong:
+        raise BadToken(str(wrong)) from None
+    if now_s >= _time(claims, "exp"):
+        raise BadToken("the token has expired")
+    if "nbf" in claims and now_s < _time(claims, "nbf"):
+        raise BadToken("the token is not valid yet")
+    return claims["sub"]
+
+
+def _time(claims: dict[str, Any], name: str) -> float:
+    value = claims[name]
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise BadToken(f"the token's {name} is {value!r}, which is no time")
+    return value
