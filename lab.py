@@ -303,6 +303,8 @@ def record(environment, notebooks):
         if not path.is_file():
             raise Trouble(f"There is no notebook {path}: name one that exists, or none for all.")
     paths = paths or sorted((environment.root / "notebooks").glob("*.ipynb"))
+    if not paths:
+        raise Trouble("notebooks/ holds no notebook yet: name one that lies elsewhere.")
     environment.ensure(tools=True)
     return environment.run(environment.root / "tests" / "record.py", *paths, alone=True)
 

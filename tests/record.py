@@ -14,6 +14,13 @@ KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "nam
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
+class PrivateKernelManager(AsyncKernelManager):
+    """Starts its kernel on a private transport."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings, **private_transport())
+
+
 def record(path):
     """Return the notebook at the path with fresh outputs; CellExecutionError if a cell fails."""
     notebook = nbformat.read(path, as_version=4)
@@ -22,7 +29,8 @@ def record(path):
         timeout=120,
         record_timing=False,
         store_widget_state=False,
-        km=AsyncKernelManager(kernel_name="python3", **private_transport()),
+        kernel_name="python3",
+        kernel_manager_class=PrivateKernelManager,
         resources={"metadata": {"path": str(path.parent)}},
     )
     client.execute()
