@@ -15,6 +15,7 @@ from typing import Any
 from statelab import isolation
 from statelab.client import Client, Pending, keep_token, with_token
 from statelab.live import parcel, ports
+from statelab.live.faults import LinkFaults
 from statelab.live.hub import Hub
 from statelab.live.lives import Lives
 from statelab.message import Response
@@ -32,7 +33,7 @@ def _close_all() -> None:
         hub.thread.join(5)
 
 
-class LiveWorld:
+class LiveWorld(LinkFaults):
     """A world whose nodes are processes: `kill` is SIGKILL, and `request.peer` is true.
 
     `seed` decides what the nodes' `random` gives, and nothing else; without one, a fresh seed is

@@ -44,7 +44,8 @@ class LiveNode:
         self.up: asyncio.Future[None] | None = None
         self.gone: asyncio.Future[None] | None = None
         self.killed_us: int | None = None
-        self.crashed = False
+        self.crashed = False  # its own report said so
+        self.failure = ""  # why its `__init__` failed
         self.exit_code: int | None = None
         self.reports = False  # its channel is open
 
@@ -144,7 +145,7 @@ class Lives:
         node.source = hub.journal.source(node.name, node.life)
         node.up, node.gone = hub.loop.create_future(), hub.loop.create_future()
         node.status, node.killed_us, node.exit_code = "starting", None, None
-        node.crashed, node.memory = False, {}
+        node.crashed, node.failure, node.memory = False, "", {}
         self._by_key[node.key] = node
         spec = {
             "name": node.name, "life": node.life, "key": node.key, "port": node.port,
@@ -177,7 +178,7 @@ class Lives:
             node.status, node.disk = "up", data
             node.up.set_result(None)
         else:
-            node.up.set_exception(RuntimeError(f"{node.name} did not start: {data}"))
+            node.failure = data
 
     def left(self, key: int) -> None:
         """A node's process has closed its channel: it is dead, or will be in a moment."""
@@ -217,7 +218,7 @@ class Lives:
         hub.journal.held.discard(node.source)
         hub.flush()
         if not node.up.done():
-            text = self._last_lines(node) or f"its process ended with status {code}"
+            text = node.failure or self._last_lines(node) or f"its process ended: status {code}"
             node.up.set_exception(RuntimeError(f"{node.name} did not start: {text}"))
         node.gone.set_result(None)
 

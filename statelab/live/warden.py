@@ -184,11 +184,13 @@ def main() -> None:
     channel = connect(config["desk"], token, ("warden", os.getpid()))
     forks = FORKS and config["forks"]
     if forks:
+        gc.disable()  # imports are faster without it
         import cloudpickle  # noqa: F401
 
         import statelab.live.child  # noqa: F401
 
         gc.freeze()
+        gc.enable()
     Warden(channel, config["folder"], forks).serve()
 
 
