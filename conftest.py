@@ -6,6 +6,7 @@ import sys
 
 import notebook_kernels
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 IN_CI = os.environ.get("STATELAB_CI") == "1"
 
@@ -28,15 +29,28 @@ def pytest_report_header(config):
     return [f"statelab: {skips}; notebooks' outputs are compared exactly"]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.suffix == ".ipynb":
-            # One kernel runs all the cells of a notebook, so one worker must.
             item.add_marker(pytest.mark.notebooks)
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-        elif item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.xdist_group("browser"))
+        elif "browser" in item.path.name:
+            item.add_marker(pytest.mark.browser)
+
+
+class OneWorkerPerFile(LoadScopeScheduling):
+    """Keeps a file's tests on one worker: a notebook's cells share a kernel; files share fixtures.
+
+    All files with "browser" in their name count as one, so that one Chromium runs at a time. Not
+    by xdist's own groups: xdist 3.8 ignores them under pytest 9.2, without a word.
+    """
+
+    def _split_scope(self, nodeid):
+        path = nodeid.split("::", 1)[0]
+        return "browser" if "browser" in path.rsplit("/", 1)[-1] else path
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return OneWorkerPerFile(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
