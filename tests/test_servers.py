@@ -115,7 +115,7 @@ def tampered(token):
 
 
 FORGERIES = {
-    "another user's name": (tampered(tokens.signed("alice", KEY, 0)), "Signature"),
+    "another user's name": (tampered(tokens.signed("alice", KEY, 0, 60)), "Signature"),
     "no signature": (forged(key=None, header={"alg": "none"}), "alg "),
     "an empty signature": (forged(key=None), "Signature"),
     "another key": (forged(key=OTHER_KEY), "Signature"),
@@ -155,14 +155,14 @@ def test_a_token_that_proves_nothing_is_a_401_that_says_why(forgery):
 
 def test_a_token_made_by_hand_is_good_if_it_says_all_and_the_key_is_right():
     assert tokens.user_of(forged(nbf=0), KEY, 0) == "alice"
-    assert jwt.get_unverified_header(tokens.signed("alice", KEY, 0))["alg"] == "HS256"
+    assert jwt.get_unverified_header(tokens.signed("alice", KEY, 0, 60))["alg"] == "HS256"
 
 
 def test_a_token_expires_by_the_clock_of_its_world_and_not_of_the_wall():
-    world, alice = served(AuthByToken, KEY)
-    world.run(until=tokens.LIFETIME_S - 1)
+    world, alice = served(AuthByToken, KEY, 60)
+    world.run(until=59)
     assert profile(alice) == "alice"
-    world.run(until=tokens.LIFETIME_S + 1)
+    world.run(until=61)
     assert profile(alice) == 401
     assert tokens.user_of(tokens.signed("alice", KEY, 1e6, 1), KEY, 1e6) == "alice"
 
@@ -171,7 +171,7 @@ def test_a_token_expires_by_the_clock_of_its_world_and_not_of_the_wall():
 def test_a_short_key_is_refused_before_anything_is_signed_with_it(key):
     with pytest.raises(ValueError, match=f"the key has {len(key)} of at least 32 bytes"):
         World().start("web", AuthByToken, key)
-    for use in (lambda: tokens.signed("alice", key, 0), lambda: tokens.user_of("x", key, 0)):
+    for use in (lambda: tokens.signed("alice", key, 0, 60), lambda: tokens.user_of("x", key, 0)):
         with pytest.raises(ValueError, match="could be guessed"):
             use()
 
@@ -180,7 +180,7 @@ def test_a_key_or_a_user_of_the_wrong_kind_is_refused():
     with pytest.raises(TypeError, match="the key is a str"):
         World().start("web", AuthByToken, KEY.decode())
     with pytest.raises(TypeError, match="the user 7 is not a str"):
-        tokens.signed(7, KEY, 0)
+        tokens.signed(7, KEY, 0, 60)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_without_the_look_at_the_type_of_its_end_a_token_could_last_for_ever(mon
 def test_without_the_look_at_its_length_a_key_of_one_byte_would_sign(monkeypatch):
     monkeypatch.setattr(tokens, "checked_key", lambda key: key)
     with pytest.warns(jwt.warnings.InsecureKeyLengthWarning):
-        assert tokens.signed("alice", b"x", 0)
+        assert tokens.signed("alice", b"x", 0, 60)
 
 
 # ------------------------------------------------------------------------------- the store

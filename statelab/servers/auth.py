@@ -55,13 +55,15 @@ class AuthBySession(Node):
 class AuthByToken(Node):
     """Remembers no user, only the key that it was given: it checks the signature of each token."""
 
-    def __init__(self, key):
+    def __init__(self, key, lifetime_s=3600.0):
         self.key = tokens.checked_key(key)
+        self.lifetime_s = lifetime_s
 
     async def handle(self, request):
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if request.path == "/login":
-            return {"token": tokens.signed(request.body["user"], self.key, self.now())}
+            user = request.body["user"]
+            return {"token": tokens.signed(user, self.key, self.now(), self.lifetime_s)}
         if request.path == "/logout":
             return {"ok": True}  # nothing to forget, so the token stays good until it expires
         try:

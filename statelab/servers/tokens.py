@@ -13,7 +13,6 @@ from typing import Any
 ALGORITHM = "HS256"
 KEY_BYTES = 32  # HS256 is as strong as its key: RFC 7518, section 3.2
 ISSUER, AUDIENCE = "login.example", "web.example"
-LIFETIME_S = 3600.0
 
 
 class BadToken(Exception):
@@ -36,7 +35,7 @@ def signed(
     user: str,
     key: bytes,
     now_s: float,
-    lifetime_s: float = LIFETIME_S,
+    lifetime_s: float,
     *,
     issuer: str = ISSUER,
     audience: str = AUDIENCE,
