@@ -1,205 +1,80 @@
-"""The rules of the simulated world, over worlds that hypothesis draws."""
+"""The rules of every run, in conftest.py: tried on a small project that breaks them."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
-from statelab import Node, NoReply, Refused, Run, Soft, World, WrongState, scenario
-from statelab.node import UnknownNode
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-NODES = ("front", "back", "store")
-NAMES = (*NODES, "asker", "alice", "bob")
-
-
-class Store(Node):
-    def __init__(self):
-        self.asked = 0
-
-    async def handle(self, request):
-        self.asked += 1
-        await self.sleep(0.01 * self.random.random())
-        self.disk["sum"] = self.disk.get("sum", 0) + (request.body or 0)
-        return {"sum": self.disk["sum"], "asked": self.asked}
+ROOT = Path(__file__).parent.parent
+SKIPS = "import pytest\n\ndef test_engine(): pytest.skip('no engine here')\n"
+SKIPPED_MODULE = "import pytest\n\npytest.skip('no engine here', allow_module_level=True)\n"
+WORKER = "def test_worker(worker_id): print('worker', worker_id)\n"
 
 
-class Front(Node):
-    """Asks two others side by side, and remembers for a while what they said."""
+@pytest.fixture
+def project(tmp_path):
+    """A project with the rules of this one, and a way to run pytest in it."""
+    for name in ("conftest.py", "pyproject.toml", "tests/notebook_kernels.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "notebooks").mkdir()
 
-    def __init__(self):
-        self.last = Soft(None, 0.0)
-
-    async def handle(self, request):
-        answers = await self.gather(
-            self.call("back", "/", request.body, timeout=0.2),
-            self.call("store", "/", request.body, timeout=0.3),
+    def run(*arguments, **variables):
+        variables = {**os.environ, "STATELAB_CI": "", **variables}
+        for name in [name for name in variables if name.startswith("PYTEST_")]:
+            del variables[name]  # this run's own worker
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", *arguments]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
         )
-        self.last = Soft([answer.body for answer in answers], self.now() + 0.5)
-        return self.last.value
+        return done.returncode, done.stdout
+
+    run.folder = tmp_path
+    return run
 
 
-class Asker(Node):
-    async def run(self):
-        while True:
-            await self.sleep(0.05 + 0.1 * self.random.random())
-            try:
-                answer = await self.call("front", "/", 1, timeout=0.25)
-                self.log(f"{answer.status}")
-            except (Refused, NoReply) as failed:
-                self.log(type(failed).__name__)
+def write_notebook(path, printed):
+    cells = [
+        new_code_cell("count = 41", execution_count=1),
+        new_code_cell(
+            "print(count + 1)", execution_count=2, outputs=[new_output("stream", text=printed)]
+        ),
+    ]
+    nbformat.write(new_notebook(cells=cells), path)
 
 
-@scenario
-def busy(world):
-    for name, factory in (("back", Store), ("store", Store), ("front", Front), ("asker", Asker)):
-        world.start(name, factory)
-    for name in ("alice", "bob"):
-        world.client(name)
+def test_in_ci_a_skipped_test_and_a_skipped_module_fail_and_say_why(project):
+    (project.folder / "tests" / "test_it.py").write_text(SKIPS)
+    (project.folder / "tests" / "test_module.py").write_text(SKIPPED_MODULE)
+    code, printed = project("--continue-on-collection-errors", "tests", STATELAB_CI="1")
+    assert code == 1
+    assert printed.count("a skip is a failure in CI. Skipped: no engine here") >= 2
+    assert "1 failed, 1 error" in printed
 
 
-names, nodes = st.sampled_from(NAMES), st.sampled_from([*NODES, "asker"])
-clients = st.sampled_from(["alice", "bob"])
-pairs = st.tuples(names, names).filter(lambda pair: pair[0] != pair[1])
-steps = st.one_of(
-    st.tuples(st.sampled_from(["kill", "restart", "pause", "resume"]), nodes),
-    st.tuples(st.sampled_from(["partition", "heal", "hold", "release", "lose_next"]), pairs).map(
-        lambda step: (step[0], *step[1])
-    ),
-    pairs.map(lambda pair: ("link", *pair, (0.001, 0.02), 0.3, 0.3)),
-    st.tuples(st.just("run"), st.floats(0, 0.5)),
-    st.tuples(st.just("post"), clients, st.sampled_from(NODES), st.integers(0, 3)),
-    st.tuples(st.just("reconnect"), clients),
+@pytest.mark.notebooks
+def test_cells_of_a_notebook_share_a_kernel_and_browser_tests_a_worker(project):
+    for name in ("a", "b"):
+        write_notebook(project.folder / "notebooks" / f"{name}.ipynb", "42\n")
+        (project.folder / "tests" / f"test_browser_{name}.py").write_text(WORKER)
+    code, printed = project("-n", "2")
+    assert code == 0, printed
+    assert "6 passed" in printed
+    workers = {line for line in printed.splitlines() if line.startswith("worker ")}
+    assert len(workers) == 1
+
+
+@pytest.mark.notebooks
+@pytest.mark.skipif(
+    "config.option.nbval_lax", reason="outputs are compared on the reference Python only"
 )
-days = st.tuples(st.integers(0, 1000), st.lists(steps, max_size=25))
-
-
-def lived(day, memory=False):
-    """A world after such a day; a verb that does not apply is passed over."""
-    seed, deeds = day
-    world = World(seed, memory=memory)
-    busy(world)
-    for verb, *args in deeds:
-        try:
-            if verb == "post":
-                world.client(args[0]).post(args[1], "/", args[2], wait=False)
-            elif verb == "reconnect":
-                world.client(args[0]).reconnect()
-            else:
-                getattr(world, verb)(*args)
-        except WrongState:
-            continue
-    world.run(0.5)
-    return world
-
-
-@given(days)
-def test_no_event_comes_before_its_cause(day):
-    rows = lived(day).trace.rows
-    for seq, row in enumerate(rows):
-        assert row.seq == seq
-        assert row.cause is None or row.cause < seq
-        assert seq == 0 or rows[seq - 1].time_us <= row.time_us
-
-
-@given(days)
-def test_nothing_happens_in_a_dead_or_a_stopped_life(day):
-    alive, lives, stopped = {}, dict.fromkeys(NAMES, 0), set()
-    for row in lived(day).trace.rows:
-        if row.kind == "start":
-            assert row.node not in alive
-            lives[row.node] += 1
-            assert row.life == lives[row.node]
-            alive[row.node] = row.life
-        elif row.kind in ("kill", "crash"):
-            assert alive.pop(row.node) == row.life
-            stopped.discard(row.node)
-        elif row.kind == "pause":
-            stopped.add(row.node)
-        elif row.kind == "resume":
-            stopped.discard(row.node)
-        elif row.kind in (
-            "receive",
-            "reply",
-            "send",
-            "answer",
-            "refused",
-            "noreply",
-            "log",
-            "disk",
-        ):
-            if row.node in NODES or row.node == "asker":
-                assert alive[row.node] == row.life
-                assert row.node not in stopped
-
-
-@given(days)
-def test_every_request_ends_once_at_the_most_and_in_one_way(day):
-    world = lived(day)
-    ends = {}
-    for row in world.trace.rows:
-        if row.kind in ("answer", "refused", "noreply"):
-            assert row.message not in ends
-            ends[row.message] = row
-    world.run(2)
-    for row in world.trace.rows:
-        if row.kind == "send" and row.node in ("alice", "bob"):
-            end = next(
-                r for r in world.trace.rows
-                if r.message == row.message and r.kind in ("answer", "refused", "noreply")
-            )  # fmt: skip
-            assert end.time_us - row.time_us <= 1_000_000
-
-
-@given(days)
-def test_refused_means_that_it_did_not_happen(day):
-    rows = lived(day).trace.rows
-    received = {row.message for row in rows if row.kind == "receive"}
-    refused = {row.message for row in rows if row.kind == "refused"}
-    doubled = {row.other for row in rows if row.kind == "link"}
-    if not doubled:  # an intermediary that repeats a request may deliver it after its refusal
-        assert not received & refused
-
-
-@given(days)
-def test_a_run_code_makes_the_same_run_with_memory_recorded_or_not(day):
-    world = lived(day)
-    code = Run.of(world).code()
-    again = Run.parse(code).replay(busy, memory=True)
-    assert again.trace.rows == world.trace.rows
-    assert again.trace.digest() == world.trace.digest()
-    assert lived(day, memory=True).trace.digest() == world.trace.digest()
-
-
-@given(days)
-def test_the_run_as_python_makes_the_same_run(day):
-    world = lived(day)
-    names = {"World": World, "busy": busy}
-    exec(Run.of(world).python(), names)
-    assert names["world"].trace.digest() == world.trace.digest()
-
-
-@given(days, st.integers(0, 3_000_000), steps)
-def test_any_run_can_be_branched_anywhere(day, time_us, step):
-    run = Run.of(lived(day))
-    verb, *args = step
-    if verb in ("run", "post"):
-        return
-    branch = run.with_input(time_us, verb, *args).replay(busy)
-    again = Run.parse(Run.of(branch).code()).replay(busy)
-    assert again.trace.digest() == branch.trace.digest()
-    difference = run.replay(busy, check=False).trace.first_difference(branch.trace)
-    if difference is not None and difference.right is not None:
-        assert difference.right.kind == "state" or difference.right.time_us >= min(
-            time_us, run.horizon_us
-        )
-
-
-@given(st.text(min_size=1), st.text(min_size=1))
-def test_names_may_be_any_text(one, other):
-    world = World()
-    world.start(one, Store)
-    if one != other:
-        world.client(other).post(one, "/", 1)
-        try:
-            world.kill(other)
-        except UnknownNode as unknown:
-            assert "is a client" in str(unknown)
-    assert len(world.trace.digest()) == 16
+def test_a_notebook_with_another_output_fails(project):
+    write_notebook(project.folder / "notebooks" / "a.ipynb", "43\n")
+    code, printed = project()
+    assert code == 1
+    assert "Cell outputs differ" in printed
