@@ -1,0 +1,387 @@
+"""The check of an exercise finds what it is there to find, says so helpfully, and never raises."""
+
+import itertools
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import cloudpickle
+import psutil
+import pytest
+
+from statelab import Invariant, Node, Run, lab, scenario
+from statelab.lab import runner
+from statelab.lab.runner import Runner
+
+_check = sys.modules[lab.check.__module__]
+_dice = random.Random(7)
+_numbers = itertools.count()
+_lock = threading.Lock()
+_draw = random.random
+
+
+class Bob(Node):
+    def __init__(self):
+        self.letters = []
+
+    async def handle(self, request):
+        self.letters.append(request.body)
+
+
+class Carrier(Node):
+    """Loses one letter in four; all its chance is of its seed."""
+
+    def __init__(self, seed):
+        self.lost = 0
+        self._dice = random.Random(seed)
+
+    async def handle(self, request):
+        if self._dice.random() < 0.25:
+            self.lost += 1
+            return "lost"
+        await self.call("bob", "/", request.body)
+        return "delivered"
+
+
+class Alice(Node):
+    async def run(self):
+        for number in range(10):
+            await self.call("carrier", "/", number)
+            await self.sleep(0.1)
+
+
+@scenario
+def letters(world, carrier):
+    world.start("bob", Bob)
+    world.start("carrier", carrier, world.seed)
+    world.start("alice", Alice)
+
+
+def handling(handle):
+    """A carrier with another handler."""
+    return type(handle.__name__, (Carrier,), {"handle": handle, "__module__": __name__})
+
+
+async def draws_globally(self, request):
+    return random.random()
+
+
+async def draws_by_an_imported_name(self, request):
+    return _draw()
+
+
+async def draws_from_a_shared_generator(self, request):
+    return _dice.random()
+
+
+async def counts_outside(self, request):
+    return next(_numbers)
+
+
+async def draws_without_a_seed(self, request):
+    return random.Random().random()
+
+
+async def reads_the_clock(self, request):
+    return time.time()
+
+
+async def asks_the_system(self, request):
+    return os.urandom(8).hex()
+
+
+async def hashes(self, request):
+    return hash("ann")
+
+
+async def orders_by_a_set(self, request):
+    return list({"ann", "bob", "cleo"})
+
+
+async def remembers_by_a_set(self, request):
+    self.turns = list({"ann", "bob", "cleo"})
+
+
+async def never_ends(self, request):
+    while True:
+        pass
+
+
+async def never_stops_sleeping(self, request):
+    while True:
+        await self.sleep(0)
+
+
+async def fills_memory(self, request):
+    hoard = []
+    while True:
+        hoard.append(bytes(50_000_000))
+
+
+async def leaves(self, request):
+    os._exit(3)
+
+
+async def exits(self, request):
+    sys.exit(3)
+
+
+async def has_a_typo(self, request):
+    return requst.body  # noqa: F821 - it is the mistake
+
+
+async def asks_the_learner(self, request):
+    return input("which? ")
+
+
+async def calls_nobody(self, request):
+    return (await self.call("bobby")).body
+
+
+async def holds_a_lock(self, request):
+    with _lock:
+        return 1
+
+
+class Reseeds(Carrier):
+    """Seeds the generator of the whole process: it works, until somebody else draws from it."""
+
+    def __init__(self, seed):
+        self.lost = 0
+        random.seed(seed)
+
+    handle = draws_globally
+
+
+class Plain(Carrier):
+    def handle(self, request):
+        return 1
+
+
+class Lazy(Carrier):
+    def __init__(self, seed):
+        self.names = iter("abc")
+
+
+none_lost = Invariant(
+    "no letter is lost",
+    lambda rows: next((r.seq for r in rows if r.kind == "reply" and r.data[1] == "lost"), None),
+)
+
+
+def check(carrier, **options):
+    return lab.check(letters, {"carrier": carrier}, **{"seeds": 5, **options})
+
+
+def test_a_run_that_is_a_function_of_its_seed_passes(capsys):
+    verdict = check(Carrier, seeds=20)
+    assert verdict.passed
+    assert capsys.readouterr().out == (
+        "✓ passed: under 20 hidden seeds, two processes agree in every event.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("handle", "cause"),
+    [
+        (draws_globally, "draws from the global random"),
+        (draws_by_an_imported_name, "draws from the global random"),
+        (draws_without_a_seed, "makes a generator without a seed"),
+        (reads_the_clock, "reads the computer's clock"),
+        (asks_the_system, "asks the operating system for random bytes"),
+        (hashes, "uses id() or hash()"),
+        (orders_by_a_set, "look for a set whose order decides"),
+        (remembers_by_a_set, "look for a set whose order decides"),
+        (draws_from_a_shared_generator, "kept outside of"),
+        (counts_outside, "kept outside of"),
+    ],
+)
+def test_what_is_no_function_of_the_seed_is_found_with_its_first_event_and_its_cause(handle, cause):
+    verdict = check(handling(handle))
+    assert not verdict.passed
+    assert f"part at event {verdict.seq}. All before it is equal." in verdict.text
+    assert cause in verdict.text
+    if "likely" in verdict.text:
+        assert f"{handle.__name__} " in verdict.text
+
+
+def test_the_first_event_that_differs_is_named_even_if_only_memory_differs_there():
+    verdict = check(handling(remembers_by_a_set))
+    assert f"#{verdict.seq}  carrier now keeps turns = [" in verdict.text
+
+
+def test_a_generator_that_is_seeded_but_shared_with_the_whole_process_is_found():
+    assert "Reseeds.__init__ draws from the global random" in check(Reseeds).text
+
+
+@pytest.mark.parametrize("handle", [orders_by_a_set, hashes])
+def test_without_another_hash_seed_a_set_is_not_found(handle, monkeypatch):
+    monkeypatch.setattr(_check, "HASH_SEEDS", (1, 1))
+    assert check(handling(handle)).passed
+
+
+@pytest.mark.parametrize("carrier", [handling(draws_globally), Reseeds, handling(counts_outside)])
+def test_without_what_a_second_process_does_otherwise_shared_things_are_not_found(
+    carrier, monkeypatch
+):
+    monkeypatch.setattr(_check, "Runner", lambda parcel, number, *rest: Runner(parcel, 0, *rest))
+    assert check(carrier).passed
+
+
+def test_without_its_own_pickler_an_imported_name_is_a_copied_generator(monkeypatch):
+    monkeypatch.setattr(runner, "_Pickler", cloudpickle.Pickler)
+    assert "draws from the global random" not in check(handling(draws_by_an_imported_name)).text
+
+
+def test_a_breach_is_named_with_its_event_and_a_code_that_replays_it():
+    verdict = check(Carrier, invariants=[none_lost])
+    assert not verdict.passed
+    assert "this does not stay true: “no letter is lost”" in verdict.text
+    assert verdict.code in verdict.text
+    world = Run.parse(verdict.code).replay(letters)
+    assert world.seed == verdict.seed
+    assert world.trace.breach(none_lost).seq == verdict.seq
+
+
+def test_an_invariant_that_holds_is_said_to_hold():
+    everything = Invariant("water is wet", lambda rows: None)
+    assert "True in every run: “water is wet”" in check(Carrier, invariants=[everything]).text
+
+
+def kill_bob(world, random):
+    world.run(random.uniform(0.2, 0.8))
+    world.kill("bob")
+
+
+def test_what_a_day_does_becomes_the_inputs_of_the_run():
+    refused = Invariant(
+        "bob is there", lambda rows: next((r.seq for r in rows if r.kind == "refused"), None)
+    )
+    verdict = lab.check(letters, {"carrier": Carrier}, invariants=[refused], day=kill_bob)
+    (due, *kill) = Run.parse(verdict.code).inputs[0]
+    assert kill == ["kill", "bob"]
+    assert 200_000 <= due <= 800_000
+
+
+@pytest.mark.parametrize(
+    ("carrier", "said"),
+    [
+        (handling(never_ends), "it was still in never_ends"),
+        (handling(never_stops_sleeping), "too much happens in it"),
+        (handling(leaves), "the process ended in the middle of the run"),
+        (handling(exits), "SystemExit: 3\n  in exits:\n      sys.exit(3)"),
+        (handling(has_a_typo), "NameError: name 'requst' is not defined"),
+        (handling(asks_the_learner), "EOFError"),
+        (handling(calls_nobody), "no node is named 'bobby'"),
+        (handling(holds_a_lock), "your code cannot travel. TypeError: cannot pickle"),
+        (handling(fills_memory), "MemoryError"),
+        (Plain, "Plain.handle is not a coroutine: write async def handle"),
+        (Lazy, "carrier.names is a str_ascii_iterator, which has no canonical form"),
+        (Carrier(1), "write Carrier, not Carrier()"),
+        (None, "start takes a subclass of Node"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_code_that_cannot_run_gets_a_verdict_that_says_why(carrier, said, capsys):
+    verdict = check(carrier, seconds=1 if "never" in getattr(carrier, "__name__", "") else 5)
+    assert not verdict.passed
+    assert said in verdict.text
+    assert capsys.readouterr().out == f"{verdict.text}\n"
+
+
+def broken_invariant(rows):
+    return rows[0].nothing
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "said"),
+    [
+        ((None,), {}, "it takes a function marked @scenario first"),
+        ((Carrier,), {}, "it takes a function marked @scenario first"),
+        ((letters,), {}, "missing 1 required positional argument: 'carrier'"),
+        ((letters, {"carrier": Carrier}), {"seeds": None}, "could not be run"),
+        ((letters, {"carrier": Carrier}), {"invariants": [3]}, "could not be run"),
+        (
+            (letters, {"carrier": Carrier}),
+            {"invariants": [Invariant("it", broken_invariant)]},
+            "the check of “it” stopped: AttributeError",
+        ),
+        (
+            (letters, {"carrier": Carrier}),
+            {"day": lambda world, random: world.kill("nobody")},
+            "no node is named 'nobody'",
+        ),
+    ],
+)
+def test_a_check_that_is_set_wrongly_says_so_and_does_not_raise(arguments, options, said):
+    assert said in lab.check(*arguments, **options).text
+
+
+@pytest.mark.parametrize("handle", [draws_globally, orders_by_a_set, never_ends, has_a_typo])
+def test_the_same_mistake_gets_the_same_verdict(handle):
+    seconds = 0.5 if handle is never_ends else 5
+    assert check(handling(handle), seconds=seconds) == check(handling(handle), seconds=seconds)
+
+
+def test_a_verdict_shows_nothing_as_the_value_of_a_cell():
+    verdict = check(Carrier)
+    assert repr(verdict) == "<check passed>"
+    assert verdict._ipython_display_() is None
+
+
+def test_what_the_code_prints_is_not_in_the_way(capfd):
+    async def prints(self, request):
+        print("hello")
+        os.write(1, b"hello")
+
+    assert check(handling(prints)).passed
+    assert "hello" not in capfd.readouterr().out
+
+
+def test_an_interrupted_check_leaves_no_process(monkeypatch):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    before = set(psutil.Process().children())
+    monkeypatch.setattr(Runner, "hear", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        check(Carrier)
+    assert set(psutil.Process().children()) <= before
+
+
+KERNEL = """
+import sys
+from statelab import Node, lab, scenario
+class Endless(Node):
+    async def run(self):
+        while True:
+            pass
+@scenario
+def alone(world):
+    world.start("node", Endless)
+print(flush=True)
+lab.check(alone, seconds=60)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills like SIGKILL")
+def test_a_killed_kernel_leaves_no_process():
+    root = str(Path(__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": root}
+    kernel = subprocess.Popen(
+        [sys.executable, "-c", KERNEL], stdout=subprocess.PIPE, env=environment
+    )
+    with kernel:
+        kernel.stdout.readline()
+        process = psutil.Process(kernel.pid)
+        while len(process.children()) < 2:
+            time.sleep(0.01)
+        children = process.children()
+        kernel.kill()
+    gone, alive = psutil.wait_procs(children, timeout=5)
+    assert len(gone) == 2
+    assert not alive
