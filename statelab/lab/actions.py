@@ -1,0 +1,57 @@
+"""What a learner can let a client do: one button for each action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from statelab.node import DEFAULT_TIMEOUT, Call
+
+
+@dataclass(frozen=True)
+class Action:
+    """A button of `client` that sends one request; its options are those of `Client.send`.
+
+    Raises TypeError or ValueError, at once, for a request that cannot be sent.
+    """
+
+    client: str
+    label: str
+    method: str = "GET"
+    to: str = ""
+    path: str = "/"
+    body: Any = None
+    headers: dict[str, str] | None = None
+    timeout: float | None = DEFAULT_TIMEOUT
+
+    def __post_init__(self):
+        if self.method != "RECONNECT":
+            Call(self.to, self.path, self.body, self.method, self.headers, self.timeout)
+
+    @classmethod
+    def reconnect(cls, client: str, label: str = "new connection") -> Action:
+        """A button that closes the client's connections: its next request opens a new one."""
+        return cls(client, label, "RECONNECT")
+
+    def apply(self, world: Any) -> None:
+        """Does it, in either world, and does not wait for the outcome."""
+        client = world.client(self.client)
+        if self.method == "RECONNECT":
+            client.reconnect()
+            return
+        client.send(
+            self.method,
+            self.to,
+            self.path,
+            self.body,
+            headers=self.headers,
+            timeout=self.timeout,
+            wait=False,
+        )
+
+    def line(self) -> str:
+        """What the button does, in a few words for its tooltip."""
+        if self.method == "RECONNECT":
+            return f"{self.client} closes its connections"
+        body = "" if self.body is None else f" {self.body!r}"
+        return f"{self.client} sends {self.method} {self.path}{body} to {self.to}"
