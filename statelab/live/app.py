@@ -56,11 +56,9 @@ class App:
             why = str(wrong) if status == 413 else f"the body is not JSON: {wrong}"
             raise Unfit(status, why) from None
         pairs = {n.decode("latin-1"): v.decode("latin-1") for n, v in scope["headers"]}
-        if http.PATH in pairs:
-            path = json.loads(pairs[http.PATH])
-        else:
-            query = scope["query_string"].decode("latin-1")
-            path = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
+        query = scope["query_string"].decode("latin-1")
+        url = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
+        path = http.read_path(url, pairs)
         peer = tuple(scope["client"] or ("unknown", 0))
         headers = http.visible(scope["headers"])
         return Request(method, path, headers, body, peer), pairs.get(http.MESSAGE)

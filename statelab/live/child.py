@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 import traceback
 from typing import Any, NoReturn
@@ -55,8 +56,7 @@ def _serve(spec: dict[str, Any]) -> None:
     except BaseException as wrong:
         send(("failed", said(wrong)))
         raise
-    # The driver never says anything, so what there is to read is its end.
-    loop.add_reader(channel, os._exit, 0)
+    loop.add_reader(channel, _orphaned, loop, channel)
     config = uvicorn.Config(
         App(life), http="httptools", ws="none", lifespan="off", interface="asgi3",
         log_config=None, access_log=False, server_header=False, date_header=False,
@@ -66,6 +66,16 @@ def _serve(spec: dict[str, Any]) -> None:
     send(("up", dict(life.disk)))
     loop.call_soon(life.run)
     loop.run_until_complete(uvicorn.Server(config).serve(sockets=[sock]))
+
+
+def _orphaned(loop: asyncio.AbstractEventLoop, channel: socket.socket) -> None:
+    """The driver never says anything, so what there is to read is its end.
+
+    The warden has seen it too, and kills this process with all that came of it. Only if the warden
+    is gone as well, the process ends by itself.
+    """
+    loop.remove_reader(channel)
+    loop.call_later(1.0, os._exit, 0)
 
 
 if __name__ == "__main__":

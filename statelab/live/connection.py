@@ -22,7 +22,7 @@ import h11
 
 from statelab.live import http
 from statelab.live.channel import IP
-from statelab.message import NoReply, Refused, Response
+from statelab.message import NoReply, Refused, Response, copied
 from statelab.node import Call, UnknownNode, WrongState
 
 # SO_LINGER of zero: closing sends a reset, and the port is free at once.
@@ -144,7 +144,8 @@ class Caller:
             exchange.timer.cancel()
         call, task, connection = exchange.call, exchange.task, exchange.connection
         if isinstance(outcome, Response):
-            data = (outcome.status, outcome.body, outcome.headers)
+            # The row's own copies: the caller may change what it gets.
+            data = (outcome.status, copied(outcome.body), dict(outcome.headers))
             task.cause = self.record("answer", call.to, exchange.message, task.cause, data)
             connection.exchange = None
             if exchange.once:

@@ -7,6 +7,7 @@ the path, if it has characters that a URL has no room for.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any, NoReturn
 from urllib.parse import quote
@@ -51,12 +52,26 @@ def request_events(call: Call, host: str, message: str) -> list[h11.Event]:
     headers = [("host", host), (MESSAGE, message), ("content-length", str(len(data)))]
     if data:
         headers.append(("content-type", "application/json"))
-    path = quote(call.path, safe=_IN_URL)
+    path = target(call.path)
     if path != call.path:
         headers.append((PATH, json.dumps(call.path)))
     headers += call.headers.items()
     request = h11.Request(method=call.method, target=path, headers=headers)
     return [request, h11.Data(data=data), h11.EndOfMessage()]
+
+
+def target(path: str) -> str:
+    """The path as it stands in a request line."""
+    return quote(path, safe=_IN_URL, errors="surrogatepass")
+
+
+def read_path(url: str, headers: dict[str, str]) -> str:
+    """The path as the caller gave it, if our header tells of it; else as it stands in the URL."""
+    with contextlib.suppress(ValueError, TypeError):
+        path = json.loads(headers.get(PATH, "null"))
+        if target(path) == url:
+            return path
+    return url
 
 
 def visible(headers: Any) -> dict[str, str]:

@@ -119,14 +119,13 @@ class Life:
 
     def _reply(self, task: Task, value: Any, error: BaseException | None) -> None:
         message, future, method = task.tag
-        response = answer(value, error)
-        if method == "HEAD" or response.status in (204, 304):
-            response.body = None  # HTTP has no room for one
+        status, body, headers = answer(value, error)
+        if method == "HEAD" or status in (204, 304):
+            body = None  # HTTP has no room for one
         if error is not None:
             task.cause = self.record("error", "outside", message, task.cause, said(error))
-        data = (response.status, response.body, response.headers)
-        self.record("reply", "outside", message, task.cause, data)
-        future.set_result(response)
+        self.record("reply", "outside", message, task.cause, (status, body, headers))
+        future.set_result(Response(status, body, headers))
 
     def _go_on(self, task: Task, value: Any = None, error: BaseException | None = None) -> None:
         outermost, self._stepping = not self._stepping, True

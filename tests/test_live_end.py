@@ -1,0 +1,240 @@
+"""Nothing outlives the kernel: however a live world ends, its processes and its folder go."""
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from statelab.live.driver import LiveWorld
+from statelab.node import Node, WrongState
+
+pytestmark = pytest.mark.live
+
+KERNEL = """
+    import os, subprocess, sys, time
+    from statelab.live.driver import LiveWorld
+    from statelab.node import Node
+
+    class Parent(Node):
+        '''Has a child of its own, which ignores what it can.'''
+        def __init__(self):
+            self._child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+        async def handle(self, request):
+            return self._child.pid
+
+    class Counter(Node):
+        def __init__(self):
+            self.count = 0
+        async def handle(self, request):
+            self.count += 1
+            return self.count
+
+    world = LiveWorld(fork={fork})
+    world.start("a", Counter)
+    world.start("b", Counter)
+    world.start("parent", Parent)
+    child = world.call("parent").body
+    world.pause("b")
+    pids = [world.pid(name) for name in ("a", "b", "parent")]
+    print(*pids, child, world._hub._process.pid, world._hub.folder, flush=True)
+"""
+
+
+def kernel(then, fork=True):
+    """Another interpreter that holds a live world and does `then`; the world's pids and folder."""
+    code = textwrap.dedent(KERNEL.format(fork=fork)) + textwrap.dedent(then)
+    root = Path(__file__).parents[1]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )  # fmt: skip
+    line = process.stdout.readline().rstrip("\n")
+    *pids, folder = line.split(" ", 5)
+    return process, [int(pid) for pid in pids], Path(folder)
+
+
+def is_over(pids, folder):
+    gone = [pid for pid in pids if not psutil.pid_exists(pid) or is_zombie(pid)]
+    return len(gone) == len(pids) and not folder.exists()
+
+
+def is_zombie(pid):
+    """Whether nobody has waited for it yet; one that is reparented may be for a moment."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def wait_until_over(pids, folder, seconds=2.0):
+    end = time.monotonic() + seconds
+    while not is_over(pids, folder):
+        assert time.monotonic() < end, (
+            f"{[psutil.Process(p) for p in pids if psutil.pid_exists(p)]} {folder.exists()}"
+        )
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("fork", [True, False])
+def test_kill_9_of_the_kernel_leaves_no_process_and_no_folder(fork, kernel_kills):
+    for _ in range(kernel_kills):
+        process, pids, folder = kernel("time.sleep(1000)", fork)
+        assert folder.exists()
+        assert all(psutil.pid_exists(pid) for pid in pids)
+        process.kill()
+        process.communicate()
+        wait_until_over(pids, folder)
+
+
+def test_a_normal_exit_without_close_leaves_nothing_and_says_nothing():
+    process, pids, folder = kernel("")
+    out, _ = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "")
+    wait_until_over(pids, folder)
+
+
+def test_an_interrupt_of_the_kernel_does_not_reach_the_nodes():
+    process, pids, folder = kernel("""
+        try:
+            print("ready", flush=True)
+            time.sleep(1000)
+        except KeyboardInterrupt:
+            print(world.call("a").body, world.status("b"), flush=True)
+        try:
+            world.client("alice").post("b", timeout=1000)
+        except KeyboardInterrupt:
+            world.resume("b")
+            print(world.call("b", timeout=5).body, flush=True)
+        world.close()
+    """)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "1 paused\n"
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    # Alice's request was sent before the interrupt, so it counts too.
+    assert process.stdout.readline() == "2\n"
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+    wait_until_over(pids, folder)
+
+
+def test_a_kernel_that_forks_does_not_keep_its_world_alive_by_that():
+    process, pids, folder = kernel("""
+        helper = subprocess.Popen(["sleep", "1000"])
+        print(helper.pid, flush=True)
+        time.sleep(1000)
+    """)
+    helper = int(process.stdout.readline())
+    try:
+        process.kill()
+        process.wait()
+        wait_until_over(pids, folder)
+    finally:
+        os.kill(helper, signal.SIGKILL)
+        process.communicate()
+
+
+class Counter(Node):
+    def __init__(self):
+        self.count = 0
+
+    async def handle(self, request):
+        self.count += 1
+        return self.count
+
+
+def pids_of(world):
+    return [world.pid("web"), world._hub._process.pid]
+
+
+def test_close_ends_paused_nodes_too():
+    world = LiveWorld()
+    world.start("web", Counter)
+    world.pause("web")
+    pids, folder = pids_of(world), world._hub.folder
+    world.close()
+    assert is_over(pids, folder)
+    assert not world._hub.thread.is_alive()
+
+
+def test_a_world_that_nobody_holds_ends():
+    world = LiveWorld()
+    world.start("web", Counter)
+    world.call("web")
+    world.client("alice").post("web")
+    world.watch(lambda: None)
+    pids, folder = pids_of(world), world._hub.folder
+    del world
+    gc.collect()
+    wait_until_over(pids, folder, 5)
+
+
+def test_a_world_that_fails_in_its_with_ends():
+    pids = folder = None
+
+    def fail():
+        nonlocal pids, folder
+        with LiveWorld() as world:
+            world.start("web", Counter)
+            pids, folder = pids_of(world), world._hub.folder
+            raise ValueError("a cell that fails")
+
+    with pytest.raises(ValueError, match="a cell that fails"):
+        fail()
+    assert is_over(pids, folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_world_whose_warden_is_killed_ends_too(number):
+    world = LiveWorld()
+    world.start("web", Counter)
+    pids, folder = pids_of(world), world._hub.folder
+    os.kill(world._hub._process.pid, number)
+    wait_until_over(pids, folder)
+    with pytest.raises(WrongState, match="this world is closed"):
+        world.call("web")
+    world.close()
+
+
+def test_the_warden_ignores_what_an_impatient_user_may_send():
+    with LiveWorld() as world:
+        world.start("web", Counter)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            os.kill(world._hub._process.pid, number)
+        world.run(0.1)
+        assert world.call("web").body == 1
+
+
+def test_the_warden_runs_other_programs_and_ends_their_trees():
+    with LiveWorld() as world:
+        hub = world._hub
+        code = (
+            "import subprocess, sys, time\n"
+            "p = subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+            "print(p.pid, flush=True)\n"
+            "time.sleep(1000)"
+        )
+        log = hub.folder / "program.log"
+        tell = hub.tell_warden
+        argv = [sys.executable, "-c", code]
+        hub.loop.call_soon_threadsafe(tell, "program", -1, argv, str(log), {})
+        end = time.monotonic() + 5
+        while not (log.exists() and log.read_text()):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        child = int(log.read_text())
+        hub.loop.call_soon_threadsafe(tell, "tree", -1, "pause")
+        end = time.monotonic() + 5
+        while psutil.Process(child).status() != psutil.STATUS_STOPPED:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        folder = hub.folder
+    assert is_over([child], folder)
