@@ -1,0 +1,63 @@
+"""The words of a diagram: short, in one line, and the same on every Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def clean(text: str) -> str:
+    """`text` in one line, a mark in place of what XML forbids and of what turns its direction."""
+    return "".join("�" if _is_bad(ord(char)) else char for char in " ".join(text.split()))
+
+
+def _is_bad(code: int) -> bool:
+    control = code < 0x20 or 0x7F <= code < 0xA0
+    turns = 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069 or code in (0x200E, 0x200F)
+    return control or turns or 0xD800 <= code <= 0xDFFF or code & 0xFFFE == 0xFFFE
+
+
+def plain(value: Any) -> str:
+    """A JSON or memory value for a person: no quotes or braces that say nothing, sets sorted."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return ", ".join(f"{nested(key)}: {nested(item)}" for key, item in value.items()) or "{}"
+    return nested(value)
+
+
+def nested(value: Any) -> str:
+    """As `plain`, with the braces: for a value beside others, or after its name."""
+    if isinstance(value, dict):
+        return "{" + (plain(value) if value else "") + "}"
+    if isinstance(value, (set, frozenset)):
+        return "{" + ", ".join(sorted(map(nested, value))) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(nested, value)) + "]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def ordinal(number: int) -> str:
+    """'1st', '2nd', '3rd', '4th', ..."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10)
+    return f"{number}{ending or 'th'}"
+
+
+def clock(time_us: int) -> str:
+    """A time in seconds, to the millisecond."""
+    ms = (time_us + 500) // 1000
+    return f"{ms // 1000}.{ms % 1000:03d} s"
+
+
+def speed(low: float, high: float, loss: float, duplicate: float) -> str:
+    """A link's latency, in seconds, and its shares of loss and duplication."""
+    ms = f"{low * 1000:g} ms" if low == high else f"{low * 1000:g} to {high * 1000:g} ms"
+    lost = f", {loss:.0%} lost" if loss else ""
+    return ms + lost + (f", {duplicate:.0%} doubled" if duplicate else "")
+
+
+def what_is_left(rows: int, lanes: int) -> list[str]:
+    """What there was no room for, if anything: rows of the trace, and nodes."""
+    said = [f"… {rows:,} more rows"] if rows else []
+    return said + ([f"… {lanes:,} more nodes and clients"] if lanes else [])
