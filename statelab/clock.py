@@ -17,26 +17,18 @@ MAX_EVENTS = 20_000_000  # in one drain: more is taken for a node that loops wit
 class Clock:
     """The time of one simulated world, and what is due in it."""
 
-    __slots__ = ("broken", "busy", "count", "heap", "now_us", "timers")
+    __slots__ = ("broken", "busy", "count", "heap", "now_us")
 
     def __init__(self):
         self.now_us = 0
         self.heap: list[tuple[int, int, Callable, Any]] = []
         self.count = itertools.count()
-        self.timers: dict[int, Timers] = {}
         self.busy = False
         self.broken = False
 
     def at(self, due_us: int, event: Callable, what: Any) -> None:
         """Lets `event(what)` happen at `due_us`, after what is due then already."""
         heappush(self.heap, (due_us, next(self.count), event, what))
-
-    def after(self, us: int, expire: Callable, what: Any) -> None:
-        """Sets a time-out: `expire(what)` after `us`, unless `what.done` by then."""
-        timers = self.timers.get(us)
-        if timers is None:
-            timers = self.timers[us] = Timers(self, us, expire)
-        timers.add(what)
 
     def drain(self, until_us: int, ended: Callable[[], Any] | None, each: Callable | None) -> None:
         """Processes every event due at or before `until_us`, and calls `each()` after each.

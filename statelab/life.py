@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from statelab.client import Client, Pending, keep_token
 from statelab.message import NoReply, Refused, Response
-from statelab.node import Call, Disk, Node, Task, born, memory, said
+from statelab.node import Disk, Node, Task, born, memory, said
 
 if TYPE_CHECKING:
     from statelab.network import Connection
@@ -52,6 +52,7 @@ class Life:
     """One incarnation of a node, from a start to a kill: its door, tasks and connections."""
 
     port = None  # a node's connections take any port
+    fresh = False  # and are kept
 
     def __init__(self, world: World, host: Host, number: int):
         self.world = world
@@ -71,6 +72,7 @@ class Life:
         self.seen: dict[str, Any] = {}  # its memory when last observed, in canonical form
         self.unclear = False  # whether it was said that its memory has no canonical form
         self.disk = Disk(host.disk, self)
+        self.call = world._network.call
         self._random: random.Random | None = None
         self.node = born(host.factory, pickle.loads(host.args), self)
 
@@ -102,9 +104,6 @@ class Life:
     def sleep(self, task: Task, us: int) -> None:
         clock = self.world._clock
         heappush(clock.heap, (clock.now_us + us, next(clock.count), self.wake, task))
-
-    def call(self, task: Task, call: Call) -> None:
-        self.world._network.call(self, task, call)
 
     # --------------------------------------------------------------------------- from its world
     @property
@@ -163,6 +162,7 @@ class ClientEnd:
 
     def __init__(self, world: World, name: str):
         self.name = name
+        self.fresh = name == "you"  # a fresh connection for each call
         self.port: int | None = None
         self.opened = 0
         self.connections: dict[Any, Connection] = {}
@@ -172,17 +172,17 @@ class ClientEnd:
     @property
     def memory(self) -> dict[str, Any]:
         """What the client keeps: the ports of its connections, and its token."""
-        ports = {c.host.name: c.port for c in self.connections.values()}
+        ports = {c.host.name: c.peer[1] for c in self.connections.values()}
         return {"ports": ports, "token": self.client.token}
 
 
 class Waiter:
     """What goes on when a client's request has ended; has the face of a Task."""
 
-    __slots__ = ("cause", "end", "pending")
+    __slots__ = ("cause", "door", "pending")
 
     def __init__(self, end: ClientEnd, pending: Pending):
-        self.end = end
+        self.door = end
         self.pending = pending
         self.cause: int | None = None
 
@@ -190,4 +190,4 @@ class Waiter:
         """Keeps the outcome."""
         self.pending.outcome = value if error is None else error
         if value is not None:
-            keep_token(self.end.client, value)
+            keep_token(self.door.client, value)

@@ -11,17 +11,17 @@ class Link:
     __slots__ = (
         "blocked",
         "cut",
+        "draw",
         "duplicate",
         "held",
         "lose",
         "loss",
         "low_us",
-        "random",
         "span_us",
     )
 
     def __init__(self, seed: int, sender: str, receiver: str):
-        self.random = random.Random(f"{seed}:link:{sender}>{receiver}").random
+        self.draw = random.Random(f"{seed}:link:{sender}>{receiver}").random
         self.low_us, self.span_us = 1000, 1001
         self.loss = self.duplicate = 0.0
         self.lose: list[int] = []  # the row of each `lose_next` to come

@@ -5,7 +5,6 @@ A message is JSON. Both worlds copy it on its way, so two nodes never share an o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 MAX_BODY = 1_000_000  # values plus characters: a larger body is refused in both worlds
@@ -20,29 +19,85 @@ class NoReply(Exception):
     """Nobody knows whether the call happened: it was sent, and no answer came."""
 
 
-@dataclass(slots=True)
-class Request:
+class _Message:
+    """A body, copied when it is first looked at.
+
+    What has arrived shares its body with the trace and with what else carries it, `frozen`; many
+    nodes pass it on, or leave it alone.
+    """
+
+    __slots__ = ("_body", "_frozen")
+
+    @property
+    def body(self) -> Any:
+        """The JSON body: this message's own."""
+        if self._frozen:
+            self._body = copied(self._body)
+            self._frozen = False
+        return self._body
+
+    @body.setter
+    def body(self, body: Any) -> None:
+        self._body = body
+        self._frozen = False
+
+    def frozen_body(self) -> Any:
+        """The body as something that nobody will change: a copy, unless this one is frozen."""
+        return self._body if self._frozen else copied(self._body)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and repr(self) == repr(other)
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
+        return f"{type(self).__name__}({fields})"
+
+
+class Request(_Message):
     """A request as the server sees it; `peer` is the (ip, port) that the connection comes from."""
 
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: Any
-    peer: tuple[str, int]
+    __slots__ = ("headers", "method", "path", "peer")
+    __match_args__ = ("method", "path", "headers", "body", "peer")
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: Any,
+        peer: tuple[str, int],
+        frozen: bool = False,
+    ):
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self._body = body
+        self.peer = peer
+        self._frozen = frozen
 
 
-@dataclass(slots=True)
-class Response:
+class Response(_Message):
     """An answer: an HTTP status, a JSON body, and headers (names in lower case)."""
 
-    status: int = 200
-    body: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
+    __slots__ = ("headers", "status")
+    __match_args__ = ("status", "body", "headers")
+
+    def __init__(
+        self,
+        status: int = 200,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        frozen: bool = False,
+    ):
+        self.status = status
+        self._body = body
+        self.headers = {} if headers is None else headers
+        self._frozen = frozen
 
 
-# A body is copied twice on its way (out of the sender, into the receiver), so this is hot:
-# scalars return at once, and the flat dict of scalars, which most bodies are, is one pass.
-_SCALARS = frozenset({str, int, bool, type(None)})
+_SHORT = 1000  # what is no larger than this need not be measured
 
 
 def copied(body: Any) -> Any:
@@ -51,8 +106,21 @@ def copied(body: Any) -> Any:
     Raises TypeError (a value JSON has no form for, NaN and infinities included; or nested deeper
     than MAX_DEPTH) and ValueError (larger than MAX_BODY), saying where in the body.
     """
+    # Every message comes by here, and most bodies are a scalar or a small dict of scalars.
     kind = type(body)
-    if kind in _SCALARS and (kind is not str or len(body) <= MAX_BODY):
+    if kind is dict and len(body) < _SHORT:
+        for key, value in body.items():
+            kind = type(value)
+            if kind is str:
+                if len(value) > _SHORT:
+                    break
+            elif kind is not int and kind is not bool and value is not None:
+                break
+            if type(key) is not str or len(key) > _SHORT:
+                break
+        else:
+            return body.copy()
+    elif kind is int or kind is bool or body is None or (kind is str and len(body) < _SHORT):
         return body
     return _copy(body, [MAX_BODY], 0, ())
 
@@ -65,13 +133,8 @@ def _copy(value: Any, budget: list[int], depth: int, where: tuple) -> Any:
         for key, item in value.items():
             if type(key) is not str:
                 key = _key(key, where)
-            kind = type(item)
-            if kind in _SCALARS and kind is not str:
-                copy[key] = item
-            else:
-                copy[key] = _copy(item, budget, depth + 1, (where, key))
-            if len(key) > 64:
-                _spend(len(key), budget, depth, where)
+            copy[key] = _copy(item, budget, depth + 1, (where, key))
+            _spend(len(key), budget, depth, where)
         return copy
     if kind is str or isinstance(value, str):
         _spend(len(value), budget, depth, where)

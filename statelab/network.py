@@ -1,4 +1,4 @@
-"""Links and connections of the simulated world: latency, loss, duplication, partition, hold.
+"""What carries calls between the nodes and clients of the simulated world.
 
 Rules of this file:
 
@@ -11,62 +11,22 @@ Rules of this file:
 
 from __future__ import annotations
 
-import zlib
-from collections import deque
 from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
+from statelab.clock import Timers
+from statelab.connection import Connection, Ports
 from statelab.link import Link
-from statelab.message import NoReply, Refused, Request, Response, copied
-from statelab.node import Call, Task, UnknownNode, WrongState, answer, said
+from statelab.message import NoReply, Refused, Request, Response
+from statelab.node import Call, Task, UnknownNode, answer, said
 
 if TYPE_CHECKING:
-    from statelab.world import Caller, Host, Life, World
-
-IP = "127.0.0.1"
-FIRST_PORT, PORTS = 49152, 16384
-
-
-class Connection:
-    """A caller's connection to a node: one exchange at a time, the others wait in `queue`."""
-
-    __slots__ = (
-        "back", "caller", "exchange", "host", "key", "life", "once", "open", "port", "queue",
-        "reply_due_us", "there",
-    )  # fmt: skip
-
-    def __init__(self, caller: Caller, host: Host, key: Any, there: Link, back: Link):
-        self.caller = caller
-        self.host = host
-        self.key = key
-        self.there = there
-        self.back = back
-        self.life: Life | None = None  # that took the connection, when the first request arrived
-        self.port: int | None = None
-        self.exchange: Exchange | None = None
-        self.queue: deque[Exchange] | None = None
-        self.open = True
-        self.once = False  # closed after one exchange
-        self.reply_due_us = 0
-
-
-class Exchange:
-    """One request and what becomes of it. `task` goes on when it has ended."""
-
-    __slots__ = ("blame", "call", "connection", "done", "number", "sent", "task")
-
-    def __init__(self, number: int, call: Call, task: Any):
-        self.number = number
-        self.call = call
-        self.task = task
-        self.connection: Connection | None = None
-        self.done = False
-        self.sent: int | None = None  # the row of its sending
-        self.blame: int | None = None  # the latest row that tells why no answer has come
+    from statelab.life import ClientEnd, Host, Life
+    from statelab.world import World
 
 
 class Network:
-    """Carries exchanges between the callers and the hosts of one world."""
+    """Carries calls from one end of a world to another, and what becomes of them back."""
 
     def __init__(self, world: World):
         self._world = world
@@ -74,9 +34,11 @@ class Network:
         self._heap = world._clock.heap
         self._count = world._clock.count
         self._record = world._record
+        self._hosts = world._hosts
         self._links: dict[tuple[str, str], Link] = {}
-        self._ports: dict[tuple[int, str], Connection] = {}
-        self._messages = 0
+        self._timers: dict[int, Timers] = {}
+        self._calls = 0
+        self.ports = Ports()
 
     def link(self, sender: str, receiver: str) -> Link:
         """The link from one name to another."""
@@ -85,257 +47,235 @@ class Network:
             link = self._links[sender, receiver] = Link(self._world.seed, sender, receiver)
         return link
 
-    # --------------------------------------------------------------------------- the caller's side
-    def call(self, caller: Caller, task: Any, call: Call, once: bool = False) -> None:
-        """Begins an exchange; `task.step` is called when it has ended. Raises UnknownNode."""
-        host = self._world._hosts.get(call.to)
-        if host is None:
-            raise UnknownNode(self._world._unknown(call.to))
-        self._messages += 1
-        exchange = Exchange(self._messages, call, task)
-        if call.timeout_us is not None:
-            self._clock.after(call.timeout_us, self._expired, exchange)
-        self._place(caller, host, exchange, once)
-
-    def _place(self, caller: Caller, host: Host, exchange: Exchange, once: bool) -> None:
-        key = host.name if exchange.call.via is None else (host.name, exchange.call.via)
-        connection = caller.connections.get(key)
-        if connection is None:
-            there, back = self.link(caller.name, host.name), self.link(host.name, caller.name)
-            connection = caller.connections[key] = Connection(caller, host, key, there, back)
-            connection.once = once
-        exchange.connection = connection
-        if connection.port is None:
-            try:
-                exchange.task.cause = self._connect(connection, exchange.task.cause)
-            except WrongState:
-                exchange.done = True
-                del caller.connections[key]
-                raise
-        if connection.exchange is None:
-            self._launch(connection, exchange)
-        elif connection.queue is None:
-            connection.queue = deque((exchange,))
-        else:
-            connection.queue.append(exchange)
-
-    def _launch(self, connection: Connection, exchange: Exchange) -> None:
-        connection.exchange = exchange
-        caller, task, call = connection.caller, exchange.task, exchange.call
-        task.cause = exchange.sent = exchange.blame = self._record(
-            "send", caller.name, caller.number, call.to, exchange.number, task.cause,
-            (call.method, call.path, call.body, call.headers),
-        )  # fmt: skip
-        self._transmit(connection.there, self._request_arrives, exchange, exchange)
-
-    def _connect(self, connection: Connection, cause: int | None) -> int:
-        caller, server = connection.caller, connection.host.name
-        port = caller.port
-        if port is None:
-            while port is None or (port, server) in self._ports:
-                # Ports go by the caller's name, so that a new connection of one caller does not
-                # move the ports of all others.
-                place = zlib.crc32(caller.name.encode()) + caller.opened
-                port = FIRST_PORT + place % PORTS
-                caller.opened += 1
-        elif (port, server) in self._ports:
-            owner = self._ports[port, server].caller.name
-            raise WrongState(f"port {port} is in use by {owner}'s connection to {server}")
-        connection.port = port
-        self._ports[port, server] = connection
-        return self._record("connect", caller.name, caller.number, server, None, cause, port)
-
-    def check_port(self, port: int) -> None:
-        """Raises WrongState if a connection uses the port, ValueError if there is no such port."""
-        if type(port) is not int or not 1 <= port <= 65535:
-            raise ValueError(f"port {port!r} is not an int from 1 to 65535")
-        for (used, server), connection in self._ports.items():
-            if used == port:
-                owner = connection.caller.name
-                raise WrongState(f"port {port} is in use by {owner}'s connection to {server}")
-
     def waiting(self) -> str:
         """Who waits for what."""
         return "; ".join(
-            f"{c.caller.name} for {c.exchange.call.method} {c.exchange.call.path} of {c.host.name}"
-            for c in self._ports.values()
-            if c.exchange is not None
+            f"{c.caller.name} for {c.call.method} {c.call.path} of {c.host.name}"
+            for c in self.ports
+            if c.call is not None
         )
 
+    # --------------------------------------------------------------------------- the caller's side
+    def call(self, task: Task, call: Call) -> None:
+        """Begins a call of `task`, which is stepped when it has ended.
+
+        Raises UnknownNode, and WrongState if the caller wants a port that is held.
+        """
+        host = self._hosts.get(call.to)
+        if host is None:
+            raise UnknownNode(self._world._unknown(call.to))
+        self._calls += 1
+        call.number = self._calls
+        call.task = task
+        self._place(task.door, host, call)
+        timeout_us = call.timeout_us
+        if timeout_us is not None:
+            timers = self._timers.get(timeout_us)
+            if timers is None:
+                timers = self._timers[timeout_us] = Timers(self._clock, timeout_us, self._expired)
+            timers.add(call)
+
+    def _place(self, caller: Life | ClientEnd, host: Host, call: Call) -> None:
+        """Sends a call, or lets it wait for its connection."""
+        key = host.name if call.via is None else (host.name, call.via)
+        connection = caller.connections.get(key)
+        if connection is None:
+            connection = self._connect(caller, host, key, call.task)
+        call.connection = connection
+        if connection.call is None:
+            self._send(connection, call)
+        else:
+            connection.queue.append(call)
+
+    def _connect(self, caller: Life | ClientEnd, host: Host, key: Any, task: Task) -> Connection:
+        port = self.ports.choose(caller, host.name)
+        links = self.link(caller.name, host.name), self.link(host.name, caller.name)
+        connection = caller.connections[key] = Connection(caller, host, key, port, links)
+        self.ports.hold(connection)
+        task.cause = self._record(
+            "connect", caller.name, caller.number, host.name, None, task.cause, port
+        )
+        return connection
+
+    def _send(self, connection: Connection, call: Call) -> None:
+        connection.call = call
+        caller, task = connection.caller, call.task
+        task.cause = call.sent = call.blame = self._record(
+            "send", caller.name, caller.number, call.to, call.number, task.cause,
+            (call.method, call.path, call.body, call.headers),
+        )  # fmt: skip
+        self._transmit(connection.there, self._request_arrives, call, call)
+
     def close(self, connection: Connection, why: str, cause: int | None) -> None:
-        """Closes a connection at its caller's side; exchanges not sent yet get another one."""
+        """Closes a connection at its caller's side; calls not sent yet get another one."""
         self.forget(connection)
-        caller = connection.caller
+        caller, host = connection.caller, connection.host
         caller.connections.pop(connection.key, None)
-        host = connection.host
         self._record("close", caller.name, caller.number, host.name, None, cause, why)
-        for exchange in connection.queue or ():
-            self._place(caller, host, exchange, connection.once)
+        for call in connection.queue:
+            self._place(caller, host, call)
 
     def forget(self, connection: Connection) -> None:
         """Frees the connection's port and the server's memory of it."""
         connection.open = False
-        self._ports.pop((connection.port, connection.host.name), None)
+        self.ports.free(connection)
         if connection.life is not None:
             connection.life.incoming.pop(connection, None)
 
-    def _end(self, exchange: Exchange, error: Exception, cause: int | None, why: str) -> None:
+    def _fail(self, call: Call, error: Refused | NoReply, cause: int | None, why: str) -> None:
         """Lets the caller know that there is no answer."""
-        exchange.done = True
-        connection = exchange.connection
-        caller, task = connection.caller, exchange.task
+        call.done = True
+        connection, task = call.connection, call.task
+        caller = connection.caller
         kind = "noreply" if type(error) is NoReply else "refused"
         task.cause = self._record(
-            kind, caller.name, caller.number, connection.host.name, exchange.number, cause, why
+            kind, caller.name, caller.number, call.to, call.number, cause, why
         )
-        if connection.exchange is exchange:
-            connection.exchange = None
+        if connection.call is call:
+            connection.call = None
             self.close(connection, why, task.cause)
         self._world._stepped = caller
         task.step(None, error)
 
-    def _expired(self, exchange: Exchange) -> None:
+    def _expired(self, call: Call) -> None:
         """The caller's time-out."""
-        connection = exchange.connection
+        connection = call.connection
         caller = connection.caller
-        if exchange.done or caller.shut:
+        if call.done or caller.shut:
             return
         if caller.stalled is not None:
-            caller.stalled.append((self._expired, exchange))
+            caller.stalled.append((self._expired, call))
             return
-        call = exchange.call
         after = f"{call.method} {call.path} to {call.to} after {call.timeout_us / 1e6:g} s"
-        if connection.exchange is exchange:
+        if connection.call is call:
             error = NoReply(f"no answer to {after}: it may or may not have happened")
-            self._end(exchange, error, exchange.blame, "timed out")
+            self._fail(call, error, call.blame, "timed out")
         else:
-            connection.queue.remove(exchange)
+            connection.queue.remove(call)
             error = Refused(f"still waiting for the connection: {after}; it was never sent")
-            self._end(exchange, error, exchange.task.cause, "timed out before it was sent")
+            self._fail(call, error, call.task.cause, "timed out before it was sent")
 
     # --------------------------------------------------------------------------- on the way
-    def _transmit(self, link: Link, arrive: Any, what: Any, exchange: Exchange) -> int:
+    def _transmit(self, link: Link, arrive: Any, what: Any, call: Call) -> int:
         """Sends a request or a reply on its way; returns when it will arrive, 0 if it is lost."""
-        draw = link.random
+        draw = link.draw
         delay, loss, twice = draw(), draw(), draw()
-        if link.lose or loss < link.loss:
-            cause = link.lose.pop(0) if link.lose else exchange.blame
-            self._drop(link, exchange, cause, "lost on the way")
+        if loss < link.loss or link.lose:
+            cause = link.lose.pop(0) if link.lose else call.blame
+            self._drop(link, call, cause, "lost on the way")
             return 0
-        now_us = self._clock.now_us + link.low_us
-        due_us = now_us + int(delay * link.span_us)
+        first_us = self._clock.now_us + link.low_us
+        due_us = first_us + int(delay * link.span_us)
         heappush(self._heap, (due_us, next(self._count), arrive, what))
         if twice < link.duplicate:
-            late_us = now_us + int(twice / link.duplicate * link.span_us)
-            heappush(self._heap, (late_us, next(self._count), arrive, what))
+            again_us = first_us + int(twice / link.duplicate * link.span_us)
+            heappush(self._heap, (again_us, next(self._count), arrive, what))
         return due_us
 
-    def _drop(self, link: Link, exchange: Exchange, cause: int | None, why: str) -> None:
-        connection = exchange.connection
-        caller, server = connection.caller, connection.host.name
-        ends = (server, caller.name) if link is connection.there else (caller.name, server)
-        life = caller.number if link is connection.back else connection.host.lives
-        seq = self._record("drop", ends[0], life, ends[1], exchange.number, cause, why)
-        if not exchange.done:
-            exchange.blame = seq
+    def _drop(self, link: Link, call: Call, cause: int | None, why: str) -> None:
+        connection = call.connection
+        caller, host = connection.caller, connection.host
+        if link is connection.there:
+            to, life, sender = host.name, host.lives, caller.name
+        else:
+            to, life, sender = caller.name, caller.number, host.name
+        seq = self._record("drop", to, life, sender, call.number, cause, why)
+        if not call.done:
+            call.blame = seq
 
-    def _stopped(self, link: Link, arrive: Any, what: Any, exchange: Exchange | None) -> bool:
+    def _stopped(self, link: Link, arrive: Any, what: Any, call: Call | None) -> bool:
         """Whether a hold or a partition keeps from arriving what would arrive now."""
         if link.held is not None:
             link.held.append((arrive, what))
             return True
         if link.cut is not None:
-            if exchange is not None:
-                self._drop(link, exchange, link.cut, "cut off by the partition")
+            if call is not None:
+                self._drop(link, call, link.cut, "cut off by the partition")
             return True
         return False
 
     # --------------------------------------------------------------------------- the server's side
-    def _request_arrives(self, exchange: Exchange) -> None:
-        connection = exchange.connection
-        if connection.there.blocked and self._stopped(
-            connection.there, self._request_arrives, exchange, exchange
-        ):
+    def _request_arrives(self, call: Call) -> None:
+        connection = call.connection
+        there = connection.there
+        if there.blocked and self._stopped(there, self._request_arrives, call, call):
             return
         life = connection.host.life
         if life is None or connection.life is not life:
             if life is None or connection.life is not None:
                 # Nobody listens here, or somebody who never saw this connection: TCP says so.
                 died = connection.host.died
-                self._drop(connection.there, exchange, died, "nobody is there to take it")
+                self._drop(there, call, died, "nobody is there to take it")
                 self.reset(connection, died)
                 return
             if connection.open:
                 connection.life = life
                 life.incoming[connection] = None
         if life.stalled is not None:
-            if not exchange.done:
-                exchange.blame = life.stopped
-            life.stalled.append((self._receive, exchange))
+            if not call.done:
+                call.blame = life.stopped
+            life.stalled.append((self._receive, call))
             return
-        self._receive(exchange)
+        self._receive(call)
 
-    def _receive(self, exchange: Exchange) -> None:
-        connection, call = exchange.connection, exchange.call
+    def _receive(self, call: Call) -> None:
+        connection = call.connection
         life = connection.host.life
+        peer = connection.peer
         seq = self._record(
-            "receive", life.name, life.number, connection.caller.name, exchange.number,
-            exchange.sent, connection.port,
+            "receive", life.name, life.number, connection.caller.name, call.number, call.sent,
+            peer[1],
         )  # fmt: skip
-        if not exchange.done:
-            exchange.blame = seq
-        headers = dict(call.headers) if call.headers else {}
-        peer = (IP, connection.port)
-        request = Request(call.method, call.path, headers, copied(call.body), peer)
-        task = Task(life, life.node.handle(request), self._reply, seq, exchange)
+        if not call.done:
+            call.blame = seq
+        request = Request(call.method, call.path, call.headers.copy(), call.body, peer, True)
+        task = Task(life, life.node.handle(request), self._reply, seq, call)
         life.tasks[task] = None
         self._world._stepped = life
         task.step()
 
     def _reply(self, task: Task, value: Any, error: BaseException | None) -> None:
-        life, exchange = task.door, task.tag
+        life, call = task.door, task.tag
         del life.tasks[task]
-        connection = exchange.connection
-        name, caller, number = life.name, connection.caller.name, exchange.number
-        response = answer(value, error)
+        connection = call.connection
+        caller = connection.caller.name
         if error is not None:
             task.cause = self._record(
-                "error", name, life.number, caller, number, task.cause, said(error)
+                "error", life.name, life.number, caller, call.number, task.cause, said(error)
             )
-        data = (response.status, response.body, response.headers)
-        seq = self._record("reply", name, life.number, caller, number, task.cause, data)
-        if not exchange.done:
-            exchange.blame = seq
-        arrival = (exchange, seq, data)
+        data = answer(value, error)
+        seq = self._record("reply", life.name, life.number, caller, call.number, task.cause, data)
+        if not call.done:
+            call.blame = seq
         connection.reply_due_us = self._transmit(
-            connection.back, self._reply_arrives, arrival, exchange
+            connection.back, self._reply_arrives, (call, seq, data), call
         )
 
-    def _reply_arrives(self, arrival: tuple[Exchange, int, tuple]) -> None:
-        exchange, cause, data = arrival
-        connection = exchange.connection
+    def _reply_arrives(self, arrival: tuple[Call, int, tuple]) -> None:
+        call, cause, data = arrival
+        connection = call.connection
         back, caller = connection.back, connection.caller
-        if back.blocked and self._stopped(back, self._reply_arrives, arrival, exchange):
+        if back.blocked and self._stopped(back, self._reply_arrives, arrival, call):
             return
         if caller.stalled is not None:
             caller.stalled.append((self._reply_arrives, arrival))
             return
-        if exchange.done or caller.shut:
-            self._drop(back, exchange, cause, "the caller is dead" if caller.shut else "too late")
+        if call.done or caller.shut:
+            self._drop(back, call, cause, "the caller is dead" if caller.shut else "too late")
             return
-        exchange.done = True
-        connection.exchange = None
-        task, host = exchange.task, connection.host
+        call.done = True
+        connection.call = None
+        task = call.task
         task.cause = self._record(
-            "answer", caller.name, caller.number, host.name, exchange.number, cause, data
+            "answer", caller.name, caller.number, call.to, call.number, cause, data
         )
-        if connection.once:
+        if caller.fresh:
             self.close(connection, "one call", task.cause)
         elif connection.queue:
-            self._launch(connection, connection.queue.popleft())
-        status, body, headers = data
+            self._send(connection, connection.queue.popleft())
         self._world._stepped = caller
-        task.step(Response(status, copied(body), dict(headers) if headers else {}))
+        status, body, headers = data
+        task.step(Response(status, body, headers.copy(), True))
 
     def reset(self, connection: Connection, cause: int | None) -> None:
         """Tells the caller that the connection is gone."""
@@ -345,23 +285,20 @@ class Network:
 
     def _reset_arrives(self, arrival: tuple[Connection, int | None]) -> None:
         connection, cause = arrival
-        back, caller = connection.back, connection.caller
+        back, caller, call = connection.back, connection.caller, connection.call
         if back.blocked and self._stopped(back, self._reset_arrives, arrival, None):
             return
         if not connection.open or caller.shut:
             return
         if caller.stalled is not None:
             caller.stalled.append((self._reset_arrives, arrival))
-            return
-        exchange = connection.exchange
-        if exchange is None:
+        elif call is None:
             self.close(connection, "reset", cause)
-            return
-        call = exchange.call
-        what = f"{call.method} {call.path} to {call.to}"
-        if connection.life is None:
+        elif connection.life is None:
+            what = f"{call.method} {call.path} to {call.to}"
             error = Refused(f"nobody took {what}: {call.to} is dead, so it did not happen")
-            self._end(exchange, error, cause, "connection refused")
+            self._fail(call, error, cause, "connection refused")
         else:
+            what = f"{call.method} {call.path} to {call.to}"
             error = NoReply(f"{call.to} died during {what}: it may or may not have happened")
-            self._end(exchange, error, cause, "connection reset")
+            self._fail(call, error, cause, "connection reset")

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 from statelab.message import NoReply, Refused, Request, Response, copied
 
 DEFAULT_TIMEOUT = 1.0
+DEFAULT_TIMEOUT_US = 1_000_000
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -56,19 +57,19 @@ def micros(seconds: float, what: str = "a time") -> int:
 
 
 # ------------------------------------------------------------------------------- effects
-class Sleep:
-    """The effect of `await self.sleep(seconds)`."""
-
-    __slots__ = ("us",)
-
-    def __init__(self, us: int):
-        self.us = us
-
-
+# A node's coroutine yields an int to sleep for that many µs, a Call, or a tuple of coroutines to
+# run side by side.
 class Call:
-    """The effect of `await self.call(...)`: one request, not yet sent; `timeout_us` None waits."""
+    """One request, as asked for; and, filled in by the world, how it goes.
 
-    __slots__ = ("body", "headers", "method", "path", "timeout_us", "to", "via")
+    `timeout_us` None waits for ever. `task` goes on when the call is `done`; `sent` is the trace's
+    row of its sending, and `blame` the latest that tells why no answer has come.
+    """
+
+    __slots__ = (
+        "blame", "body", "connection", "done", "headers", "method", "number", "path", "sent",
+        "task", "timeout_us", "to", "via",
+    )  # fmt: skip
 
     def __init__(self, to, path, body, method, headers, timeout, via=None):
         if type(to) is not str or type(path) is not str or path[:1] != "/":
@@ -80,19 +81,12 @@ class Call:
         self.body = copied(body)
         self.method = method
         self.headers = _headers(headers) if headers else {}
-        if timeout is not None:
-            timeout = 1_000_000 if timeout == 1.0 else micros(timeout, "the timeout") or 1
-        self.timeout_us = timeout
+        if timeout == DEFAULT_TIMEOUT:
+            self.timeout_us = DEFAULT_TIMEOUT_US
+        else:
+            self.timeout_us = None if timeout is None else micros(timeout, "the timeout") or 1
         self.via = via
-
-
-class Gather:
-    """The effect of `await self.gather(...)`."""
-
-    __slots__ = ("coroutines",)
-
-    def __init__(self, coroutines: tuple[Coroutine, ...]):
-        self.coroutines = coroutines
+        self.done = False
 
 
 def _bad_call(to: Any, path: Any) -> NoReturn:
@@ -192,8 +186,12 @@ class Node:
     @types.coroutine
     def sleep(self, seconds: float):
         """Waits for `seconds` of the world's time, 1 µs at least."""
-        _open(self._door)
-        yield Sleep(micros(seconds, "the sleep") or 1)
+        if self._door.shut:
+            _open(self._door)
+        if type(seconds) is float and 0.0 < seconds < 1e9:
+            yield round(seconds * 1_000_000) or 1
+        else:
+            yield micros(seconds, "the sleep") or 1
 
     @types.coroutine
     def call(
@@ -214,7 +212,8 @@ class Node:
         Raises Refused (it did not happen), NoReply (nobody knows), UnknownNode, and TypeError or
         ValueError for what cannot be sent. `timeout` is in seconds; None waits for ever.
         """
-        _open(self._door)
+        if self._door.shut:
+            _open(self._door)
         return (yield Call(to, path, body, method, headers, timeout, via))
 
     @types.coroutine
@@ -227,7 +226,7 @@ class Node:
             for coroutine in coroutines:
                 coroutine.close()
         _open(self._door)
-        return (yield Gather(coroutines))
+        return (yield coroutines)
 
     def now(self) -> float:
         """Seconds since the world began."""
@@ -266,22 +265,22 @@ def born(factory: Callable[..., Node], args: tuple, door: Door) -> Node:
 STATUS_OF_ERROR = {Refused: 502, NoReply: 504}
 
 
-def answer(value: Any, error: BaseException | None) -> Response:
-    """What the caller gets when `handle` returned `value` or raised `error`, copied.
+def answer(value: Any, error: BaseException | None) -> tuple[int, Any, dict[str, str]]:
+    """The status, body and headers sent when `handle` returned `value` or raised `error`.
 
-    An answer that cannot be sent becomes a 500 that says why.
+    The body is a copy. An answer that cannot be sent becomes a 500 that says why.
     """
     if error is None:
         try:
             if type(value) is not Response:
-                return Response(200, copied(value))
+                return 200, copied(value), {}
             if type(value.status) is not int or not 200 <= value.status <= 599:
                 raise ValueError(f"the status {value.status!r} is not an int from 200 to 599")
             headers = _headers(value.headers) if value.headers else {}
-            return Response(value.status, copied(value.body), headers)
+            return value.status, value.frozen_body(), headers
         except (TypeError, ValueError) as wrong:
             error = wrong
-    return Response(STATUS_OF_ERROR.get(type(error), 500), {"error": said(error)})
+    return STATUS_OF_ERROR.get(type(error), 500), {"error": said(error)}, {}
 
 
 def said(error: BaseException) -> str:
@@ -323,12 +322,12 @@ class Task:
                 return self.done(self, None, raised)
             kind = type(effect)
             try:
-                if kind is Sleep:
-                    return door.sleep(self, effect.us)
                 if kind is Call:
                     return door.call(self, effect)
-                if kind is Gather:
-                    return self._gather(effect.coroutines)
+                if kind is int:
+                    return door.sleep(self, effect)
+                if kind is tuple:
+                    return self._gather(effect)
                 raise _foreign(door, kind.__name__)
             except (TypeError, UnknownNode) as wrong:
                 value, error = None, wrong

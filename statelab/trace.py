@@ -175,16 +175,25 @@ class Trace:
     was asked to look.
     """
 
-    def __init__(self, rows: list[Row], memory: list[Row], states: Callable[[], list[Row]]):
-        self.rows: Sequence[Row] = rows
+    def __init__(self, rows: list[tuple], memory: list[Row], states: Callable[[], list[Row]]):
+        # Plain tuples cost the world less than Rows; they are made into Rows when looked at.
+        self._plain = rows
+        self._rows: list[Row] = []
         self.memory: Sequence[Row] = memory
         self._states = states
 
+    @property
+    def rows(self) -> Sequence[Row]:
+        """All events, in their order."""
+        if len(self._rows) < len(self._plain):
+            self._rows.extend(map(Row._make, self._plain[len(self._rows) :]))
+        return self._rows
+
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self._plain)
 
     def __repr__(self) -> str:
-        return f"<Trace of {len(self.rows)} rows>"
+        return f"<Trace of {len(self)} rows>"
 
     def states(self) -> list[Row]:
         """One `state` row for each node: its memory and disk as they are now."""
@@ -196,12 +205,12 @@ class Trace:
         Raises TypeError if a node's memory has no canonical form.
         """
         digest = hashlib.blake2b(digest_size=8)
-        for start in range(0, len(self.rows), 4096):
+        for start in range(0, len(self), 4096):
             forms = [
-                row if type(row[8]) in _PLAIN else (*row[:8], canonical(row[8]))
-                for row in self.rows[start : start + 4096]
+                tuple(row) if type(row[8]) in _PLAIN else (*row[:8], canonical(row[8]))
+                for row in self._plain[start : start + 4096]
             ]
-            digest.update(marshal.dumps([tuple(form) for form in forms], 2))
+            digest.update(marshal.dumps(forms, 2))
         for row in self.states():
             memory, disk = row.data
             memory = memory and canonical_memory(row.node, memory)

@@ -23,8 +23,6 @@ from statelab.network import Network
 from statelab.node import DEFAULT_TIMEOUT, Call, Node, UnknownNode, WrongState, micros
 from statelab.trace import Row, Trace, canonical_memory
 
-_new = tuple.__new__
-
 
 class World(Inputs, LinkFaults):
     """A world whose every run is replayable to the bit.
@@ -38,8 +36,9 @@ class World(Inputs, LinkFaults):
             raise TypeError(f"the seed {seed!r} is not an int")
         super().__init__()
         self.seed = seed
-        self._rows: list[Row] = []
+        self._rows: list[tuple] = []
         self._memory: list[Row] = []
+        self.trace = Trace(self._rows, self._memory, self._states)  # what has happened so far
         self._hosts: dict[str, Host] = {}
         self._clients: dict[str, ClientEnd] = {}
         self._network = Network(self)
@@ -52,11 +51,6 @@ class World(Inputs, LinkFaults):
         self._each = self._observe if memory else None
 
     # --------------------------------------------------------------------------- looking
-    @property
-    def trace(self) -> Trace:
-        """What has happened so far."""
-        return Trace(self._rows, self._memory, self._states)
-
     @property
     def names(self) -> dict[str, str]:
         """Every node's and client's status by name: 'up', 'paused', 'dead' or 'client'."""
@@ -170,7 +164,7 @@ class World(Inputs, LinkFaults):
         if end is not None:
             self._close_all(end)
         if port is not None:
-            self._network.check_port(port)
+            self._network.ports.check(port)
         if end is None:
             end = self._clients[name] = ClientEnd(self, name)
         end.port = port
@@ -188,10 +182,10 @@ class World(Inputs, LinkFaults):
             self.add_client.__wrapped__(self, name)
             end = self._clients[name]
         headers = with_token(end.client, headers or {})
-        once = name == "you"
-        call = Call(to, path, body, method, headers, timeout, via=end.opened if once else None)
+        via = end.opened if end.fresh else None
+        call = Call(to, path, body, method, headers, timeout, via)
         pending = Pending(self, name)
-        self._network.call(end, Waiter(end, pending), call, once)
+        self._network.call(Waiter(end, pending), call)
         return pending
 
     @verb
@@ -228,9 +222,7 @@ class World(Inputs, LinkFaults):
         """Adds a row to the trace; returns its seq."""
         rows = self._rows
         seq = len(rows)
-        rows.append(
-            _new(Row, (seq, self._clock.now_us, kind, node, life, other, message, cause, data))
-        )
+        rows.append((seq, self._clock.now_us, kind, node, life, other, message, cause, data))
         return seq
 
     def _unknown(self, name: Any) -> str:
@@ -269,7 +261,7 @@ class World(Inputs, LinkFaults):
 
     def _close_all(self, end: ClientEnd) -> None:
         for connection in end.connections.values():
-            if connection.exchange is not None:
+            if connection.call is not None:
                 raise WrongState(
                     f"{end.name} waits for an answer of {connection.host.name}: close its "
                     "connections when that has come"

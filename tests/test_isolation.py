@@ -86,7 +86,7 @@ def test_an_inherited_mistake_is_found():
     class Heir(SharedAttribute):
         pass
 
-    with pytest.raises(TypeError, match="SharedAttribute.seen"):
+    with pytest.raises(TypeError, match=r"SharedAttribute\.seen"):
         isolation.vet(Heir)
 
 

@@ -46,7 +46,7 @@ def test_a_partition_hides_the_death_of_a_node():
 
 
 def test_a_partition_leaves_other_links_alone():
-    world, alice = world_of_two()
+    world, _ = world_of_two()
     world.partition("alice", "web")
     assert world.client("bob").post("web").body == 1
 
