@@ -22,7 +22,7 @@ from bench.workloads import (
     SERVERS,
     SLEEPERS,
     SLEEPS,
-    Timed,
+    Built,
     nap_s,
 )
 
@@ -69,7 +69,7 @@ class Post:
 Box = type[Mailbox] | type[simpy.Store]
 
 
-def timers(box: Box) -> Timed:
+def timers(box: Box) -> Built:
     """Processes that only sleep: counts the sleeps."""
     env = simpy.Environment()
     naps = [0] * SLEEPERS
@@ -84,7 +84,7 @@ def timers(box: Box) -> Timed:
     return _counted(env, naps)
 
 
-def ping_pong(box: Box) -> Timed:
+def ping_pong(box: Box) -> Built:
     """One process calls another: counts the answers."""
     env = simpy.Environment()
     post = Post(env)
@@ -108,7 +108,7 @@ def ping_pong(box: Box) -> Timed:
     return _counted(env, answers)
 
 
-def requests(box: Box) -> Timed:
+def requests(box: Box) -> Built:
     """Clients through a balancer to servers: counts the answers."""
     env = simpy.Environment()
     post = Post(env)
@@ -150,12 +150,8 @@ def requests(box: Box) -> Timed:
     return _counted(env, answers)
 
 
-def _counted(env: simpy.Environment, counts: list[int]) -> Timed:
-    def work() -> int:
-        env.run()
-        return sum(counts)
-
-    return work
+def _counted(env: simpy.Environment, counts: list[int]) -> Built:
+    return Built(lambda until_s: env.run(until=until_s), lambda: sum(counts))
 
 
 WORKLOADS = {"timers": timers, "ping_pong": ping_pong, "requests": requests}

@@ -1,0 +1,35 @@
+"""`python3 -m bench [part ...]`: everything measured, in one table, in about two minutes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from importlib.util import find_spec
+
+from bench.table import show
+
+PARTS = {
+    "sidebyside": "Against simpy: the same work, in turns",
+    "growth": "Growth: the requests workload, 100 clients",
+    "startup": "Start",
+    "live": "The live world",
+    "notebooks": "Notebooks",
+    "click": "A click on kill, to the page",
+    "breakdown": "Where the time of the requests workload goes (per request)",
+}
+
+
+def main() -> None:
+    """Measures the parts named, or all, and prints each as it is done."""
+    unknown = [name for name in sys.argv[1:] if name not in PARTS]
+    if unknown:
+        sys.exit(f"no part is named {', '.join(unknown)}; there are: {', '.join(PARTS)}")
+    start = time.perf_counter()
+    for name in sys.argv[1:] or PARTS:
+        if find_spec(f"bench.{name}"):
+            show(PARTS[name], importlib.import_module(f"bench.{name}").lines())
+    print(f"\n{time.perf_counter() - start:.0f} s")
+
+
+main()

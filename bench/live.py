@@ -1,0 +1,128 @@
+"""The live world: how fast its processes come up, how soon a kill is seen, and what is left.
+
+`python -m bench.live` is a stand-in for a notebook's kernel: it holds a live world with one node
+paused, tells the numbers of its processes and its folder, and waits to be killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+from bench.table import Line, at_most
+from statelab import Node, NoReply
+from statelab.live import LiveWorld
+
+REPEATS = 5
+
+
+class Slow(Node):
+    def __init__(self):
+        self.count = 0
+
+    async def handle(self, request):
+        self.count += 1
+        if request.path == "/slow":
+            await self.sleep(60)
+        return self.count
+
+
+def lines() -> list[Line]:
+    """Start, kill, restart, and the end of everything when the kernel is killed."""
+    up_ms = [_five_up_ms() for _ in range(REPEATS)]
+    with LiveWorld() as world:
+        world.start("web", Slow)
+        seen_ms, back_ms = zip(*(_kill_and_restart_ms(world) for _ in range(REPEATS)), strict=True)
+    left, gone_s = _kernel_killed()
+    return [
+        at_most("five live nodes, from nothing to answered", statistics.median(up_ms), 300, "ms"),
+        at_most("SIGKILL to its client's error", statistics.median(seen_ms), 20, "ms"),
+        Line("restart on the same port, to answered", f"{statistics.median(back_ms):.3g} ms"),
+        at_most("kernel killed, one node paused: all is gone after", gone_s, 2, "s"),
+        Line("processes and folders left then", str(left), "0", left == 0),
+    ]
+
+
+def _five_up_ms() -> float:
+    start = time.perf_counter()
+    with LiveWorld() as world:
+        for number in range(5):
+            world.start(f"node{number}", Slow)
+        for number in range(5):
+            world.call(f"node{number}")
+        return (time.perf_counter() - start) * 1000
+
+
+def _kill_and_restart_ms(world: LiveWorld) -> tuple[float, float]:
+    alice = world.client("alice")
+    alice.get("web", "/")
+    pending = alice.get("web", "/slow", timeout=None, wait=False)
+    while world.call("web", "/").body < 3:  # the slow one is in the handler's hands
+        pass
+    killed = []
+
+    def kill() -> None:
+        killed.append(time.perf_counter())
+        world.kill("web")
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        pending.result()
+    except NoReply:
+        seen = time.perf_counter()
+    killer.join()
+    start = time.perf_counter()
+    world.restart("web")
+    world.call("web", "/")
+    return (seen - killed[0]) * 1000, (time.perf_counter() - start) * 1000
+
+
+def _kernel_killed() -> tuple[int, float]:
+    """What a killed kernel leaves after 2 s, and the seconds until nothing was left."""
+    kernel = subprocess.Popen(
+        [sys.executable, "-m", "bench.live"], stdout=subprocess.PIPE, text=True
+    )
+    pids, folder = json.loads(kernel.stdout.readline())
+    start = time.perf_counter()
+    kernel.kill()
+    kernel.communicate()
+    while left := _left(pids, Path(folder)):
+        if time.perf_counter() - start > 2:
+            break
+        time.sleep(0.005)
+    return left, time.perf_counter() - start
+
+
+def _left(pids: list[int], folder: Path) -> int:
+    return sum(map(_lives, pids)) + folder.exists()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _hold() -> None:
+    world = LiveWorld()
+    world.start("one", Slow)
+    world.start("two", Slow)
+    world.pause("two")
+    own = psutil.Process(os.getpid()).children(recursive=True)
+    pids = [process.pid for process in own]
+    print(json.dumps([pids, str(world._hub.folder)]), flush=True)
+    time.sleep(60)
+
+
+if __name__ == "__main__":
+    _hold()

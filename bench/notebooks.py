@@ -1,0 +1,31 @@
+"""How long nbval takes for each notebook, its kernel's start included, and for all of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bench.table import Line, at_most
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+
+
+def lines() -> list[Line]:
+    """Seconds for each notebook, and in all."""
+    table, total_s = [], 0.0
+    for path in sorted(FOLDER.glob("[0-9]*.ipynb")):
+        start = time.perf_counter()
+        run = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(path)],
+            cwd=FOLDER.parent,
+            capture_output=True,
+        )
+        seconds = time.perf_counter() - start
+        total_s += seconds
+        line = at_most(f"nbval of {path.stem}", seconds, 10, "s")
+        if run.returncode:
+            line = line._replace(figure=f"{line.figure}, FAILED", kept=False)
+        table.append(line)
+    return [*table, Line("nbval of all of them, one after another", f"{total_s:.3g} s")]
