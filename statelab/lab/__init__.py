@@ -12,13 +12,14 @@ from statelab.lab.check import check
 # no Jupyter.
 _HOMES = {
     "Action": "actions",
-    "Exchange": "view",
+    "Exchange": "outcomes",
     "Panel": "panel",
     "Question": "exit_check",
+    "Scrub": "scrub",
     "observe": "prediction",
     "predict": "prediction",
     "quiz": "exit_check",
-    "requests": "view",
+    "requests": "outcomes",
 }
 
 __all__ = [*_HOMES, "check", "ready"]

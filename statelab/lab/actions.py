@@ -33,6 +33,21 @@ class Action:
         """A button that closes the client's connections: its next request opens a new one."""
         return cls(client, label, "RECONNECT")
 
+    def verb(self) -> tuple:
+        """The action as a verb of the world and its arguments."""
+        if self.method == "RECONNECT":
+            return "reconnect", self.client
+        return (
+            "request",
+            self.client,
+            self.method,
+            self.to,
+            self.path,
+            self.body,
+            self.headers,
+            self.timeout,
+        )
+
     def apply(self, world: Any) -> None:
         """Does it, in either world, and does not wait for the outcome."""
         client = world.client(self.client)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -66,6 +68,10 @@ class Panel(anywidget.AnyWidget):
         self._outcome: Outcome | None = None
         self._buttons = list(actions)
         self._columns = dict(columns or {})
+        self._thread = threading.get_ident()
+        self._loop = _running_loop()
+        self._since = 0  # the first row since the latest click
+        self._waiting = False  # whether a showing of news from other threads is on its way
         self._simulated = self._session = Simulated(scenario, self._args, seed, step)
         super().__init__(
             title=title or scenario.__name__.replace("_", " "),
@@ -80,7 +86,7 @@ class Panel(anywidget.AnyWidget):
             prediction.observe(lambda _: self._predicted(), "done")
         self._predicted()
         self.on_msg(self._clicked)
-        self._show(0)
+        self._show()
         self._first = self.state  # for the static picture: the same at each run
         previous.replace(self)
 
@@ -99,10 +105,13 @@ class Panel(anywidget.AnyWidget):
         """Does what a click does.
 
         'kill', 'restart', 'pause' or 'resume' with a node's name; 'action' with its place, or its
-        label and, if need be, its client; 'wait'; 'again' (start over); 'skip' (the prediction).
-        Raises ValueError, and what the world's verbs raise, for what cannot be done.
+        label and, if need be, its client; 'wait'; 'again' (start over); 'skip' (the prediction);
+        'world' with 'simulated' or 'live', which begins new processes each time.
+        Raises ValueError, and what the world's verbs raise, for what cannot be done; in a live
+        world, which goes on by itself, `error` tells.
         """
-        since = len(self.rows)
+        self.error = ""
+        self._since = len(self.rows)
         if verb in FAULTS and len(args) == 1:
             self._session.fault(verb, args[0])
         elif verb == "action" and len(args) in (1, 2):
@@ -111,13 +120,15 @@ class Panel(anywidget.AnyWidget):
             self._session.wait()
         elif verb == "again" and not args:
             self._session.start()
-            since = 0
+            self._since = 0
         elif verb == "skip" and not args:
             if self._prediction is not None:
                 self._prediction.skip()
+        elif verb == "world" and len(args) == 1 and args[0] in self.modes:
+            self._enter(args[0])
         else:
             raise ValueError(f"a panel has no {verb!r} with {args!r}; see Panel.do")
-        self._show(since)
+        self._show()
 
     def judge(self, outcome: Outcome) -> None:
         """Shows, from now on, what `outcome(rows)` says about the prediction; see `observe`."""
@@ -125,8 +136,9 @@ class Panel(anywidget.AnyWidget):
         self._judge()
 
     def close(self) -> None:
-        """Closes the widget, and the processes of its live world; may be called twice."""
+        """Closes the widget, and ends the processes of its live world; may be called twice."""
         self._session.close()
+        self._session = self._simulated
         super().close()
 
     def __repr__(self) -> str:
@@ -149,15 +161,45 @@ class Panel(anywidget.AnyWidget):
 
     def _clicked(self, _: Any, content: Any, buffers: Any) -> None:
         """A message of the drawing: {do: [verb, arguments...], n: the click's number}."""
+        self._in_kernel(lambda: self._handle(content))
+
+    def _handle(self, content: Any) -> None:
         with self.hold_sync():
-            self.error = ""
             try:
                 self.do(*content["do"])
             except Exception as wrong:  # nobody would see it: callbacks have no output
                 self.error = sentence(wrong)
-                self._show(len(self.rows))
+                self._show()
             if isinstance(number := content.get("n"), int):
                 self.handled = number
+
+    def _enter(self, mode: str) -> None:
+        """Goes to the world of that mode; a live one begins anew."""
+        if self._session is not self._simulated:
+            self._session.close_soon()
+        self._since = 0
+        if mode == "simulated":
+            self._session = self._simulated
+            return
+        from statelab.lab.live import Live
+
+        self._session = Live(self._scenario, self._args, self._changed, self._failed)
+
+    def _changed(self) -> None:
+        """There are new rows of the live world; called on other threads."""
+        if not self._waiting:
+            self._waiting = True
+            self._in_kernel(self._show)
+
+    def _failed(self, wrong: Exception) -> None:
+        self._in_kernel(lambda: setattr(self, "error", sentence(wrong)))
+
+    def _in_kernel(self, work: Callable[[], None]) -> None:
+        """Does `work` on the thread that the panel was made on, where its traits are set."""
+        if threading.get_ident() == self._thread or self._loop is None:
+            work()
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(work)
 
     def _predicted(self) -> None:
         closed = self._prediction is not None and not self._prediction.done
@@ -175,14 +217,16 @@ class Panel(anywidget.AnyWidget):
             choice, text = None, f"The outcome could not be told: {sentence(wrong)}"
         self.verdict = verdict(self._prediction, choice, text)
 
-    def _show(self, since: int) -> None:
-        """Sends what there is now; `since` is the first row that is new."""
+    def _show(self) -> None:
+        """Sends what there is now."""
+        self._waiting = False
         session = self._session
+        rows = session.rows
         actions = self._buttons
         with self.hold_sync():
             self.mode = session.mode
             self.state = panel_state(
-                session.rows,
+                rows,
                 session.memory,
                 now=session.now,
                 columns=self._columns,
@@ -191,7 +235,7 @@ class Panel(anywidget.AnyWidget):
                 pids=session.pids,
                 level=self.level,
             )
-            self.news = news(session.rows, since)
+            self.news = news(rows, self._since)
             self.python, self.code = session.texts()
             self._judge()
 
@@ -202,6 +246,13 @@ def sentence(wrong: BaseException) -> str:
     if isinstance(wrong, (*_PLAIN_ERRORS, UnknownNode, ValueError)) and text:
         return text + ("" if text[-1] in ".!?" else ".")
     return f"{type(wrong).__name__}: {text}"
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _named(value: Any) -> str:

@@ -12,63 +12,15 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
+from statelab.lab.outcomes import Exchange, requests
 from statelab.node import Soft
 from statelab.trace import Row
 
 COLUMNS = ("clients", "balancers", "servers", "stores")
 MOST_REQUESTS = 200  # in the panel's list: the latest
 _STORES = ("store", "database", "redis", "zookeeper", "postgres", "queue", "cache")
-_ENDS = {"answer": "answered", "refused": "refused", "noreply": "no reply"}
-
-
-class Exchange(NamedTuple):
-    """One request of a client, and what became of it.
-
-    `outcome` is 'answered', 'refused', 'no reply' or 'waiting'; `status` and `answer` (its body)
-    are None unless it was answered. Times are seconds; `ended` is None while it waits.
-    """
-
-    client: str
-    to: str
-    method: str
-    path: str
-    body: Any
-    outcome: str
-    status: int | None
-    answer: Any
-    sent: float
-    ended: float | None
-    message: int
-
-    @property
-    def ok(self) -> bool:
-        """Whether an answer came, with a status below 400."""
-        return self.status is not None and self.status < 400
-
-
-def requests(rows: Iterable[Row], senders: Iterable[str] | None = None) -> list[Exchange]:
-    """Every request of the clients (or of `senders`) in the order of sending: the outcome table."""
-    wanted = None if senders is None else set(senders)
-    clients: set[str] = set()
-    found: dict[tuple[str, int], Exchange] = {}
-    for row in rows:
-        if row.kind == "client":
-            clients.add(row.node)
-        elif row.kind == "send" and row.node in (clients if wanted is None else wanted):
-            method, path, body = row.data[:3]
-            found[row.node, row.message] = Exchange(
-                row.node, row.other, method, path, body, "waiting", None, None, row.time, None,
-                row.message,
-            )  # fmt: skip
-        elif row.kind in _ENDS and (row.node, row.message) in found:
-            key = row.node, row.message
-            status, answer = row.data[:2] if row.kind == "answer" else (None, None)
-            found[key] = found[key]._replace(
-                outcome=_ENDS[row.kind], status=status, answer=answer, ended=row.time
-            )
-    return list(found.values())
 
 
 # ------------------------------------------------------------------------------- the whole
@@ -184,7 +136,9 @@ def _remember(nodes: dict, rows: Sequence[Row], memory: Sequence[Row], level: in
         attributes[row.node].update(changed)
         for name in went:
             attributes[row.node].pop(name, None)
-        ever[row.node].update(name for name, value in _data(row.node, changed, nodes) if value)
+        ever[row.node].update(
+            _plain(key) for key, value in _data(row.node, changed, nodes) if value
+        )
     captions = dict.fromkeys(nodes, "memory")
     for row in rows:
         if row.kind == "disk":
@@ -208,7 +162,7 @@ def _remember(nodes: dict, rows: Sequence[Row], memory: Sequence[Row], level: in
             "lines": [_line(key, value) for key, value in data if value is not None or lost],
         }
         node["disk"] = [_line(key, value) for key, value in sorted(disks[name].items())]
-        node["held"] = [] if lost else [key for key, value in data if value]
+        node["held"] = [] if lost else [_plain(key) for key, value in data if value]
         node["ever"] = sorted(ever[name])
 
 
@@ -222,13 +176,17 @@ def _data(name: str, attributes: Mapping[str, Any], nodes: dict) -> Iterable[tup
             yield key, value
 
 
+def _plain(key: str) -> str:
+    return "port" if key.startswith("port to ") else key
+
+
 def _where(nodes: dict) -> list[dict[str, Any]]:
     """Each thing that anybody ever remembered, and where it is now."""
     places: dict[str, list[str]] = {}
     for node in nodes.values():
         for name in node.pop("ever"):
             places.setdefault(name, [])
-        for name in node.pop("held"):
+        for name in dict.fromkeys(node.pop("held")):
             places.setdefault(name, []).append(node["name"])
         for line in node["disk"]:
             places.setdefault(line["name"], []).append(f"{node['name']}’s disk")
@@ -257,8 +215,8 @@ def _request(exchange: Exchange) -> dict[str, Any]:
     if exchange.status is not None:
         word = status_word(exchange.status)
     mark = "wait" if exchange.outcome == "waiting" else "ok" if exchange.ok else "fail"
-    what = f"{exchange.method} {exchange.path}"
-    answer = "" if exchange.answer is None else shown(exchange.answer)
+    what = f"{exchange.method} {exchange.path}".strip() or "not sent"
+    answer = "" if exchange.answer is None else plain(exchange.answer, 60)
     return {
         "id": exchange.message,
         "client": exchange.client,
@@ -299,8 +257,8 @@ def news(rows: Sequence[Row], since: int = 0) -> str:
     begun = {(row.node, row.message) for row in fresh if row.message is not None}
     for exchange in requests(rows, names):
         if (exchange.client, exchange.message) in begun:
-            word = _request(exchange)["word"]
-            said.append(f"{exchange.client}: {exchange.method} {exchange.path} → {word}.")
+            request = _request(exchange)
+            said.append(f"{exchange.client}: {request['what']} → {request['word']}.")
     return " ".join(said[-3:])
 
 
@@ -325,8 +283,16 @@ def shown(value: Any) -> str:
     return _short.repr(value).replace("...", "…")
 
 
+def plain(value: Any, most: int) -> str:
+    """A value as one short text, and text without its quotes."""
+    if not isinstance(value, str):
+        return shown(value)
+    return value if len(value) <= most else value[: most - 1] + "…"
+
+
 def _line(name: str, value: Any) -> dict[str, Any]:
     full = repr(value)
-    line = {"name": name, "text": shown(value), "token": name == "token"}
+    line = {"name": name, "text": plain(value, 16) if name == "token" else shown(value)}
+    line["token"] = name == "token"
     line["full"] = full if len(full) <= 400 else full[:399] + "…"
     return line

@@ -152,12 +152,12 @@ function drawCard(article, node, buttons) {
   attribute(article, "data-status", node.lives ? node.status : "client");
   text(p.name, node.name);
   text(p.pid, node.pid ? `pid ${node.pid}` : "");
-  const word = node.lives ? node.status : "client";
+  const word = node.lives ? node.status : "";
   if (p.status.dataset.word !== word + node.lifeword) {
     p.status.dataset.word = word + node.lifeword;
     p.status.replaceChildren(...(node.lives ? [icon(STATUS[node.status])] : []), h("span", {}, word),
       ...(node.lifeword ? [h("span.muted", {}, ` ${node.lifeword}`)] : []));
-    p.status.className = `sl-status sl-is-${word}`;
+    p.status.className = `sl-status sl-is-${word || "client"}`;
   }
   p.status.title = node.died;
   text(p.caption, node.memory.caption);
@@ -226,7 +226,6 @@ function render({ model, el }) {
 
   const act = (what, ...args) => {
     clicks += 1;
-    // A page knows its own clicks only; the kernel counts on from what it last said.
     const doing = what === "fault" ? args : [what, ...args];
     model.send({ do: doing, n: clicks });
     clearTimeout(patience);
@@ -253,6 +252,7 @@ function render({ model, el }) {
   const time = h("span.time");
   const news = h("span.news", { "aria-live": "polite" });
   const wait = button("Wait", "hourglass", () => act("wait"), "let time pass");
+  wait.classList.add("sl-wait-button");
   const again = button("Start over", "again", () => act("again"), "begin the run anew");
   const stage = h("section.stage", { "aria-label": "nodes" }, svg, columns);
   const foot = h("div.foot", {}, time, news, h("span.space"), wait, again);
@@ -323,12 +323,16 @@ function render({ model, el }) {
     const state = get("state");
     const buttons = get("actions").map((a, place) =>
       ({ ...a, place, press: () => act("action", place) }));
+    const most = Math.max(...state.columns.map((c) => c.nodes.length));
     attribute(columns, "data-columns", String(state.columns.length));
     sync(columns, state.columns, (c) => c.name,
       (c) => h("div.column", { role: "group", "aria-label": COLUMNS[c.name] },
         h("div.heading", {}, COLUMNS[c.name]), h("div.cards")),
-      (column, c) => sync(column.lastChild, c.nodes, (n) => n.name, (n) => card(n, act),
-        (article, n) => drawCard(article, n, buttons.filter((b) => b.client === n.name))));
+      (column, c) => {
+        column.classList.toggle("sl-full", c.nodes.length === most);
+        sync(column.lastChild, c.nodes, (n) => n.name, (n) => card(n, act),
+          (article, n) => drawCard(article, n, buttons.filter((b) => b.client === n.name)));
+      });
     text(time, state.now);
     sync(list, state.requests, (r) => r.id, () => h("li.request"), drawRequest);
     none.hidden = state.requests.length > 0;
