@@ -1,0 +1,111 @@
+"""Every lesson, by the classes of its own notebook, has the same outcomes in both worlds."""
+
+import lessons
+import nbformat
+import pytest
+
+from statelab import LiveWorld, World
+
+
+def start_here(lesson):
+    """What lesson 00 lets happen, as (what, a function of a world that returns the outcome)."""
+
+    def deploy(world):
+        lesson.two_logins(world)
+        return lesson.deploy(world)
+
+    yield "deploy", deploy
+
+
+def state(lesson):
+    """What lesson 01 lets happen in both worlds: one packet is left out, none is lost."""
+
+    def played(world):
+        lesson.game(world)
+        return lesson.adventure(world, lesson.LOG[:3] + lesson.LOG[4:])
+
+    yield "adventure", played
+
+
+def determinism(lesson):
+    """What lesson 02 lets happen in both worlds: what is not deterministic agrees in none."""
+
+    def fed(world):
+        lesson.two_machines(world, machine=lesson.Game)
+        return lesson.feed(world)
+
+    yield "feed", fed
+
+
+def authentication(lesson):
+    """What lesson 04 lets happen, with each of its servers."""
+    for server in lesson.SERVERS:
+        for do in (lesson.visit, lesson.taken_for):
+            yield (
+                f"{do.__name__} {server[0].__name__}",
+                lambda world, do=do, s=server: do(world, *s),
+            )
+    for server in lesson.SERVERS[::2]:
+        for do in (lesson.price, lesson.taken_for_behind_a_balancer):
+            yield (
+                f"{do.__name__} {server[0].__name__}",
+                lambda world, do=do, s=server: do(world, *s),
+            )
+
+
+CASES = {
+    "00_start_here": start_here,
+    "01_state": state,
+    "02_determinism": determinism,
+    "04_authentication": authentication,
+}
+
+
+def outcomes(name, new_world):
+    """All that the lesson lets happen, each in a new world: {what: outcome}."""
+    found = {}
+    for what, do in CASES[name](lessons.load(name)):
+        with new_world() as world:
+            found[what] = do(world)
+    return found
+
+
+class Simulated:
+    """A simulated world, for a `with`."""
+
+    def __enter__(self):
+        return World(seed=7)
+
+    def __exit__(self, *_):
+        """Nothing of it would stay."""
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("name", sorted(CASES.keys() & set(lessons.names())))
+def test_a_lesson_has_the_same_outcomes_in_both_worlds(name):
+    simulated = outcomes(name, Simulated)
+    assert len(simulated) > 0
+    assert outcomes(name, LiveWorld) == simulated
+
+
+@pytest.mark.parametrize("name", lessons.names())
+def test_a_lesson_that_runs_on_real_processes_is_held_to_the_contract(name):
+    notebook = nbformat.read(lessons.NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    real = [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code" and "real" in cell.metadata.get("tags", ())
+    ]
+    if any("LiveWorld" in cell.source for cell in real):
+        assert name in CASES, f"{name} uses a LiveWorld: add what it does there to CASES"
+
+
+def test_a_class_of_a_notebook_that_gave_another_outcome_would_be_seen(monkeypatch):
+    lesson = lessons.load("04_authentication")
+    good = outcomes("04_authentication", Simulated)
+    monkeypatch.setattr(lesson.AuthByConnection, "__init__", _knows_everybody)
+    assert outcomes("04_authentication", Simulated) != good
+
+
+def _knows_everybody(self):
+    self.logged_in = {("127.0.0.1", port): "anyone" for port in range(49152, 65536)}

@@ -1,0 +1,454 @@
+"""The model-honesty table: for each fault, what the simulated and the live world do.
+
+Each row is one body that runs in both worlds. `python -m tests.test_honesty` prints the table as
+Markdown, for the docs.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from statelab import LiveWorld, Node, NoReply, Refused, Response, UnknownNode, World, WrongState
+from statelab.message import MAX_BODY
+
+WORLDS = [
+    pytest.param(World, id="simulated"),
+    pytest.param(LiveWorld, id="live", marks=pytest.mark.live),
+]
+ROWS = []  # (what is done, what the simulated world does, what the live one does)
+SAME = "the same"
+
+
+@pytest.fixture(params=WORLDS)
+def world(request):
+    """Each test runs twice: in a simulated world, and in a live one."""
+    if request.param is World:
+        yield World(seed=7)
+    else:
+        with LiveWorld(seed=7) as world:
+            yield world
+
+
+def row(done, simulated, live=SAME):
+    """Mark a test as the proof of a row of the table."""
+    ROWS.append((done, simulated, live))
+    return lambda test: test
+
+
+# ------------------------------------------------------------------------------- the nodes
+class Counter(Node):
+    """Counts in memory and on disk; answers with both, and with the port that the caller has."""
+
+    def __init__(self):
+        self.count = 0
+
+    async def handle(self, request):
+        self.count += 1
+        self.disk["count"] = self.disk.get("count", 0) + 1
+        return [self.count, self.disk["count"], request.peer[1]]
+
+
+class Slow(Node):
+    """Takes as long as it is told; answers what it had finished before, and with whom."""
+
+    def __init__(self):
+        self.finished = []
+
+    async def handle(self, request):
+        finished = list(self.finished)
+        name, seconds = request.body or ("", 0)
+        await self.sleep(seconds)
+        self.finished.append(name)
+        return finished
+
+
+class Tidy(Node):
+    """Would release what it holds, however its handler ends."""
+
+    async def handle(self, request):
+        if request.path == "/held":
+            return self.disk.get("lease")
+        self.disk["lease"] = "held"
+        try:
+            await self.sleep(9)
+        finally:
+            self.disk["lease"] = "released"
+
+
+class Passer(Node):
+    """Passes requests on, and catches nothing."""
+
+    async def handle(self, request):
+        answer = await self.call(*request.body, timeout=0.3)
+        return answer.body
+
+
+class Faulty(Node):
+    """Answers with what is asked for, sendable or not."""
+
+    async def handle(self, request):
+        if request.path == "/raise":
+            return {}["missing"]
+        answers = {"/large": "x" * (MAX_BODY + 1), "/set": {1}, "/status": Response(999)}
+        return answers.get(request.path, "fine")
+
+
+class Mortal(Node):
+    """Dies of an error of its own after a moment."""
+
+    async def run(self):
+        await self.sleep(0.05)
+        raise ValueError("enough")
+
+
+def eventually(world, look):
+    """Whether `look()` comes true, within 5 seconds."""
+    return any(look() or world.run(0.1) for _ in range(50))
+
+
+def seconds(world, do):
+    """How many of the world's seconds it took, and what failed."""
+    begun = world.now()
+    with pytest.raises((Refused, NoReply)) as failed:
+        do()
+    return world.now() - begun, failed.value
+
+
+# ------------------------------------------------------------------------------- kill, restart
+@row("kill, then a request", "`Refused` at once: it did not happen")
+def test_a_request_to_a_dead_node_is_refused_at_once(world):
+    world.start("web", Counter)
+    alice = world.client("alice")
+    alice.post("web")
+    world.kill("web")
+    world.run(0.1)
+    for do in (alice.post, world.call):
+        took, failed = seconds(world, lambda do=do: do("web", timeout=9))
+        assert type(failed) is Refused
+        assert took < 2
+
+
+@row("kill in the middle of a request", "`NoReply` at once: nobody knows")
+def test_a_kill_in_the_middle_of_a_request_is_no_reply_at_once(world):
+    world.start("web", Slow)
+    pending = world.client("alice").post("web", body=["alice", 9], timeout=9, wait=False)
+    world.run(0.2)
+    world.kill("web")
+    took, failed = seconds(world, pending.result)
+    assert type(failed) is NoReply
+    assert took < 2
+
+
+@row("kill of a paused node that a request waits for", "`NoReply` at once")
+def test_a_kill_of_a_paused_node_is_no_reply_to_who_waits(world):
+    world.start("web", Counter)
+    alice = world.client("alice")
+    alice.post("web")
+    world.pause("web")
+    pending = alice.post("web", timeout=9, wait=False)
+    world.run(0.1)
+    world.kill("web")
+    took, failed = seconds(world, pending.result)
+    assert type(failed) is NoReply
+    assert took < 2
+
+
+@row(
+    "kill and, in the same instant, a request on a connection that was open",
+    "`NoReply`: the news of the kill takes a millisecond, and the request crosses it",
+    "`Refused`: `kill` waits for the process's end, and the news is there by then",
+)
+def test_a_request_in_the_instant_of_the_kill_fails_in_each_worlds_own_way(world):
+    world.start("web", Counter)
+    alice = world.client("alice")
+    alice.post("web")
+    world.kill("web")
+    _, failed = seconds(world, lambda: alice.post("web"))
+    assert type(failed) is (NoReply if isinstance(world, World) else Refused)
+
+
+@row(
+    "kill while a handler is in `try … finally`", "the `finally` has no effect: nothing is released"
+)
+def test_a_dead_node_releases_nothing(world):
+    world.start("web", Tidy)
+    pending = world.call("web", wait=False)
+    world.run(0.2)
+    world.kill("web")
+    seconds(world, pending.result)
+    world.restart("web")
+    assert world.call("web", "/held").body == "held"
+
+
+@row("restart", "the same name and disk, a new memory; in the live world also the same port")
+def test_a_restart_keeps_name_and_disk_and_loses_the_memory(world):
+    world.start("web", Counter)
+    port = None if isinstance(world, World) else world.port("web")
+    assert [world.call("web").body[:2] for _ in range(2)] == [[1, 1], [2, 2]]
+    world.kill("web")
+    world.restart("web")
+    assert world.call("web").body[:2] == [1, 3]
+    assert port is None or world.port("web") == port
+
+
+@row("an error in `run`", "the node dies, as by a kill, and the trace says of what")
+def test_an_error_in_run_kills_the_node(world):
+    world.start("web", Mortal)
+    assert eventually(world, lambda: world.status("web") == "dead")
+    with pytest.raises(Refused):
+        world.call("web")
+    (crash,) = [row for row in world.trace.rows if row.kind == "crash"]
+    assert crash.data == "ValueError: enough"
+
+
+@row("a verb that does not apply (kill of a dead node, …)", "`WrongState`; nothing is done")
+def test_a_verb_that_does_not_apply_says_so_and_does_nothing(world):
+    world.start("web", Counter)
+    for verb in (world.restart, world.resume):
+        with pytest.raises(WrongState, match="web"):
+            verb("web")
+    with pytest.raises(WrongState, match="web is taken"):
+        world.start("web", Counter)
+    world.pause("web")
+    with pytest.raises(WrongState, match="paused already"):
+        world.pause("web")
+    world.resume("web")
+    assert world.call("web").body[:2] == [1, 1]
+    world.kill("web")
+    for verb in (world.kill, world.pause, world.resume):
+        with pytest.raises(WrongState, match="web is dead"):
+            verb("web")
+
+
+@row("a name that no node has", "`UnknownNode`; nothing is sent. In a handler: 500")
+def test_an_unknown_name_is_an_error_and_nothing_is_sent(world):
+    world.start("web", Passer)
+    for do in (world.call, world.client("alice").get, world.kill, world.status):
+        with pytest.raises(UnknownNode, match="nobody"):
+            do("nobody")
+    assert not [row for row in world.trace.rows if row.kind == "send"]
+    answer = world.call("web", body=["nobody"])
+    assert (answer.status, "UnknownNode" in answer.body["error"]) == (500, True)
+
+
+# ------------------------------------------------------------------------------- pause, resume
+@row(
+    "pause",
+    "`NoReply` after the caller's time-out; after `resume` the request is handled after all",
+)
+def test_a_paused_node_lets_callers_wait_and_handles_their_requests_later(world):
+    world.start("web", Slow)
+    alice = world.client("alice")
+    alice.post("web")
+    world.pause("web")
+    took, failed = seconds(world, lambda: alice.post("web", body=["waited", 0], timeout=0.3))
+    assert type(failed) is NoReply
+    assert 0.29 < took < 2
+    world.resume("web")
+    assert eventually(world, lambda: "waited" in alice.post("web").body)
+
+
+@row(
+    "pause in the middle of a handler",
+    "after `resume` it goes on where it was, and time has passed",
+)
+def test_a_resumed_node_goes_on_in_the_middle_of_what_it_did(world):
+    world.start("web", Slow)
+    pending = world.call("web", body=["you", 0.4], timeout=9, wait=False)
+    world.run(0.05)
+    world.pause("web")
+    world.run(0.5)
+    assert pending.outcome is None
+    world.resume("web")
+    assert pending.result().body == []
+    assert world.now() > 0.55
+    assert world.call("web").body == ["you"]
+
+
+# ------------------------------------------------------------------------------- connections
+@row("requests of one client", "come from one port, until `reconnect`: then from a new one")
+def test_a_client_keeps_its_port_until_it_reconnects(world):
+    world.start("web", Counter)
+    alice = world.client("alice")
+    first, again = (alice.post("web").body[2] for _ in range(2))
+    assert first == again == alice.ports["web"]
+    alice.reconnect()
+    assert alice.ports == {}
+    assert alice.post("web").body[2] != first
+
+
+@row("the server restarts", "the client's next request opens a new connection, from a new port")
+def test_a_restart_of_the_server_gives_its_clients_new_ports(world):
+    world.start("web", Counter)
+    alice = world.client("alice")
+    first = alice.post("web").body[2]
+    world.kill("web")
+    world.restart("web")
+    world.run(0.1)
+    assert alice.post("web").body[2] != first
+
+
+@row("`world.call`", "a fresh connection each time, from a new port")
+def test_each_call_of_the_world_is_a_connection_of_its_own(world):
+    world.start("web", Counter)
+    assert len({world.call("web").body[2] for _ in range(3)}) == 3
+
+
+@row("`client(name, port=…)`", "takes a port that is free again; while it is in use, `WrongState`")
+def test_a_client_takes_a_port_again(world):
+    world.start("web", Counter)
+    alice = world.client("alice")
+    port = alice.post("web").body[2]
+    with pytest.raises(WrongState, match="in use"):
+        world.client("bob", port=port)
+    alice.reconnect()
+    bob = world.client("bob", port=port)
+    assert bob.post("web").body[2] == port
+    bob.reconnect()
+    assert bob.post("web").body[2] == port
+
+
+@row("a caller's time-out", "closes its connection, and does not cancel the handler")
+def test_a_time_out_closes_the_connection_and_the_handler_goes_on(world):
+    world.start("web", Slow)
+    alice = world.client("alice")
+    alice.post("web")
+    port = alice.ports["web"]
+    _, failed = seconds(world, lambda: alice.post("web", body=["late", 0.4], timeout=0.1))
+    assert type(failed) is NoReply
+    assert alice.ports == {}
+    assert eventually(world, lambda: "late" in alice.post("web").body)
+    assert alice.ports["web"] != port
+
+
+@row("several requests on one connection", "go one at a time, in order; other connections go on")
+def test_a_connection_carries_one_request_at_a_time(world):
+    world.start("web", Slow)
+    alice = world.client("alice")
+    first = alice.post("web", body=["first", 0.5], wait=False)
+    second = alice.post("web", body=["second", 0], wait=False)
+    world.client("bob").post("web", body=["bob", 0])
+    assert first.outcome is None
+    assert "second" not in first.result().body
+    assert second.result().body == ["bob", "first"]
+
+
+@row("a time-out before the request's turn on its connection", "`Refused`: it was never sent")
+def test_a_request_that_timed_out_in_the_queue_was_never_sent(world):
+    world.start("web", Slow)
+    alice = world.client("alice")
+    first = alice.post("web", body=["first", 0.5], timeout=2, wait=False)
+    second = alice.post("web", body=["second", 0], timeout=0.1, wait=False)
+    _, failed = seconds(world, second.result)
+    assert type(failed) is Refused
+    assert first.result().body == []
+    assert alice.post("web").body == ["first"]
+
+
+# ------------------------------------------------------------------------------- errors
+@row(
+    "an error in `handle`",
+    "500 and the error's name; an uncaught `Refused` 502, `NoReply` 504; the node lives",
+)
+def test_an_error_in_a_handler_is_a_5xx_and_the_node_lives(world):
+    world.start("faulty", Faulty)
+    world.start("web", Passer)
+    world.start("back", Counter)
+    answer = world.call("faulty", "/raise")
+    assert (answer.status, answer.body) == (500, {"error": "KeyError: 'missing'"})
+    assert world.call("faulty").body == "fine"
+    world.pause("back")
+    assert world.call("web", body=["back"]).status == 504
+    world.kill("back")
+    world.run(0.1)
+    assert world.call("web", body=["back"]).status == 502
+    assert world.call("web", body=["faulty"]).body == "fine"
+
+
+@row("an answer that is no JSON, has no HTTP status, or is too large", "500 that says which")
+def test_an_answer_that_cannot_be_sent_is_a_500(world):
+    world.start("web", Faulty)
+    for path, why in ("/set", "set"), ("/status", "999"), ("/large", "too large"):
+        answer = world.call("web", path)
+        assert (answer.status, why in answer.body["error"]) == (500, True)
+    assert world.call("web").body == "fine"
+
+
+@row("a request whose body is no JSON, or too large", "an error at the caller; nothing is sent")
+def test_a_request_that_cannot_be_sent_is_not(world):
+    world.start("web", Counter)
+    for body, error in (
+        ({1}, TypeError),
+        (float("nan"), TypeError),
+        ("x" * (MAX_BODY + 1), ValueError),
+    ):
+        with pytest.raises(error, match="body"):
+            world.call("web", body=body)
+    assert world.call("web").body[0] == 1
+
+
+# ------------------------------------------------------------------------------- one world only
+ONLY_SIMULATED = {
+    ("partition", "heal"): "what arrives vanishes until `heal`: `NoReply` after the time-out",
+    ("hold", "release"): "what arrives waits until `release`, in its order",
+    ("lose_next",): "the next message of that direction is lost: `NoReply` after the time-out",
+    ("link",): "sets latency, loss and duplication of requests and replies",
+}
+for _verbs, _does in ONLY_SIMULATED.items():
+    ROWS.append(
+        (" / ".join(f"`{verb}`" for verb in _verbs), _does, "not there; the error says why")
+    )
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("verbs", ONLY_SIMULATED, ids="-".join)
+def test_a_fault_that_the_live_world_has_not_says_why_and_does_nothing(verbs):
+    with LiveWorld() as world:
+        world.start("web", Counter)
+        alice = world.client("alice")
+        for verb in verbs:
+            with pytest.raises(NotImplementedError, match=f"no {verb}: .+; the simulated World"):
+                getattr(world, verb)("alice", "web")
+        assert alice.post("web").body[0] == 1
+
+
+def test_the_faults_of_links_do_in_the_simulated_world_what_the_table_says():
+    world = World(seed=7)
+    world.start("web", Counter)
+    alice = world.client("alice")
+    world.partition("alice", "web")
+    took, failed = seconds(world, lambda: alice.post("web"))
+    assert (type(failed), took) == (NoReply, 1)
+    world.heal("alice", "web")
+    world.hold("alice", "web")
+    pending = alice.post("web", timeout=9, wait=False)
+    world.run(5)
+    assert pending.outcome is None
+    world.release("alice", "web")
+    assert pending.result().body[0] == 1
+    world.lose_next("alice", "web")
+    took, failed = seconds(world, lambda: alice.post("web"))
+    assert (type(failed), took) == (NoReply, 1)
+    world.link("alice", "web", loss=1)
+    took, failed = seconds(world, lambda: alice.post("web"))
+    assert (type(failed), took) == (NoReply, 1)
+    world.link("alice", "web", latency=2)
+    begun = world.now()
+    assert alice.post("web", timeout=9).body[0] == 2
+    assert world.now() - begun == 4
+
+
+# ------------------------------------------------------------------------------- as a table
+def table():
+    """The rows as a Markdown table."""
+    lines = ["| What is done | Simulated world | Live world |", "|---|---|---|"]
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in ROWS])
+
+
+def test_the_table_in_the_docs_is_the_one_that_is_tested():
+    text = (Path(__file__).parent.parent / "docs" / "honesty.md").read_text(encoding="utf-8")
+    assert table() in text, "docs/honesty.md: put in what `python -m tests.test_honesty` prints"
+
+
+if __name__ == "__main__":
+    print(table())
