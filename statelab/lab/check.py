@@ -96,7 +96,7 @@ def _checked(job: dict[str, Any], seeds: list[int], seconds: float) -> Verdict:
     except Exception as wrong:
         return Verdict(False, f"{_NOT_YET} your code cannot travel. {said(wrong)}\n{_TRAVEL}")
     with (
-        Progress(f"running {len(seeds)} hidden seeds, each twice", len(seeds)) as progress,
+        Progress(f"hidden seeds: {len(seeds)}, each run twice", len(seeds)) as progress,
         Runner(parcel, 0, HASH_SEEDS[0], seconds) as one,
         Runner(parcel, 1, HASH_SEEDS[1], seconds) as other,
     ):
