@@ -25,12 +25,19 @@ SLICES = 40
 
 OURS, MEMORY, SILENT = "statelab", "statelab, memory recorded", "statelab without its trace"
 BY_HAND, STORE = "simpy, mailboxes by hand", "simpy, Store"
+BY_PROCESSES = "simpy by hand, a process a request"
+SIDES_OF = {
+    "timers": (OURS, MEMORY, SILENT, BY_HAND),
+    "ping_pong": (OURS, MEMORY, SILENT, BY_HAND, STORE),
+    "requests": (OURS, MEMORY, SILENT, BY_HAND, BY_PROCESSES, STORE),
+}
 SIDES: dict[str, Callable[[str], workloads.Built]] = {
     OURS: lambda name: workloads.WORKLOADS[name](World(7)),
     MEMORY: lambda name: workloads.WORKLOADS[name](World(7, memory=True)),
     SILENT: lambda name: workloads.WORKLOADS[name](workloads.Silent(7)),
     BY_HAND: lambda name: simpy_peers.WORKLOADS[name](simpy_peers.Mailbox),
     STORE: lambda name: simpy_peers.WORKLOADS[name](simpy.Store),
+    BY_PROCESSES: lambda name: simpy_peers.requests_by_processes(simpy_peers.Mailbox),
 }
 
 
@@ -68,7 +75,7 @@ def seconds_of(workload: str) -> dict[str, float]:
 
     Raises AssertionError if the sides did not do the same amount of work.
     """
-    sides = {name: Side(workload, name) for name in SIDES}
+    sides = {name: Side(workload, name) for name in SIDES_OF[workload]}
     span_s = workloads.SPAN_S[workload]
     for number in range(1, SLICES + 1):
         for side in sides.values():
@@ -99,7 +106,7 @@ def lines() -> list[Line]:
     for workload, targets in {
         "timers": {BY_HAND: 1.0},
         "ping_pong": {STORE: 1.0, BY_HAND: None},
-        "requests": {STORE: 2.5, BY_HAND: 1.0},
+        "requests": {STORE: 2.5, BY_HAND: 1.0, BY_PROCESSES: None},
     }.items():
         seconds = seconds_of(workload)
         ours = seconds[OURS]

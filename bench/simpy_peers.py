@@ -2,8 +2,10 @@
 
 What crosses the network is one Timeout whose callback delivers, the cheapest that simpy has (a
 process for each message, as its documentation shows, is slower). Nothing is copied, recorded,
-timed out or lost here. The balancer is a loop over its mailbox that passes requests and answers
-on: it makes no process for each request.
+timed out or lost here. In `requests` the balancer is a loop over its mailbox that passes requests
+and answers on, and the servers are loops too: nothing of theirs can wait, which is the fastest. In
+`requests_by_processes` they handle each request in a process, as who wants handlers that may wait
+must do in simpy; that is what a statelab node does.
 """
 
 from __future__ import annotations
@@ -141,6 +143,56 @@ def requests(box: Box) -> Built:
             asker, _body = yield mine.get()
             counts[number] += 1
             post.send(at_balancer, (False, asker, {"user": "alice", "item": 17}))
+
+    env.process(balancer())
+    for number in range(SERVERS):
+        env.process(server(number))
+    for who in range(CLIENTS):
+        env.process(client(who))
+    return _counted(env, answers)
+
+
+def requests_by_processes(box: Box) -> Built:
+    """The same, with a process for each request that the balancer or a server handles."""
+    env = simpy.Environment()
+    post = Post(env)
+    at_balancer = box(env)
+    at_servers = [box(env) for _ in range(SERVERS)]
+    at_clients = [box(env) for _ in range(CLIENTS)]
+    answers, counts = [0] * CLIENTS, [0] * SERVERS
+
+    def client(who: int):
+        mine = at_clients[who]
+        for turn in range(REQUESTS):
+            yield env.timeout(nap_s(who, turn))
+            post.send(at_balancer, (mine, {"user": "alice", "item": 17}))
+            yield mine.get()
+            answers[who] += 1
+
+    def balance(asker: Mailbox, body: dict, number: int):
+        mine = box(env)
+        post.send(at_servers[number], (mine, body))
+        answer = yield mine.get()
+        post.send(asker, answer)
+
+    def balancer():
+        turn = 0
+        while True:
+            asker, body = yield at_balancer.get()
+            env.process(balance(asker, body, turn))
+            turn = (turn + 1) % SERVERS
+
+    def serve(asker: Mailbox, body: dict, number: int):
+        counts[number] += 1
+        post.send(asker, {"user": "alice", "item": 17})
+        return
+        yield  # it could wait here
+
+    def server(number: int):
+        mine = at_servers[number]
+        while True:
+            asker, body = yield mine.get()
+            env.process(serve(asker, body, number))
 
     env.process(balancer())
     for number in range(SERVERS):

@@ -16,10 +16,14 @@ from statelab import Node, World
 
 SLEEPERS, SLEEPS = 1_000, 80
 PINGS = 25_000
-CLIENTS, REQUESTS, SERVERS = 1_000, 12, 5
+CLIENTS, REQUESTS, SERVERS = 1_000, 20, 5
 LATENCY_S = (0.001, 0.002)  # what a World has unless told otherwise
 FOR_EVER_S = 1e6
-SPAN_S = {"timers": 5.0, "ping_pong": PINGS * 0.003, "requests": 0.8}  # most of it is done by then
+SPAN_S = {
+    "timers": 5.0,
+    "ping_pong": PINGS * 0.003,
+    "requests": REQUESTS * 0.065,
+}  # most of it is done by then
 
 
 class Built(NamedTuple):
