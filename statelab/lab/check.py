@@ -156,9 +156,9 @@ def _cause(suspects: list[list[str]], steady: bool) -> list[str]:
         return [f"A likely cause: {function} {what.does}:", f"    {line}", what.instead]
     if steady:
         return [
-            "One process always agrees with itself here, and never with the other. What two",
-            "processes do not share is how they hash: look for a set whose order decides",
-            "something, and use a list, a dict, or sorted(…).",
+            "Each process repeats itself here, and the two do not agree. What they do not share",
+            "is how they hash: look for a set whose order decides something, and use a list, a",
+            "dict, or sorted(…) instead.",
         ]
     return [
         "It comes out differently each time, even in one process. Is something kept outside of",
