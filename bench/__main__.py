@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import platform
 import sys
 import time
 from importlib.util import find_spec
@@ -25,11 +27,20 @@ def main() -> None:
     unknown = [name for name in sys.argv[1:] if name not in PARTS]
     if unknown:
         sys.exit(f"no part is named {', '.join(unknown)}; there are: {', '.join(PARTS)}")
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {_load()}")
     start = time.perf_counter()
     for name in sys.argv[1:] or PARTS:
         if find_spec(f"bench.{name}"):
             show(PARTS[name], importlib.import_module(f"bench.{name}").lines())
     print(f"\n{time.perf_counter() - start:.0f} s")
+
+
+def _load() -> str:
+    if not hasattr(os, "getloadavg"):
+        return "load unknown"
+    load = os.getloadavg()[0]
+    warning = ": too busy for the figures in ms and s; the ratios hold" if load > 1 else ""
+    return f"load {load:.1f}{warning}"
 
 
 main()
