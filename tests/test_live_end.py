@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from statelab.live.driver import LiveWorld
+from statelab.message import NoReply, Refused
 from statelab.node import Node, WrongState
 
 pytestmark = pytest.mark.live
@@ -199,9 +201,43 @@ def test_a_world_whose_warden_is_killed_ends_too(number):
     pids, folder = pids_of(world), world._hub.folder
     os.kill(world._hub._process.pid, number)
     wait_until_over(pids, folder)
-    with pytest.raises(WrongState, match="this world is closed"):
+    world._hub.thread.join(5)
+    with pytest.raises(WrongState, match="this world is closed, for its warden is gone"):
         world.call("web")
     world.close()
+
+
+def test_a_world_that_cannot_begin_says_why(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(RuntimeError, match="cannot begin: FileNotFoundError"):
+        LiveWorld()
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with LiveWorld() as world, pytest.raises(WrongState, match=r"closed"):
+        world.start("web", Counter)
+
+
+def test_who_calls_while_the_world_closes_is_not_left_waiting():
+    for _ in range(3):
+        world = LiveWorld()
+        world.start("web", Counter)
+        ended = []
+
+        def work(world=world, ended=ended):
+            try:
+                while True:
+                    world.client("alice").post("web")
+                    world.call("web", timeout=None)
+            except (WrongState, NoReply, Refused) as error:
+                ended.append(error)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        world.run(0.05)
+        world.close()
+        for thread in threads:
+            thread.join(5)
+        assert len(ended) == 4
 
 
 def test_the_warden_ignores_what_an_impatient_user_may_send():

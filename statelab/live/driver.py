@@ -78,7 +78,7 @@ class LiveWorld(LinkFaults):
     def names(self) -> dict[str, str]:
         """Every node's and client's status by name: 'up', 'paused', 'dead' or 'client'."""
         nodes = {name: node.status for name, node in list(self._lives.nodes.items())}
-        return {**nodes, **dict.fromkeys(list(self._hub.callers), "client")}
+        return {**nodes, **dict.fromkeys(list(self._hub.clients.callers), "client")}
 
     def now(self) -> float:
         """Seconds since the world began; the nodes' `now` has the same origin."""
@@ -191,26 +191,30 @@ class LiveWorld(LinkFaults):
     # --------------------------------------------------------------------------- inside
     def _do(self, coroutine: Coroutine) -> Any:
         """Has the loop's thread do something; waits for it."""
-        hub = self._hub
-        if hub.closed or threading.current_thread() is hub.thread:
-            coroutine.close()
-            if hub.closed:
-                raise WrongState("this world is closed: make a new one")
-            raise RuntimeError("a verb was called by a watcher, on the thread that performs verbs")
+        hub, future = self._hub, concurrent.futures.Future()
+
+        def begin() -> None:
+            task = hub.loop.create_task(coroutine)
+            task.add_done_callback(lambda task: _pass_on(task, future, hub))
+
         try:
-            return asyncio.run_coroutine_threadsafe(coroutine, hub.loop).result()
-        except concurrent.futures.CancelledError:
-            raise WrongState("this world was closed meanwhile") from None
+            if threading.current_thread() is hub.thread:
+                raise RuntimeError("a watcher called a verb, on the thread that performs verbs")
+            hub.submit(begin)
+        except BaseException:
+            coroutine.close()
+            raise
+        return future.result()
 
     async def _make_client(self, name: str, port: int | None) -> None:
         hub = self._hub
         if name in self._lives.nodes:
             raise WrongState(f"{name} is a node; a client needs a name of its own")
         if port is not None:
-            ports.check(port, hub.callers.values())
-        if name in hub.callers:
-            hub.callers[name].close_all()
-        caller = hub.caller(name)
+            ports.check(port, hub.clients.callers.values())
+        if name in hub.clients.callers:
+            hub.clients.callers[name].close_all()
+        caller = hub.clients.caller(name)
         caller.port = port
         caller.record("client", None, None, None, port)
         hub.flush()
@@ -218,12 +222,10 @@ class LiveWorld(LinkFaults):
     def _send(self, client: Client, call: Call, once: bool = False) -> Pending:
         hub = self._hub
         hub.port_of(call.to)
-        if hub.closed:
-            raise WrongState("this world is closed: make a new one")
         call.headers = with_token(client, call.headers)
         pending = Pending(self, client.name)
-        caller = hub.callers[client.name]
-        hub.loop.call_soon_threadsafe(caller.call, Waiter(hub, client, pending), call, once)
+        caller = hub.clients.callers[client.name]
+        hub.submit(caller.call, Waiter(hub, client, pending), call, once)
         return pending
 
     def _request(self, client: Client, call: Call) -> Pending:
@@ -235,16 +237,18 @@ class LiveWorld(LinkFaults):
         with self._ended:
             while pending.outcome is None:
                 self._ended.wait(1.0)  # in slices, for Windows interrupts no longer wait
+                if pending.outcome is None and not self._hub.thread.is_alive():
+                    raise WrongState("this world is closed meanwhile")
 
     def _reconnect(self, client: Client) -> None:
         async def close_all() -> None:
-            self._hub.callers[client.name].close_all()
+            self._hub.clients.callers[client.name].close_all()
             self._hub.flush()
 
         self._do(close_all())
 
     def _ports(self, client: Client) -> dict[str, int]:
-        return self._hub.callers[client.name].ports()
+        return self._hub.clients.callers[client.name].ports()
 
     def _states(self) -> list[Row]:
         hub = self._hub
@@ -252,13 +256,23 @@ class LiveWorld(LinkFaults):
         for name, node in list(self._lives.nodes.items()):
             memory = None if node.status == "dead" else node.memory
             states[name] = (node.life, (memory, node.disk))
-        for name in list(hub.callers):
-            states[name] = (1, (hub.client_memory(name), {}))
+        for name in list(hub.clients.callers):
+            states[name] = (1, (hub.clients.memory(name), {}))
         seq, now_us = len(hub.journal.rows), hub.now_us()
         return [
             Row(seq, now_us, "state", name, life, None, None, None, data)
             for name, (life, data) in sorted(states.items())
         ]
+
+
+def _pass_on(task: asyncio.Task, future: concurrent.futures.Future, hub: Hub) -> None:
+    if task.cancelled():
+        why = f"this world is closed meanwhile{hub.why_closed}"
+        future.set_exception(WrongState(why))
+    elif task.exception() is not None:
+        future.set_exception(task.exception())
+    else:
+        future.set_result(task.result())
 
 
 class Waiter:
@@ -276,7 +290,7 @@ class Waiter:
         """Keeps the outcome, once the row that tells of it is in the trace."""
         if value is not None:
             keep_token(self.client, value)
-            self.hub.keep_token(self.client.name, self.client.token)
+            self.hub.clients.keep_token(self.client.name, self.client.token)
 
         def end() -> None:
             world = self.pending._world
@@ -284,4 +298,4 @@ class Waiter:
                 self.pending.outcome = value if error is None else error
                 world._ended.notify_all()
 
-        self.hub.after(self.client.name, self.cause, end)
+        self.hub.clients.after(self.client.name, self.cause, end)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
 import itertools
 import json
 import os
@@ -24,49 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import statelab
-from statelab.live.channel import IP, TOKEN_BYTES, Frames, pack
-from statelab.live.connection import Caller
+from statelab.live.channel import IP, TOKEN_BYTES, pack
+from statelab.live.clients import Clients
+from statelab.live.desk import Desk
 from statelab.live.journal import Entry, Journal, Source
 from statelab.live.watch import Watch
-from statelab.node import UnknownNode
+from statelab.node import UnknownNode, WrongState, said
 
 STEP_S = 10.0  # the longest that the warden may take for anything
-
-
-class Desk(asyncio.Protocol):
-    """Where the warden and the nodes report; who does not know the token is turned away."""
-
-    def __init__(self, hub: Hub):
-        self._hub = hub
-        self._token = bytearray()
-        self._frames = Frames()
-        self._who: tuple | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        self._hub.desks.add(self)
-
-    def data_received(self, data: bytes) -> None:
-        if len(self._token) < TOKEN_BYTES:
-            missing = TOKEN_BYTES - len(self._token)
-            self._token += data[:missing]
-            data = data[missing:]
-            if len(self._token) < TOKEN_BYTES:
-                return
-        if not hmac.compare_digest(self._token, self._hub.token):
-            self.transport.abort()
-            return
-        for message in self._frames.feed(data):
-            if self._who is None:
-                self._who = message
-                self._hub.joined(self, message)
-            else:
-                self._hub.told(self._who, message)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._hub.desks.discard(self)
-        if self._who is not None:
-            self._hub.left(self._who)
 
 
 class Hub:
@@ -84,13 +48,13 @@ class Hub:
         self.journal = Journal()
         self.watch = Watch()
         self.closed = False
-        self.callers: dict[str, Caller] = {}
+        self.why_closed = ""
+        self._lock = threading.Lock()  # so that nothing is asked of a loop that is about to end
+        self.clients = Clients(self)
         self.ports: dict[str, int] = {}
-        self._sources: dict[str, Source] = {}  # of the clients
-        self._tokens: dict[str, str | None] = {}
-        self._remembered: dict[str, dict[str, Any]] = {}  # what the rows tell of the clients
         self._index = itertools.count(1)
         self._flushing = False
+        self._server: asyncio.Server | None = None
         self._warden: Desk | None = None
         self.desks: set[Desk] = set()
         self._unsent: list[bytes] = []  # for the warden, until it is there
@@ -98,28 +62,32 @@ class Hub:
         self._fork = fork
         self.loop = asyncio.SelectorEventLoop()
         self.nodes = nodes(self)
-        started = threading.Event()
+        started, failed = threading.Event(), []
         self.thread = threading.Thread(
-            target=self._main, args=(started,), name="statelab-live", daemon=True
+            target=self._main, args=(started, failed), name="statelab-live", daemon=True
         )
         self.thread.start()
         started.wait()
+        if failed:
+            raise RuntimeError(f"a live world cannot begin: {said(failed[0])}") from failed[0]
 
     # --------------------------------------------------------------------------- the thread
-    def _main(self, started: threading.Event) -> None:
+    def _main(self, started: threading.Event, failed: list[Exception]) -> None:
         loop = self.loop
-        asyncio.set_event_loop(loop)
         try:
-            desk = loop.run_until_complete(loop.create_server(lambda: Desk(self), IP, 0))
-            self.port = desk.sockets[0].getsockname()[1]
+            self._server = loop.run_until_complete(loop.create_server(lambda: Desk(self), IP, 0))
+            self.port = self._server.sockets[0].getsockname()[1]
             self._start_warden()
             started.set()
             loop.run_forever()
-            desk.close()
-        finally:
-            self.closed = True
-            started.set()
+        except Exception as wrong:
+            failed.append(wrong)
+            self.stop()
+            loop.run_forever()  # until that stop
+        try:
             self._end()
+        finally:
+            started.set()
 
     def _start_warden(self) -> None:
         root = str(Path(statelab.__file__).parents[1]) if statelab.__file__ else ""
@@ -134,25 +102,22 @@ class Hub:
             "desk": self.port, "token": self.token.hex(), "folder": str(self.folder),
             "forks": self._fork,
         }  # fmt: skip
-        with self._process.stdin as stdin:
+        with contextlib.suppress(OSError), self._process.stdin as stdin:
             stdin.write(json.dumps(config).encode() + b"\n")
+        self._await_warden()
+
+    def _await_warden(self) -> None:
+        """Notices a warden that ends before it has come."""
+        if self._warden is None and not self.closed:
+            if self._process.poll() is None:
+                self.loop.call_later(0.1, self._await_warden)
+            else:
+                self.orphaned()
 
     def _end(self) -> None:
         """Lets go of everything; the warden sees its channel end, and does the rest."""
-        loop = self.loop
-        self.nodes.end()
-        for caller in self.callers.values():
-            caller.give_up("the world was closed")
-        self.flush()
-        for desk in list(self.desks):
-            desk.transport.abort()
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        with contextlib.suppress(RuntimeError):
-            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-            loop.run_until_complete(asyncio.sleep(0))  # what was aborted closes
-        loop.close()
+        self.loop.run_until_complete(self._let_go())
+        self.loop.close()
         if self._process is not None:
             try:
                 self._process.wait(STEP_S)
@@ -162,11 +127,45 @@ class Hub:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.watch.stop()
 
+    async def _let_go(self) -> None:
+        for _ in range(2):
+            await asyncio.sleep(0)  # what was asked for before the end has begun by then
+        for caller in self.clients.callers.values():
+            caller.give_up("the world was closed")
+        self.nodes.end()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._server is not None:
+            self._server.close()
+        for desk in list(self.desks):
+            desk.transport.abort()
+        await asyncio.sleep(0)  # what was aborted closes
+        self.journal.flush(last=True)
+
     def stop(self) -> None:
         """Begins to end this world; may be called from any thread, and twice."""
-        self.closed = True
-        with contextlib.suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(self.loop.stop)
+        with self._lock:
+            if not self.closed:
+                self.closed = True
+                self.loop.call_soon_threadsafe(self.loop.stop)
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> None:
+        """Calls a function on the loop's thread, soon; raises WrongState if the world has ended."""
+        with self._lock:
+            if self.closed:
+                raise WrongState(f"this world is closed{self.why_closed}: make a new one")
+            self.loop.call_soon_threadsafe(function, *args)
+
+    def orphaned(self) -> None:
+        """The warden is gone, which nobody asked it: so the world ends."""
+        log = ""
+        with contextlib.suppress(OSError):  # it may have removed the folder
+            log = (self.folder / "warden.log").read_text(errors="replace").strip()
+        self.why_closed = ", for its warden is gone" + (f" ({log[-500:]})" if log else "")
+        self.nodes.orphaned()
+        self.stop()
 
     # --------------------------------------------------------------------------- the desk
     def joined(self, desk: Desk, who: tuple) -> None:
@@ -191,7 +190,7 @@ class Hub:
         """A channel has ended."""
         if who[0] == "warden":
             if not self.closed:
-                self.nodes.orphaned()
+                self.orphaned()
         else:
             self.nodes.left(who[1])
         self.flush_soon()
@@ -235,14 +234,14 @@ class Hub:
         if len(self.journal.rows) != rows:
             self.watch.changed(self.loop)
 
-    # --------------------------------------------------------------------------- clients
+    # --------------------------------------------------------------------------- who is where
     def port_of(self, name: str) -> int:
         """The port of a node; raises UnknownNode."""
         port = self.ports.get(name)
         if port is None:
             names = ", ".join(self.ports) or "none yet"
             what = f"no node is named {name!r}"
-            if name in self.callers:
+            if name in self.clients.callers:
                 what = f"{name} is a client, which nobody can call"
             raise UnknownNode(f"{what}; nothing was sent or done. The nodes: {names}")
         return port
@@ -252,45 +251,3 @@ class Hub:
         new = self.book.with_suffix(".new")
         new.write_text(json.dumps(self.ports))
         os.replace(new, self.book)
-
-    def caller(self, name: str) -> Caller:
-        """The client of that name, made if need be."""
-        caller = self.callers.get(name)
-        if caller is None:
-            source = self._sources[name] = self.journal.source(name, 1)
-
-            def record(kind: str, *args: Any) -> int:
-                index = self.record(source, kind, *args)
-                self._look(name)
-                return index
-
-            prefix = f"{name}/"
-            caller = Caller(name, prefix, self.loop, self.port_of, record, _go_on)
-            self.callers[name] = caller
-        return caller
-
-    def client_memory(self, name: str) -> dict[str, Any]:
-        """What a client keeps: the ports of its connections, and its token."""
-        return {"ports": self.callers[name].ports(), "token": self._tokens.get(name)}
-
-    def keep_token(self, name: str, token: str | None) -> None:
-        """A client has a token now."""
-        self._tokens[name] = token
-        self._look(name)
-
-    def _look(self, name: str) -> None:
-        if name in self.callers:
-            memory, seen = self.client_memory(name), self._remembered.get(name, {})
-            changed = {key: value for key, value in memory.items() if seen.get(key, 0) != value}
-            if changed:
-                self._remembered[name] = memory
-                self.record(self._sources[name], "memory", data=(changed, ()))
-
-    def after(self, client: str, index: int, then: Callable[[], None]) -> None:
-        """Calls `then` when the client's row `index` is in the trace."""
-        self.journal.after(self._sources[client], index, then)
-        self.flush_soon()
-
-
-def _go_on(waiter: Any, value: Any, error: Exception | None) -> None:
-    waiter.step(value, error)

@@ -57,6 +57,7 @@ class Journal:
         self.held: set[Source] = set()  # while there are some, only their rows are taken
         self.seen: Callable[[Row], None] = lambda row: None  # told of each new row
         self._sources: list[Source] = []
+        self._patience_s = PATIENCE_S
         self._messages: dict[str, int] = {}
         self._sent: dict[str, tuple[str, int]] = {}  # message → its sender, the row of its sending
         self._told: dict[tuple[str, str], int] = {}  # (kind, message) → seq
@@ -79,15 +80,21 @@ class Journal:
         """Calls `then` when that row is in the trace."""
         self._after[source, index] = then
 
-    def flush(self) -> bool:
-        """Moves into the trace what need not wait; returns whether something still waits."""
+    def flush(self, *, last: bool = False) -> bool:
+        """Moves into the trace what need not wait; returns whether something still waits.
+
+        At the `last` flush nothing waits: what has not come by then will not come.
+        """
+        if last:
+            self.held.clear()
+            self._patience_s = -1.0
         while (source := min(self._ready(), key=_time, default=None)) is not None:
             self._append(source, source.waiting.popleft()[1])
         self._sources = [s for s in self._sources if s.waiting or not s.ended]
         return any(source.waiting for source in self._sources)
 
     def _ready(self) -> Iterator[Source]:
-        patience = time.monotonic() - PATIENCE_S
+        patience = time.monotonic() - self._patience_s
         for source in self.held or self._sources:
             if source.waiting:
                 since, entry = source.waiting[0]

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from statelab.live.caller import Caller
 from statelab.live.channel import plain
-from statelab.live.connection import Caller
 from statelab.live.disk import DiskFile
 from statelab.message import Request, Response
 from statelab.node import Call, Disk, Node, Task, UnknownNode, answer, born, memory, said
@@ -128,14 +128,13 @@ class Life:
         future.set_result(Response(status, body, headers))
 
     def _go_on(self, task: Task, value: Any = None, error: BaseException | None = None) -> None:
-        outermost, self._stepping = not self._stepping, True
+        self._stepping = True
         try:
             task.step(value, error)
         except BaseException as wrong:  # such as sys.exit() in a handler
             self._crash(wrong, task.cause)
-        if outermost:
-            self._stepping = False
-            self.report(stepped=True)
+        self._stepping = False
+        self.report(stepped=True)
 
     def _crash(self, error: BaseException, cause: int | None) -> None:
         self.record("crash", None, None, cause, said(error))

@@ -24,6 +24,13 @@ from statelab.node import WrongState
 from statelab.trace import Row
 
 
+def _cwd() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # removed meanwhile
+        return "/"
+
+
 class LiveNode:
     """One node, through all its lives."""
 
@@ -34,6 +41,7 @@ class LiveNode:
         self.folder = folder / quote(name, safe="")
         self.log = folder / f"{quote(name, safe='')}.log"
         self.status = "dead"
+        self.starting = False  # dead, but not for long
         self.life = 0
         self.memory: dict[str, Any] = {}
         self.disk: dict[str, Any] = {}
@@ -66,7 +74,7 @@ class Lives:
     async def start(self, name: str, parcel: bytes) -> None:
         """Starts a node; returns when it takes requests."""
         hub = self._hub
-        if name in self.nodes or name in hub.callers:
+        if name in self.nodes or name in hub.clients.callers:
             raise WrongState(f"the name {name} is taken: choose another, or restart {name}")
         node = LiveNode(name, parcel, ports.choose(set(hub.ports.values())), hub.folder)
         self.nodes[name] = node
@@ -82,7 +90,7 @@ class Lives:
     async def restart(self, name: str) -> None:
         """Begins a dead node's next life."""
         node = self.node(name)
-        if node.status != "dead":
+        if node.status != "dead" or node.starting:
             raise WrongState(f"{name} is {node.status}: only a dead node can be restarted")
         await self._begin(node)
 
@@ -125,6 +133,8 @@ class Lives:
 
     def _living(self, name: str) -> LiveNode:
         node = self.node(name)
+        if node.starting:
+            raise WrongState(f"{name} is starting; wait until it is up")
         if node.status == "dead" or node.killed_us is not None:
             raise WrongState(f"{name} is dead already; restart it first")
         return node
@@ -144,24 +154,25 @@ class Lives:
         node.key = next(self._keys)
         node.source = hub.journal.source(node.name, node.life)
         node.up, node.gone = hub.loop.create_future(), hub.loop.create_future()
-        node.status, node.killed_us, node.exit_code = "starting", None, None
+        node.starting, node.killed_us, node.exit_code = True, None, None
         node.crashed, node.failure, node.memory = False, "", {}
         self._by_key[node.key] = node
         spec = {
             "name": node.name, "life": node.life, "key": node.key, "port": node.port,
             "seed": str(self._seed), "origin_ns": hub.origin_ns, "parcel": node.parcel,
             "folder": str(node.folder), "log": str(node.log), "book": str(hub.book),
-            "desk": hub.port, "token": hub.token, "path": sys.path[:], "cwd": os.getcwd(),
+            "desk": hub.port, "token": hub.token, "path": sys.path[:], "cwd": _cwd(),
         }  # fmt: skip
         hub.tell_warden("node", node.key, spec)
         try:
             await asyncio.wait_for(node.up, STEP_S)
         except TimeoutError:
             hub.tell_warden("tree", node.key, "kill")
-            node.status = "dead"
             raise RuntimeError(
                 f"{node.name} did not start within {STEP_S:g} s: does its __init__ wait?"
             ) from None
+        finally:
+            node.starting = False
 
     def joined(self, key: int, pid: int) -> None:
         """A node's process has opened its channel."""
@@ -175,8 +186,9 @@ class Lives:
             self._hub.journal.add(node.source, [Entry(*row) for row in data])
         elif what == "up":
             self._hub.flush()
-            node.status, node.disk = "up", data
-            node.up.set_result(None)
+            node.status, node.starting, node.disk = "up", False, data
+            if not node.up.done():
+                node.up.set_result(None)
         else:
             node.failure = data
 
@@ -194,7 +206,6 @@ class Lives:
         if node is None or node.key != key:
             return
         if what == "failed" and not node.up.done():
-            node.status = "dead"
             node.up.set_exception(RuntimeError(f"{node.name} has no process: {data}"))
         elif what == "exit":
             node.exit_code = data
@@ -207,7 +218,7 @@ class Lives:
         hub, code = self._hub, node.exit_code
         del self._by_key[node.key]
         was, node.status, node.memory = node.status, "dead", {}
-        if was != "starting" and not node.crashed:
+        if was != "dead" and not node.crashed:
             if node.killed_us is not None:
                 hub.record(node.source, "kill", time_us=node.killed_us)
             elif code == -getattr(signal, "SIGKILL", 9):
@@ -234,21 +245,15 @@ class Lives:
         for node in list(self._by_key.values()):
             with contextlib.suppress(psutil.Error):
                 psutil.Process(node.pid).kill()
+            node.up.cancel()
             node.exit_code = -9
             node.reports = False
             self._end_if_over(node)
-        for answer in self._asked.values():
-            if not answer.done():
-                answer.set_exception(RuntimeError("the warden of this world is gone"))
-        self._hub.stop()
 
     def end(self) -> None:
         """The world is closed: nobody is up any more."""
         for node in self.nodes.values():
             node.status = "dead"
-        for future in (f for n in self.nodes.values() for f in (n.up, n.gone)):
-            if future is not None and not future.done():
-                future.cancel()
 
     # --------------------------------------------------------------------------- looking
     def _seen(self, row: Row) -> None:

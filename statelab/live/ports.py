@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from statelab.live.caller import Caller
 from statelab.live.channel import IP
-from statelab.live.connection import Caller
 from statelab.node import WrongState
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -39,9 +39,9 @@ def listener(port: int) -> socket.socket:
         sock.bind((IP, port))
         sock.listen(2048)
         return sock
-    except BaseException:
+    except OSError as wrong:
         sock.close()
-        raise
+        raise OSError(f"port {port} is in use by another program ({wrong.strerror})") from None
 
 
 def choose(taken: set[int]) -> int:

@@ -181,7 +181,11 @@ def main() -> None:
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     token = bytes.fromhex(config["token"])
-    channel = connect(config["desk"], token, ("warden", os.getpid()))
+    try:
+        channel = connect(config["desk"], token, ("warden", os.getpid()))
+    except OSError:  # the driver is gone already
+        shutil.rmtree(config["folder"], ignore_errors=True)
+        return
     forks = FORKS and config["forks"]
     if forks:
         gc.disable()  # imports are faster without it

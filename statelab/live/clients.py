@@ -1,0 +1,65 @@
+"""The clients of a live world: who calls for them, and what the trace tells of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from statelab.live.caller import Caller
+from statelab.live.journal import Source
+
+if TYPE_CHECKING:
+    from statelab.live.hub import Hub
+
+
+class Clients:
+    """All clients of one world by name. A client's memory is its ports and its token."""
+
+    def __init__(self, hub: Hub):
+        self.callers: dict[str, Caller] = {}
+        self._hub = hub
+        self._sources: dict[str, Source] = {}
+        self._tokens: dict[str, str | None] = {}
+        self._told: dict[str, dict[str, Any]] = {}  # the memory as the trace knows it
+
+    def caller(self, name: str) -> Caller:
+        """The client of that name, made if need be."""
+        caller = self.callers.get(name)
+        if caller is None:
+            hub = self._hub
+            source = self._sources[name] = hub.journal.source(name, 1)
+
+            def record(kind: str, *args: Any) -> int:
+                index = hub.record(source, kind, *args)
+                self._look(name)
+                return index
+
+            caller = Caller(name, f"{name}/", hub.loop, hub.port_of, record, _go_on)
+            self.callers[name] = caller
+        return caller
+
+    def memory(self, name: str) -> dict[str, Any]:
+        """What a client keeps."""
+        return {"ports": self.callers[name].ports(), "token": self._tokens.get(name)}
+
+    def keep_token(self, name: str, token: str | None) -> None:
+        """A client has a token now."""
+        self._tokens[name] = token
+        self._look(name)
+
+    def _look(self, name: str) -> None:
+        if name in self.callers:
+            memory, told = self.memory(name), self._told.get(name, {})
+            changed = {key: value for key, value in memory.items() if told.get(key, 0) != value}
+            if changed:
+                self._told[name] = memory
+                self._hub.record(self._sources[name], "memory", data=(changed, ()))
+
+    def after(self, name: str, index: int, then: Callable[[], None]) -> None:
+        """Calls `then` when the client's row `index` is in the trace."""
+        self._hub.journal.after(self._sources[name], index, then)
+        self._hub.flush_soon()
+
+
+def _go_on(waiter: Any, value: Any, error: Exception | None) -> None:
+    waiter.step(value, error)

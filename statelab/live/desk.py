@@ -1,0 +1,48 @@
+"""Where the warden and the nodes of a live world report to its driver."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from typing import TYPE_CHECKING, Any
+
+from statelab.live.channel import TOKEN_BYTES, Frames
+
+if TYPE_CHECKING:
+    from statelab.live.hub import Hub
+
+
+class Desk(asyncio.Protocol):
+    """Where the warden and the nodes report; who does not know the token is turned away."""
+
+    def __init__(self, hub: Hub):
+        self._hub = hub
+        self._token = bytearray()
+        self._frames = Frames()
+        self._who: tuple | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self._hub.desks.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        if len(self._token) < TOKEN_BYTES:
+            missing = TOKEN_BYTES - len(self._token)
+            self._token += data[:missing]
+            data = data[missing:]
+            if len(self._token) < TOKEN_BYTES:
+                return
+        if not hmac.compare_digest(self._token, self._hub.token):
+            self.transport.abort()
+            return
+        for message in self._frames.feed(data):
+            if self._who is None:
+                self._who = message
+                self._hub.joined(self, message)
+            else:
+                self._hub.told(self._who, message)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._hub.desks.discard(self)
+        if self._who is not None:
+            self._hub.left(self._who)
