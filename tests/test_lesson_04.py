@@ -44,7 +44,6 @@ def test_each_server_forgets_what_the_lesson_says_it_forgets(lesson):
 def opened(lesson, number, answer):
     """A panel of the lesson and its observation, as its cells make them, after a prediction."""
     names = dict(vars(lesson))
-    exec(cell("panel-1").partition("panel_1")[0], names)  # what alice can do
     exec(cell(f"predict-{number}"), names)
     exec(cell(f"panel-{number}"), names)
     names[f"guess_{number}"].answer(answer)
