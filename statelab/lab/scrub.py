@@ -1,0 +1,127 @@
+"""A log of inputs to scrub over, and to leave inputs out of: what do they come to?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import anywidget
+import traitlets
+
+from statelab.lab.prediction import STATIC, Outcome, Predict, verdict, with_text
+
+Play = Callable[[Any, Any], Mapping[str, Any]]
+_CELL = "padding:2px 12px;text-align:left"
+
+
+class Scrub(anywidget.AnyWidget):
+    """A log with a slider, and the state after each input; any input can be left out.
+
+    `play(state, input)` is the rule: it returns the next state, a dict, and leaves the one given
+    as it is. It opens once `prediction` is answered or skipped. `tried` lists what was looked at:
+    (the places of the inputs left out, whether the end is the same as with all of them).
+    """
+
+    _esm = STATIC / "scrub.js"
+    _css = STATIC / "panel.css"
+
+    inputs = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    names = traitlets.List(traitlets.Unicode()).tag(sync=True)  # of the state's parts
+    states = traitlets.List().tag(sync=True)  # the parts as texts: at the start, after each input
+    without = traitlets.List(traitlets.Int()).tag(sync=True)  # places of inputs, from 1
+    at = traitlets.Int(0).tag(sync=True)  # after which input one looks; 0 is the start
+    end = traitlets.Unicode("").tag(sync=True)  # how it ends, compared with the whole log
+    gate = traitlets.Unicode("").tag(sync=True)  # the question to answer first, or ''
+    verdict = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        play: Play,
+        start: Mapping[str, Any],
+        log: Sequence[Any],
+        prediction: Predict | None = None,
+    ):
+        self._play, self._start, self._log = play, start, list(log)
+        self._prediction = prediction
+        self._outcome: Outcome | None = None
+        self.tried: list[tuple[tuple[int, ...], bool]] = []
+        super().__init__(inputs=[str(given) for given in log], names=[str(name) for name in start])
+        if prediction is not None:
+            prediction.observe(self._predicted, "done")
+        self.on_msg(self._clicked)
+        self.observe(self._show, "without")
+        self._show()
+        self._predicted()
+
+    # --------------------------------------------------------------------------- by code
+    def leave_out(self, *places: int) -> None:
+        """Leaves these inputs out, counted from 1, and no others.
+
+        Raises ValueError for a place that the log has not.
+        """
+        for place in places:
+            if not 1 <= place <= len(self._log):
+                raise ValueError(f"the log has the inputs 1 to {len(self._log)}, and no {place!r}")
+        self.without = sorted(set(places))
+
+    def judge(self, outcome: Outcome) -> None:
+        """Shows, from now on, what `outcome(tried)` says about the prediction; see `observe`."""
+        self._outcome = outcome
+        self._judge()
+
+    # --------------------------------------------------------------------------- inside
+    def _clicked(self, _: Any, content: Any, buffers: Any) -> None:
+        if content == "skip" and self._prediction is not None:
+            self._prediction.skip()
+
+    def _predicted(self, _: Any = None) -> None:
+        closed = self._prediction is not None and not self._prediction.done
+        self.gate = self._prediction.question if closed else ""
+        self._judge()
+
+    def _judge(self) -> None:
+        choice, text = (None, "") if self._outcome is None else self._outcome(self.tried)
+        self.verdict = verdict(self._prediction, choice, text)
+
+    def _played(self, without: Sequence[int]) -> list[Mapping[str, Any]]:
+        """The states; an input that is left out changes nothing."""
+        states = [self._start]
+        for place, given in enumerate(self._log, 1):
+            states.append(states[-1] if place in without else self._play(states[-1], given))
+        return states
+
+    def _show(self, _: Any = None) -> None:
+        states = self._played(self.without)
+        same = states[-1] == self._played(())[-1]
+        with self.hold_sync():
+            self.states = [[str(value) for value in state.values()] for state in states]
+            self.end = "Nothing is left out."
+            if self.without:
+                without = ", ".join(map(str, self.without))
+                ends = "the same as with the whole log" if same else "different"
+                self.end = f"Without {without}, the end is {ends}."
+                if (tuple(self.without), same) not in self.tried:
+                    self.tried.append((tuple(self.without), same))
+            self._judge()
+
+    def __repr__(self) -> str:
+        return f"Scrub over {len(self.inputs)} inputs: {', '.join(self.inputs)}"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        moments = ["the start", *(f"{place} {said}" for place, said in enumerate(self.inputs, 1))]
+        states = [[str(value) for value in state.values()] for state in self._played(())]
+        rows = [
+            f'<tr><th style="{_CELL}">after</th>' + _cells("th", self.names) + "</tr>",
+            *(
+                "<tr>" + _cells("td", [moment, *state]) + "</tr>"
+                for moment, state in zip(moments, states, strict=True)
+            ),
+        ]
+        return with_text(
+            super()._repr_mimebundle_(**kwargs), repr(self), f"<table>{''.join(rows)}</table>"
+        )
+
+
+def _cells(kind: str, texts: Sequence[str]) -> str:
+    return "".join(f'<{kind} style="{_CELL}">{escape(text)}</{kind}>' for text in texts)
