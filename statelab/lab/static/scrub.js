@@ -48,7 +48,10 @@ function render({ model, el }) {
     h("div", {}, h("div.heading", {}, "the log · press an input to leave it out"),
       h("div.buttons", {}, ...chips.map(({ chip }) => chip), back)),
     h("div", {}, h("div.heading", {}, "the moment"), slider, memory), end);
-  // Without the attribute JupyterLab takes the arrow keys away from the slider.
+  // JupyterLab would take the arrow keys: first as shortcuts, then to walk from cell to cell.
+  slider.addEventListener("keydown", (event) => {
+    if (event.key.startsWith("Arrow")) event.stopPropagation();
+  });
   const root = h("div", { class: "statelab", role: "group", "aria-label": "a log to scrub over",
     "data-lm-suppress-shortcuts": "true" }, gate, body);
   el.append(root);
