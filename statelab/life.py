@@ -73,12 +73,14 @@ class Life:
         self.unclear = False  # whether it was said that its memory has no canonical form
         self.disk = Disk(host.disk, self)
         self.call = world._network.call
+        self._clock = world._clock
+        self._wakes = self.wake
         self._random: random.Random | None = None
         self.node = born(host.factory, pickle.loads(host.args), self)
 
     # --------------------------------------------------------------------------- the door
     def now_us(self) -> int:
-        return self.world._clock.now_us
+        return self._clock.now_us
 
     @property
     def random(self) -> random.Random:
@@ -102,8 +104,8 @@ class Life:
         task.cause = self.world._record(kind, self.name, self.number, None, None, task.cause, data)
 
     def sleep(self, task: Task, us: int) -> None:
-        clock = self.world._clock
-        heappush(clock.heap, (clock.now_us + us, next(clock.count), self.wake, task))
+        clock = self._clock
+        heappush(clock.heap, (clock.now_us + us, next(clock.count), self._wakes, task))
 
     # --------------------------------------------------------------------------- from its world
     @property
@@ -123,7 +125,7 @@ class Life:
         """Starts `run`, if the node has one, in the microsecond of its start."""
         if type(self.node).run is Node.run:
             return
-        self.world._clock.at(self.world._clock.now_us, self._run, cause)
+        self._clock.at(self._clock.now_us, self._run, cause)
 
     def _run(self, cause: int) -> None:
         if self.stalled is not None:

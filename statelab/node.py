@@ -321,11 +321,11 @@ class Task:
                     raised = _foreign(door, "asyncio")
                 return self.done(self, None, raised)
             kind = type(effect)
+            if kind is int:
+                return door.sleep(self, effect)
             try:
                 if kind is Call:
                     return door.call(self, effect)
-                if kind is int:
-                    return door.sleep(self, effect)
                 if kind is tuple:
                     return self._gather(effect)
                 raise _foreign(door, kind.__name__)

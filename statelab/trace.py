@@ -71,7 +71,7 @@ class Row(NamedTuple):
 
 
 # ------------------------------------------------------------------------------- canonical form
-_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 
 
 def canonical(value: Any) -> Any:
@@ -85,7 +85,7 @@ def canonical(value: Any) -> Any:
 
 def _canonical(value: Any, depth: int) -> Any:
     kind = type(value)
-    if kind in _PLAIN:
+    if kind in PLAIN:
         return value
     if depth > 100:
         raise TypeError("is nested more than 100 deep: does it contain itself?")
@@ -115,7 +115,7 @@ def _canonical(value: Any, depth: int) -> Any:
 
 
 def _item(value: Any, where: str, depth: int) -> Any:
-    if type(value) in _PLAIN:
+    if type(value) in PLAIN:
         return value
     try:
         return _canonical(value, depth + 1)
@@ -123,9 +123,11 @@ def _item(value: Any, where: str, depth: int) -> Any:
         raise TypeError(f"{where}{'' if str(wrong)[:1] in '[.' else ' '}{wrong}") from None
 
 
-def _bytes(row: Row | None) -> bytes:
-    """What the digest makes of a row: 1, 1.0 and True are equal, and not the same."""
-    return marshal.dumps(canonical(row), 2)
+def same(one: Any, other: Any) -> bool:
+    """Whether two canonical forms are the same; 1, 1.0 and True are equal, and not the same."""
+    if one is other:
+        return True
+    return one == other and marshal.dumps(one, 2) == marshal.dumps(other, 2)
 
 
 def canonical_memory(node: str, memory: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +135,7 @@ def canonical_memory(node: str, memory: dict[str, Any]) -> dict[str, Any]:
     forms = {}
     for name, value in memory.items():
         try:
-            forms[name] = value if type(value) in _PLAIN else _canonical(value, 0)
+            forms[name] = value if type(value) in PLAIN else _canonical(value, 0)
         except TypeError as wrong:
             text = str(wrong)
             raise TypeError(
@@ -207,7 +209,7 @@ class Trace:
         digest = hashlib.blake2b(digest_size=8)
         for start in range(0, len(self), 4096):
             forms = [
-                tuple(row) if type(row[8]) in _PLAIN else (*row[:8], canonical(row[8]))
+                tuple(row) if type(row[8]) in PLAIN else (*row[:8], canonical(row[8]))
                 for row in self._plain[start : start + 4096]
             ]
             digest.update(marshal.dumps(forms, 2))
@@ -228,10 +230,10 @@ class Trace:
             return None
         mine, theirs = self.rows, other.rows
         for at, (one, another) in enumerate(itertools.zip_longest(mine, theirs)):
-            if one != another or _bytes(one) != _bytes(another):
+            if one != another or not same(canonical(one), canonical(another)):
                 return Difference(one, another, self.after(at), other.after(at))
         for one, another in itertools.zip_longest(self.states(), other.states()):
-            if _bytes(one) != _bytes(another):
+            if not same(canonical(one), canonical(another)):
                 return Difference(one, another, frozenset(), frozenset())
         raise AssertionError("two digests differ, and nothing that they are made of")
 

@@ -21,7 +21,7 @@ from statelab.life import ClientEnd, Host, Life, Waiter
 from statelab.message import Response
 from statelab.network import Network
 from statelab.node import DEFAULT_TIMEOUT, Call, Node, UnknownNode, WrongState, micros
-from statelab.trace import Row, Trace, canonical_memory
+from statelab.trace import PLAIN, Row, Trace, canonical_memory, same
 
 
 class World(Inputs, LinkFaults):
@@ -280,7 +280,7 @@ class World(Inputs, LinkFaults):
         if who is None or who.shut:
             return
         memory, seen = who.memory, who.seen
-        went = tuple(name for name in seen if name not in memory)
+        went = () if seen.keys() <= memory.keys() else tuple(n for n in seen if n not in memory)
         try:
             forms = canonical_memory(who.name, memory)
         except TypeError:
@@ -290,9 +290,9 @@ class World(Inputs, LinkFaults):
             who.unclear = True
             raise
         changed = {
-            name: copy.deepcopy(memory[name])
+            name: form if type(form) in PLAIN else copy.deepcopy(memory[name])
             for name, form in forms.items()
-            if name not in seen or seen[name] != form or type(seen[name]) is not type(form)
+            if name not in seen or not same(seen[name], form)
         }
         if changed or went:
             who.seen = forms
