@@ -14,6 +14,7 @@ import pytest
 from statelab import Node, NoReply, Refused, Response, Soft, World, scenario
 from statelab.diagrams import picture, reader, sequence, svg
 from statelab.node import UnknownNode
+from statelab.trace import Trace
 
 ROOT = Path(__file__).parent.parent
 SVG = "{http://www.w3.org/2000/svg}"
@@ -251,6 +252,16 @@ def test_a_message_sent_before_the_window_still_arrives_in_it():
     resumed = next(row.time for row in world.trace.rows if row.kind == "resume")
     shown = words(sequence(world.trace, start=resumed))
     assert {"POST /login", "200", "too late"} <= set(shown)
+
+
+def test_a_reply_after_its_caller_gave_up_is_too_late_though_no_row_says_so():
+    # The live world cannot see where such a reply ends: no `drop` row follows.
+    world = world_of(paused)
+    rows = [row for row in world.trace.rows if row.kind != "drop"]
+    assert len(rows) < len(world.trace)
+    shown = words(sequence(Trace(rows, [], world.trace.states)))
+    assert "too late" in shown
+    assert "under way" not in shown
 
 
 def test_only_the_nodes_named_are_shown_in_their_order():
