@@ -180,7 +180,7 @@ def test_a_dead_node_releases_nothing(world):
     assert world.call("web", "/held").body == "held"
 
 
-@row("restart", "the same name and disk, a new memory; in the live world also the same port")
+@row("restart", "the same name and disk, a new memory", "the same, and the same port")
 def test_a_restart_keeps_name_and_disk_and_loses_the_memory(world):
     world.start("web", Counter)
     port = None if isinstance(world, World) else world.port("web")
