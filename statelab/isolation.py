@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dis
+import functools
 import inspect
 import types
 from typing import Any
@@ -57,23 +58,29 @@ def _vet_function(cls: type, function: types.FunctionType) -> None:
                 f"{where} closes over {name}, a {type(value).__name__} that a kill would not "
                 f"erase: keep it in self, or give start what is needed as an argument"
             )
-    for code in _codes(function.__code__):
-        for instruction in dis.get_instructions(code):
-            name = instruction.argval
-            if instruction.opname == "STORE_GLOBAL":
-                raise TypeError(
-                    f"{where} assigns the global {name}, which a kill would not erase: "
-                    f"use self.{name}"
-                )
-            if instruction.opname != "LOAD_GLOBAL":
-                continue
-            value = function.__globals__.get(name)
-            if isinstance(value, _MUTABLE):
-                raise TypeError(
-                    f"{where} uses the global {name}, a {type(value).__name__} that a kill would "
-                    "not erase: keep it in self, or make it a tuple, a frozenset or a "
-                    "types.MappingProxyType if it never changes"
-                )
+    for assigned, name in _globals_of(function.__code__):
+        if assigned:
+            raise TypeError(
+                f"{where} assigns the global {name}, which a kill would not erase: use self.{name}"
+            )
+        value = function.__globals__.get(name)
+        if isinstance(value, _MUTABLE):
+            raise TypeError(
+                f"{where} uses the global {name}, a {type(value).__name__} that a kill would "
+                "not erase: keep it in self, or make it a tuple, a frozenset or a "
+                "types.MappingProxyType if it never changes"
+            )
+
+
+@functools.lru_cache(maxsize=4096)  # a sweep starts the same classes a thousand times
+def _globals_of(code: types.CodeType) -> tuple[tuple[bool, str], ...]:
+    """The globals that code names, each with whether it assigns it."""
+    return tuple(
+        (instruction.opname == "STORE_GLOBAL", instruction.argval)
+        for part in _codes(code)
+        for instruction in dis.get_instructions(part)
+        if instruction.opname in ("STORE_GLOBAL", "LOAD_GLOBAL")
+    )
 
 
 def _codes(code: types.CodeType):
