@@ -272,7 +272,8 @@ function render({ model, el }) {
   // ---- as Python
   const python = h("pre.python", { tabindex: "0", "aria-label": "this run as Python" });
   const copyPython = button("Copy as Python", "copy", () => copy(get("python"), copyPython));
-  const log = h("footer.log", {}, python, copyPython);
+  const log = h("footer.log", {},
+    h("div.run", {}, h("div.heading", {}, "This run as Python"), python), copyPython);
 
   // ---- before the prediction
   const question = h("span", {});
