@@ -152,6 +152,13 @@ def test_a_paused_node_lets_time_run_out_and_handles_the_request_when_it_resumes
     assert consistent(world.trace)
 
 
+def test_a_node_is_stopped_when_pause_returns(world):
+    for number in range(10):
+        world.start(f"web{number}", Counter)
+        world.pause(f"web{number}")
+        assert psutil.Process(world.pid(f"web{number}")).status() == psutil.STATUS_STOPPED
+
+
 def test_a_large_request_to_a_paused_node_is_handled_when_it_resumes(world):
     world.start("web", Counter)
     world.pause("web")

@@ -212,8 +212,30 @@ def test_a_world_that_cannot_begin_says_why(monkeypatch):
     with pytest.raises(RuntimeError, match="cannot begin: FileNotFoundError"):
         LiveWorld()
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with LiveWorld() as world, pytest.raises(WrongState, match=r"closed"):
+    with LiveWorld() as world, pytest.raises(WrongState, match="its warden is gone"):
         world.start("web", Counter)
+
+
+def test_a_library_that_is_missing_is_named(monkeypatch, tmp_path):
+    (tmp_path / "uvicorn.py").write_text("raise ImportError('no uvicorn here')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with LiveWorld() as world:
+        with pytest.raises(WrongState, match=r"its warden is gone .ImportError: no uvicorn here"):
+            world.start("web", Counter)
+        folder = world._hub.folder
+    assert not folder.exists()
+
+
+def test_a_kernel_that_dies_before_its_warden_is_there_leaves_no_folder(tmp_path):
+    for line in ("", '{"desk": 1, "token": "00", "forks": true}\n'):
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        root = str(Path(__file__).parents[1])
+        subprocess.run(
+            [sys.executable, "-P", "-m", "statelab.live.warden", str(folder)],
+            input=line, text=True, env={**os.environ, "PYTHONPATH": root}, timeout=20, check=True,
+        )  # fmt: skip
+        assert not folder.exists()
 
 
 def test_who_calls_while_the_world_closes_is_not_left_waiting():
@@ -267,7 +289,7 @@ def test_the_warden_runs_other_programs_and_ends_their_trees():
             assert time.monotonic() < end
             time.sleep(0.01)
         child = int(log.read_text())
-        hub.loop.call_soon_threadsafe(tell, "tree", -1, "pause")
+        hub.loop.call_soon_threadsafe(tell, "tree", -1, "pause", 0)
         end = time.monotonic() + 5
         while psutil.Process(child).status() != psutil.STATUS_STOPPED:
             assert time.monotonic() < end

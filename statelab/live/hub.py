@@ -42,20 +42,23 @@ class Hub:
     def __init__(self, fork: bool, nodes: Callable[[Hub], Any]):
         self.origin_ns = time.monotonic_ns()
         self.token = secrets.token_bytes(TOKEN_BYTES)
-        self.folder = Path(tempfile.mkdtemp(prefix="statelab-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="statelab-live-"))
         self.book = self.folder / "ports.json"
         self.port = 0  # of the desk
         self.journal = Journal()
         self.watch = Watch()
         self.closed = False
         self.why_closed = ""
-        self._lock = threading.Lock()  # so that nothing is asked of a loop that is about to end
+        # So that nothing is asked of a loop about to end; garbage collection may call `stop` within
+        # `stop`.
+        self._lock = threading.RLock()
         self.clients = Clients(self)
         self.ports: dict[str, int] = {}
         self._index = itertools.count(1)
         self._flushing = False
         self._server: asyncio.Server | None = None
         self._warden: Desk | None = None
+        self._last_words = ""  # of the warden, if it fails
         self.desks: set[Desk] = set()
         self._unsent: list[bytes] = []  # for the warden, until it is there
         self._process: subprocess.Popen | None = None
@@ -94,14 +97,11 @@ class Hub:
         paths = [root, os.environ.get("PYTHONPATH", "")]
         with open(self.folder / "warden.log", "ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "statelab.live.warden"],
+                [sys.executable, "-P", "-m", "statelab.live.warden", str(self.folder)],
                 stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
             )  # fmt: skip
-        config = {
-            "desk": self.port, "token": self.token.hex(), "folder": str(self.folder),
-            "forks": self._fork,
-        }  # fmt: skip
+        config = {"desk": self.port, "token": self.token.hex(), "forks": self._fork}
         with contextlib.suppress(OSError), self._process.stdin as stdin:
             stdin.write(json.dumps(config).encode() + b"\n")
         self._await_warden()
@@ -160,10 +160,12 @@ class Hub:
 
     def orphaned(self) -> None:
         """The warden is gone, which nobody asked it: so the world ends."""
-        log = ""
+        words = self._last_words
         with contextlib.suppress(OSError):  # it may have removed the folder
-            log = (self.folder / "warden.log").read_text(errors="replace").strip()
-        self.why_closed = ", for its warden is gone" + (f" ({log[-500:]})" if log else "")
+            words = words or (self.folder / "warden.log").read_text(errors="replace").strip()
+        if self.closed:
+            return
+        self.why_closed = ", for its warden is gone" + (f" ({words[-500:]})" if words else "")
         self.nodes.orphaned()
         self.stop()
 
@@ -180,7 +182,10 @@ class Hub:
 
     def told(self, who: tuple, message: tuple) -> None:
         """The warden or a node says something."""
-        if who[0] == "warden":
+        if message[0] == "lost":
+            self._last_words = message[2]
+            self.orphaned()
+        elif who[0] == "warden":
             self.nodes.told_by_warden(*message)
         else:
             self.nodes.told(who[1], *message)
@@ -189,8 +194,7 @@ class Hub:
     def left(self, who: tuple) -> None:
         """A channel has ended."""
         if who[0] == "warden":
-            if not self.closed:
-                self.orphaned()
+            self.orphaned()
         else:
             self.nodes.left(who[1])
         self.flush_soon()

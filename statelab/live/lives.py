@@ -64,7 +64,7 @@ class Lives:
     def __init__(self, hub: Hub, seed: Any):
         self._hub = hub
         self._seed = seed
-        self._keys = itertools.count(1)
+        self._keys, self._numbers = itertools.count(1), itertools.count(1)
         self._by_key: dict[int, LiveNode] = {}
         self._asked: dict[int, asyncio.Future] = {}
         self.nodes: dict[str, LiveNode] = {}
@@ -100,7 +100,7 @@ class Lives:
         node.killed_us = hub.now_us()
         # Others may learn of the death before we do; their rows wait, for they come of it.
         hub.journal.held.add(node.source)
-        hub.tell_warden("tree", node.key, "kill")
+        hub.tell_warden("tree", node.key, "kill", 0)
         await node.gone
 
     async def pause(self, name: str) -> None:
@@ -140,12 +140,13 @@ class Lives:
         return node
 
     async def _ask(self, verb: str, node: LiveNode) -> None:
-        answer = self._asked[node.key] = self._hub.loop.create_future()
-        self._hub.tell_warden("tree", node.key, verb)
+        number, answer = next(self._numbers), self._hub.loop.create_future()
+        self._asked[number] = answer
+        self._hub.tell_warden("tree", node.key, verb, number)
         try:
             await asyncio.wait_for(answer, STEP_S)
         finally:
-            del self._asked[node.key]
+            del self._asked[number]
 
     # --------------------------------------------------------------------------- a life
     async def _begin(self, node: LiveNode) -> None:
@@ -167,7 +168,7 @@ class Lives:
         try:
             await asyncio.wait_for(node.up, STEP_S)
         except TimeoutError:
-            hub.tell_warden("tree", node.key, "kill")
+            hub.tell_warden("tree", node.key, "kill", 0)
             raise RuntimeError(
                 f"{node.name} did not start within {STEP_S:g} s: does its __init__ wait?"
             ) from None
@@ -200,8 +201,8 @@ class Lives:
 
     def told_by_warden(self, what: str, key: int, data: Any) -> None:
         """The warden answers, or tells of an exit."""
-        if key in self._asked and not self._asked[key].done():
-            self._asked[key].set_result(data)
+        if what == "tree" and data in self._asked and not self._asked[data].done():
+            self._asked[data].set_result(None)
         node = self._by_key.get(key)
         if node is None or node.key != key:
             return

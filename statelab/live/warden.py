@@ -21,6 +21,7 @@ import time
 from typing import Any
 
 from statelab.live.channel import Frames, connect, pack
+from statelab.node import said
 
 POSIX = os.name == "posix"
 # A fork of a process that has done the imports is up in a tenth of the time. The warden has one
@@ -32,9 +33,8 @@ _IDLE_S = 0.05
 class Warden:
     """Starts, signals and reaps processes for one driver. Each is known by a `key`."""
 
-    def __init__(self, channel: socket.socket, folder: str, forks: bool):
+    def __init__(self, channel: socket.socket, forks: bool):
         self._channel = channel
-        self._folder = folder
         self._forks = forks
         self._pids: dict[int, int] = {}  # pid → key
         self._popen: dict[int, subprocess.Popen] = {}  # pid → what Popen made
@@ -102,13 +102,14 @@ class Warden:
         """Starts any other program, an engine say; `options` are Popen's."""
         return self._spawn(key, argv, log, b"", **options)
 
-    def _do_tree(self, key: int, verb: str) -> None:
-        """Kills, pauses or resumes a process and all that came of it."""
+    def _do_tree(self, key: int, verb: str, number: int) -> int:
+        """Kills, pauses or resumes a process and all that came of it; returns `number`."""
         from statelab.live import trees
 
         for pid, owner in self._pids.items():
             if owner == key:
                 getattr(trees, verb)(pid)
+        return number
 
     # --------------------------------------------------------------------------- processes
     def _become(self, spec: dict[str, Any]) -> None:
@@ -162,40 +163,55 @@ class Warden:
         return ended
 
     def _end(self) -> None:
-        """Kills every process tree, then removes the folder."""
+        """Kills every process tree."""
         from statelab.live import trees
 
         trees.end_all(self._ended)
-        for _ in range(20):
-            shutil.rmtree(self._folder, ignore_errors=True)
-            if not os.path.exists(self._folder):
-                break
-            time.sleep(0.05)
 
 
 def main() -> None:
-    """Reads from standard input what to be the warden of; returns when that world has ended."""
-    config = json.loads(sys.stdin.readline())
+    """Is the warden of the world whose folder is the argument, until that world has ended."""
+    folder = sys.argv[1]
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    token = bytes.fromhex(config["token"])
     try:
-        channel = connect(config["desk"], token, ("warden", os.getpid()))
+        line = sys.stdin.readline()
+        if line:
+            _serve(json.loads(line))
+    finally:
+        _remove(folder)
+
+
+def _serve(config: dict[str, Any]) -> None:
+    try:
+        channel = connect(config["desk"], bytes.fromhex(config["token"]), ("warden", os.getpid()))
     except OSError:  # the driver is gone already
-        shutil.rmtree(config["folder"], ignore_errors=True)
         return
     forks = FORKS and config["forks"]
-    if forks:
-        gc.disable()  # imports are faster without it
-        import cloudpickle  # noqa: F401
+    try:
+        if forks:
+            gc.disable()  # imports are faster without it
+            import cloudpickle  # noqa: F401
 
-        import statelab.live.child  # noqa: F401
+            import statelab.live.child  # noqa: F401
 
-        gc.freeze()
-        gc.enable()
-    Warden(channel, config["folder"], forks).serve()
+            gc.freeze()
+            gc.enable()
+        Warden(channel, forks).serve()
+    except Exception as wrong:
+        channel.sendall(pack(("lost", 0, said(wrong))))
+        while channel.recv(4096):  # until the driver has taken note
+            pass
+
+
+def _remove(folder: str) -> None:
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not os.path.exists(folder):
+            break
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":
