@@ -208,6 +208,8 @@ class LiveWorld(LinkFaults):
 
     async def _make_client(self, name: str, port: int | None) -> None:
         hub = self._hub
+        if port is None and name in hub.clients.callers:
+            return  # two threads asked for the same new client
         if name in self._lives.nodes:
             raise WrongState(f"{name} is a node; a client needs a name of its own")
         if port is not None:
