@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import io
 import json
 import linecache
 import os
 import queue
-import random
 import subprocess
 import sys
-import sysconfig
 import threading
 from typing import Any
 
-import cloudpickle
-
 from statelab.node import Node
-
-_INSTALLED = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+from statelab.parcel import packed
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -141,28 +135,7 @@ def pack(job: dict[str, Any]) -> bytes:
     classes = [value for value in job["args"].values() if isinstance(value, type)]
     classes += _classes_of(job["scenario"])
     things = [*functions, *(base for cls in classes for base in cls.__mro__)]
-    names = {getattr(thing, "__module__", None) for thing in things}
-    modules = [sys.modules[name] for name in sorted(names & sys.modules.keys(), key=str)]
-    registered = cloudpickle.list_registry_pickle_by_value()
-    by_value = [m for m in modules if m.__name__ not in registered and not _importable(m)]
-    for module in by_value:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        parcel = io.BytesIO()
-        _Pickler(parcel).dump({**job, "sources": _sources(things)})
-        return parcel.getvalue()
-    finally:
-        for module in by_value:
-            cloudpickle.unregister_pickle_by_value(module)
-
-
-class _Pickler(cloudpickle.Pickler):
-    """Lets `from random import random` mean the other process's global generator, and no copy."""
-
-    def reducer_override(self, value: Any) -> Any:
-        if value is random._inst:
-            return getattr, (random, "_inst")
-        return super().reducer_override(value)
+    return packed({**job, "sources": _sources(things)}, things)
 
 
 def _classes_of(function: Any) -> list[type]:
@@ -170,14 +143,6 @@ def _classes_of(function: Any) -> list[type]:
     names = getattr(getattr(function, "__code__", None), "co_names", ())
     found = (getattr(function, "__globals__", {}).get(name) for name in names)
     return [thing for thing in found if isinstance(thing, type) and issubclass(thing, Node)]
-
-
-def _importable(module: Any) -> bool:
-    """Whether the other process can import `module`, and would get what is here now."""
-    if module.__name__.partition(".")[0] in ("builtins", "statelab"):
-        return True
-    file = getattr(module, "__file__", None) or ""
-    return module.__name__ != "__main__" and file.startswith(_INSTALLED)
 
 
 def _sources(things: list[Any]) -> dict[str, str]:

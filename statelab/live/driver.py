@@ -14,12 +14,13 @@ from typing import Any
 
 from statelab import isolation
 from statelab.client import Client, Pending, keep_token, with_token
-from statelab.live import parcel, ports
+from statelab.live import ports
 from statelab.live.faults import LinkFaults
 from statelab.live.hub import Hub
 from statelab.live.lives import Lives
 from statelab.message import Response
 from statelab.node import DEFAULT_TIMEOUT, Call, Node, WrongState, micros
+from statelab.parcel import packed
 from statelab.trace import Row, Trace
 
 _hubs: weakref.WeakSet[Hub] = weakref.WeakSet()
@@ -121,7 +122,7 @@ class LiveWorld(LinkFaults):
         isolation.vet(factory)
         if not isinstance(name, str) or not name:
             raise TypeError(f"a node's name is a str, not {name!r}")
-        self._do(self._lives.start(name, parcel.wrap(name, factory, args)))
+        self._do(self._lives.start(name, _parcel(name, factory, args)))
 
     def kill(self, name: str) -> None:
         """Kills a node's process by SIGKILL and waits for its exit.
@@ -265,6 +266,16 @@ class LiveWorld(LinkFaults):
             Row(seq, now_us, "state", name, life, None, None, None, data)
             for name, (life, data) in sorted(states.items())
         ]
+
+
+def _parcel(name: str, factory: type[Node], args: tuple) -> bytes:
+    """The class and its arguments; raises TypeError if something in them cannot travel."""
+    try:
+        return packed((factory, args), factory.__mro__)
+    except Exception as wrong:
+        raise TypeError(
+            f"{factory.__name__} or an argument of {name} cannot travel to another process: {wrong}"
+        ) from None
 
 
 def _pass_on(task: asyncio.Task, future: concurrent.futures.Future, hub: Hub) -> None:
