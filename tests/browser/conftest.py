@@ -1,0 +1,69 @@
+"""One JupyterLab and one Chromium for all browser tests."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from browser.jupyter import FLAGS, ROOT, Notebook, jupyterlab
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """A copy of the notebooks, since JupyterLab saves what it opens."""
+    root = tmp_path_factory.mktemp("jupyterlab")
+    shutil.copytree(ROOT / "notebooks", root / "notebooks")
+    return root
+
+
+@pytest.fixture(scope="session")
+def shots(tmp_path_factory):
+    """Where pictures of panels go."""
+    return tmp_path_factory.mktemp("screenshots")
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_path):
+    """The one Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(folder, chromium_path):
+    """The one JupyterLab: its address and token."""
+    with jupyterlab(folder) as started:
+        yield started
+
+
+@pytest.fixture
+def opened(browser, server):
+    """A function that opens a notebook and runs it; at the end it must have been quiet."""
+    notebooks = []
+
+    def open_notebook(path, **options):
+        notebook = Notebook(browser, *server, path, **options)
+        notebooks.append(notebook)
+        notebook.run_all()
+        return notebook
+
+    yield open_notebook
+    for notebook in notebooks:
+        notebook.close()
+    for notebook in notebooks:
+        assert notebook.foreign == []
+        assert notebook.errors == []
+
+
+@pytest.fixture(scope="session")
+def all_looks():
+    """A script that measures all of statelab's views on a page: sentences, none if all is well."""
+    looks = (Path(__file__).parent / "looks.js").read_text(encoding="utf-8")
+    views = "[...document.querySelectorAll('.statelab')].filter((view) => view.checkVisibility())"
+    return f"""() => {{
+      const looks = {looks};
+      return {views}.flatMap((view, n) => looks(view).map((what) => `view ${{n}}: ${{what}}`));
+    }}"""

@@ -1,0 +1,146 @@
+"""A JupyterLab of its own and a Chromium that looks at it, for browser tests and bench/click.py."""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
+
+# Waiting for the idle indicator fails one time in two: it is idle before the kernel is there, too.
+RUN_ALL = """async () => {
+  const app = window.jupyterapp;
+  await app.restored;
+  const widget = app.shell.currentWidget;
+  await widget.context.ready;
+  await widget.context.sessionContext.ready;
+  await widget.context.sessionContext.session.kernel.info;
+  await app.commands.execute('notebook:run-all-cells');
+}"""
+OUTPUTS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
+  .filter((cell) => cell.type === 'code')
+  .map((cell) => ({ id: cell.id, count: cell.executionCount, outputs: cell.outputs.toJSON() }))"""
+
+
+@contextlib.contextmanager
+def jupyterlab(folder):
+    """Runs a JupyterLab whose root is `folder`; gives its address and token."""
+    settings = Path(tempfile.mkdtemp(prefix="statelab-lab-"))
+    notification = settings / "s/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    notification.parent.mkdir(parents=True)
+    notification.write_text(json.dumps(NO_NEWS), encoding="utf-8")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token = secrets.token_hex(16)
+    variables = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "JUPYTER_CONFIG_DIR": str(settings),
+        "JUPYTERLAB_SETTINGS_DIR": str(settings / "s"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(settings / "w"),
+        "IPYTHONDIR": str(settings / "ipython"),
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1"]
+    command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--allow-root"]
+    command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
+    command += ["--LabApp.expose_app_in_browser=True"]
+    with open(settings / "log", "wb") as log:
+        process = subprocess.Popen(command, env=variables, stdout=log, stderr=subprocess.STDOUT)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{address}/api/status?token={token}", process, settings / "log")
+        yield address, token
+    finally:
+        process.terminate()
+        process.wait(20)
+        shutil.rmtree(settings, ignore_errors=True)
+
+
+def _wait_for(url, process, log):
+    for _ in range(300):
+        if process.poll() is not None:
+            break
+        try:
+            urllib.request.urlopen(url).close()
+            return
+        except urllib.error.HTTPError as early:
+            early.close()
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise RuntimeError(f"JupyterLab does not start:\n{log.read_text()[-2000:]}")
+
+
+class Notebook:
+    """One notebook, open in a page of its own."""
+
+    def __init__(self, browser, address, token, path, *, width=1400, height=1000):
+        self.errors = []
+        self.foreign = []
+        self._address, self._token = address, token
+        self.context = browser.new_context(
+            viewport={"width": width, "height": height}, reduced_motion="reduce"
+        )
+        self.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
+        self.page = page = self.context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", self._asked)
+        page.goto(f"{address}/lab/tree/{path}?token={token}&reset")
+        page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context")
+        page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+
+    def _said(self, message):
+        if message.type == "error":
+            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def _asked(self, request):
+        url = urlsplit(request.url)
+        if url.scheme in ("http", "https", "ws", "wss") and url.hostname != "127.0.0.1":
+            self.foreign.append(request.url)
+
+    def run_all(self):
+        """Runs all cells; returns when they have run."""
+        self.page.evaluate(RUN_ALL)
+
+    def cells(self):
+        """The code cells' ids, counts and outputs, as the page has them."""
+        return self.page.evaluate(OUTPUTS)
+
+    def theme(self, name):
+        """Changes JupyterLab's theme to 'Light' or 'Dark'."""
+        self.page.evaluate(
+            "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })",
+            f"JupyterLab {name}",
+        )
+        light = str(name == "Light").lower()
+        self.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
+
+    def close(self):
+        """Ends the notebook's kernel and closes its page."""
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown()"
+        )
+        self.context.close()

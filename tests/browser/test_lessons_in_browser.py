@@ -1,0 +1,45 @@
+"""Every notebook in a real JupyterLab, in a real Chromium: pressed, read, and looked at."""
+
+import lessons
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("name", lessons.names())
+def test_a_lesson_runs_and_its_panels_answer_and_look_well(name, opened, all_looks, shots):
+    notebook = opened(f"notebooks/{name}.ipynb")
+    cells = notebook.cells()
+    wrong = [(c["id"], o) for c in cells for o in c["outputs"] if o["output_type"] == "error"]
+    assert wrong == []
+    assert all(cell["count"] for cell in cells)
+
+    page = notebook.page
+    panels = page.locator(".sl-panel")
+    for number in range(sum("Panel(" in str(cell["outputs"]) for cell in cells)):
+        use(panels.nth(number))
+    for theme in ("Light", "Dark"):
+        notebook.theme(theme)
+        for width in (1400, 800):
+            page.set_viewport_size({"width": width, "height": 1000})
+            assert page.evaluate(all_looks) == [], f"{name}, {theme}, {width} px"
+            if panels.count():
+                panels.first.screenshot(path=shots / f"{name}-{theme}-{width}.png")
+
+
+def use(panel):
+    """Skips the prediction, presses each client's first button, and kills the first server."""
+    panel.scroll_into_view_if_needed()
+    skip = panel.get_by_role("button", name="Skip the prediction")
+    if skip.is_visible():
+        skip.click()
+    for client in panel.locator(".sl-card[data-status=client]:has([data-action])").all():
+        name = client.get_attribute("data-node")
+        client.locator("[data-action]").first.click()
+        client.locator(".sl-outcome").wait_for()
+        panel.locator(".sl-request b", has_text=name).first.wait_for()
+    server = panel.locator(".sl-card:has([data-verb])").first
+    server.locator("[data-verb=kill]").click()
+    server.locator(".sl-status.sl-is-dead").wait_for()
+    assert "lost at" in server.locator(".sl-memory .sl-caption").inner_text()
+    assert panel.locator(".sl-error").is_hidden()
