@@ -28,6 +28,7 @@ def record(path):
         notebook,
         timeout=120,
         record_timing=False,
+        coalesce_streams=True,
         store_widget_state=False,
         kernel_name="python3",
         kernel_manager_class=PrivateKernelManager,

@@ -106,7 +106,9 @@ class Connection(asyncio.Protocol):
             sock.setblocking(False)
             if caller.port is not None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sock.bind((IP, caller.port))
+            # A port that connect() chose could be shared with another program's connection to
+            # elsewhere, and then nobody could take it again; one that bind() chose is held alone.
+            sock.bind((IP, caller.port or 0))
             await caller.loop.sock_connect(sock, (IP, caller.port_of(self.to)))
             self._socket, self.port = sock, sock.getsockname()[1]
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
