@@ -293,6 +293,7 @@ class Network:
         if caller.stalled is not None:
             caller.stalled.append((self._reset_arrives, arrival))
         elif call is None:
+            self._world._stepped = caller
             self.close(connection, "reset", cause)
         elif connection.life is None:
             what = f"{call.method} {call.path} to {call.to}"
