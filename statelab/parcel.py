@@ -10,12 +10,14 @@ import io
 import random
 import sys
 import sysconfig
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
 
+_registry = threading.RLock()  # cloudpickle has one registry for all threads
 _INSTALLED = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
 
 
@@ -26,17 +28,18 @@ def packed(value: Any, code: Iterable[Any]) -> bytes:
     """
     names = {getattr(thing, "__module__", None) for thing in code}
     modules = [sys.modules[name] for name in sorted(names & sys.modules.keys(), key=str)]
-    registered = cloudpickle.list_registry_pickle_by_value()
-    by_value = [m for m in modules if m.__name__ not in registered and not _importable(m)]
-    for module in by_value:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        parcel = io.BytesIO()
-        _Pickler(parcel).dump(value)
-        return parcel.getvalue()
-    finally:
+    with _registry:
+        registered = cloudpickle.list_registry_pickle_by_value()
+        by_value = [m for m in modules if m.__name__ not in registered and not _importable(m)]
         for module in by_value:
-            cloudpickle.unregister_pickle_by_value(module)
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            parcel = io.BytesIO()
+            _Pickler(parcel).dump(value)
+            return parcel.getvalue()
+        finally:
+            for module in by_value:
+                cloudpickle.unregister_pickle_by_value(module)
 
 
 class _Pickler(cloudpickle.Pickler):

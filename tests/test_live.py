@@ -362,6 +362,88 @@ def test_a_connection_whose_server_died_is_opened_anew(world):
         assert alice.post("web").body == 1
 
 
+def test_a_node_that_was_busy_while_its_server_died_is_refused(world):
+    class Busy(Node):
+        async def handle(self, request):
+            if request.body:
+                time.sleep(request.body)  # its loop cannot see the connection close
+            try:
+                return (await self.call("store")).body
+            except Refused:
+                return "refused"
+
+    world.start("store", Counter)
+    world.start("web", Busy)
+    assert world.call("web").body == 1
+    pending = world.call("web", body=0.3, timeout=5, wait=False)
+    wait_for(lambda: kinds(world).count("receive") >= 2)
+    world.kill("store")
+    assert pending.result().body == "refused"
+
+
+def test_what_a_node_sends_is_told_before_its_answer_comes(world):
+    world.start("web", Caller)
+    world.start("echo", Echo)
+    world.pause("echo")
+    pending = world.call("web", body={"to": "echo", "timeout": 5}, timeout=5, wait=False)
+    wait_for(lambda: [r.other for r in world.trace.rows if r.kind == "send"] == ["web", "echo"])
+    assert pending.outcome is None
+    world.resume("echo")
+    assert pending.result().status == 200
+
+
+def test_a_client_with_a_port_keeps_it_over_a_time_out(world):
+    world.start("web", Sleeper)
+    bob = world.client("bob", port=world.port("web") - 1)
+    with pytest.raises(NoReply):
+        bob.post("web", body=0.2, timeout=0.05)
+    assert bob.post("web", body=0).status == 200
+    assert bob.ports == {"web": world.port("web") - 1}
+
+
+def test_a_request_whose_time_is_over_at_once_is_not_sent(world):
+    world.start("web", Counter)
+    for _ in range(20):
+        with pytest.raises((Refused, NoReply)):
+            world.call("web", timeout=1e-6)
+    sends = {row.message for row in world.trace.rows if row.kind == "send"}
+    assert sends.isdisjoint(row.message for row in world.trace.rows if row.kind == "refused")
+
+
+def test_changing_an_answer_does_not_change_the_trace(world):
+    class Giver(Node):
+        async def handle(self, request):
+            return {"list": [1]}
+
+    world.start("web", Giver)
+    world.call("web").body["list"].append(2)
+    assert world.trace.rows[-2].data == (200, {"list": [1]}, {})
+
+
+def test_an_answer_does_not_wait_for_an_acknowledgement(world):
+    world.start("web", Counter)
+    alice = world.client("alice")
+    took = []
+    for _ in range(20):
+        began = time.monotonic()
+        alice.post("web")
+        took.append(time.monotonic() - began)
+    assert min(took) < 0.03  # else two small writes wait 40 ms for a delayed ACK (RFC 896)
+
+
+def test_a_node_that_signals_its_process_group_hits_itself_only(world):
+    class Wild(Node):
+        async def handle(self, request):
+            os.killpg(0, signal.SIGKILL)
+
+    world.start("web", Counter)
+    world.start("wild", Wild)
+    with pytest.raises(NoReply):
+        world.call("wild")
+    assert world.call("web").body == 1
+    wait_for(lambda: world.status("wild") == "dead")
+
+
 def test_calls_of_you_each_have_a_fresh_connection(world):
     world.start("web", Echo)
     ports = {world.call("web").body["peer"][1] for _ in range(5)}

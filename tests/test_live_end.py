@@ -55,6 +55,7 @@ def kernel(then, fork=True):
     root = Path(__file__).parents[1]
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True,
+        start_new_session=True,
         env={**os.environ, "PYTHONPATH": str(root)},
     )  # fmt: skip
     line = process.stdout.readline().rstrip("\n")
@@ -90,7 +91,7 @@ def test_kill_9_of_the_kernel_leaves_no_process_and_no_folder(fork, kernel_kills
         process, pids, folder = kernel("time.sleep(1000)", fork)
         assert folder.exists()
         assert all(psutil.pid_exists(pid) for pid in pids)
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # as Jupyter does
         process.communicate()
         wait_until_over(pids, folder)
 
@@ -117,10 +118,10 @@ def test_an_interrupt_of_the_kernel_does_not_reach_the_nodes():
         world.close()
     """)
     assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)
     assert process.stdout.readline() == "1 paused\n"
     time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)
     # Alice's request was sent before the interrupt, so it counts too.
     assert process.stdout.readline() == "2\n"
     process.communicate(timeout=20)

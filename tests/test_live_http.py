@@ -81,9 +81,9 @@ def test_a_body_that_is_no_json_gets_400_and_the_reason(world, body, text):
     assert exchange(world, request(b"1"))[0] == 200
 
 
-@pytest.mark.parametrize("size", [1_000_001, 33_000_000])
-def test_a_body_too_large_gets_413(world, size):
-    status, answer, _ = exchange(world, request(b'"' + b"x" * size + b'"'))
+@pytest.mark.parametrize("body", [b'"%s"' % (b"x" * 1_000_001), b"1" + b" " * 33_000_000])
+def test_a_body_too_large_gets_413(world, body):
+    status, answer, _ = exchange(world, request(body))
     assert status == 413
     assert "too large" in answer["error"]
     assert exchange(world, request(b"1"))[0] == 200

@@ -1,5 +1,6 @@
 """The parts of the live world that need no process: disk file, frames, the order of rows."""
 
+import asyncio
 import json
 import os
 import pickle
@@ -9,11 +10,13 @@ import types
 
 import pytest
 
-from statelab.live import http, parcel
+from statelab.live import http, ports
 from statelab.live.channel import Frames, pack, plain
 from statelab.live.disk import DiskFile
 from statelab.live.journal import Entry, Journal
+from statelab.live.lives import LiveNode, Lives
 from statelab.node import Node, Soft
+from statelab.parcel import packed
 
 
 # ------------------------------------------------------------------------------- the disk
@@ -108,7 +111,7 @@ def test_a_class_of_a_module_beside_the_notebook_travels_by_value(tmp_path, monk
     )
     exec(source, module.__dict__)
     monkeypatch.setitem(sys.modules, "beside", module)
-    data = parcel.wrap("web", module.Web, (1,))
+    data = packed((module.Web, (1,)), [module.Web])
     monkeypatch.delitem(sys.modules, "beside")
     factory, args = pickle.loads(data)
     assert (factory.n(None), args) == (3, (1,))
@@ -182,6 +185,36 @@ def test_while_a_kill_is_under_way_only_the_dying_are_heard():
     ]  # fmt: skip
     times = [row.time_us for row in journal.rows]
     assert times == sorted(times)
+
+
+# ------------------------------------------------------------------------------- the driver
+def test_ports_are_chosen_outside_of_the_ephemeral_range():
+    for _ in range(50):
+        assert 1024 <= ports.choose(set()) < ports.first_ephemeral()
+
+
+def test_a_verb_waits_for_its_own_answer_of_the_warden(tmp_path):
+    async def scene():
+        told = []
+        hub = types.SimpleNamespace(
+            journal=Journal(),
+            loop=asyncio.get_running_loop(),
+            tell_warden=lambda *message: told.append(message),
+        )
+        lives = Lives(hub, 1)
+        node = LiveNode("web", b"", 1, tmp_path)
+        node.key = 7
+        pause = asyncio.create_task(lives._ask("pause", node))
+        await asyncio.sleep(0)
+        lives.told_by_warden("node", 7, 1)  # late: of the node's start
+        await asyncio.sleep(0.01)
+        assert not pause.done()
+        verb, key, what, number = told[0]
+        assert (verb, key, what) == ("tree", 7, "pause")
+        lives.told_by_warden("tree", 7, number)
+        await pause
+
+    asyncio.run(scene())
 
 
 # ------------------------------------------------------------------------------- HTTP

@@ -69,6 +69,8 @@ class Caller:
 
     def _place(self, exchange: Exchange) -> None:
         call = exchange.call
+        if exchange.done:  # its time ran out before it began
+            return
         key = (call.to, exchange.message) if exchange.once else (call.to, call.via)
         connection = self.connections.get(key)
         if connection is not None and connection.is_idle() and connection.is_gone():
@@ -82,8 +84,7 @@ class Caller:
     def place_again(self, exchanges: deque[Exchange]) -> None:
         """Finds another connection for what waited for one that is gone."""
         for exchange in exchanges:
-            if not exchange.done:
-                self._place(exchange)
+            self._place(exchange)
 
     def ports(self) -> dict[str, int]:
         """The port of each open connection, by the server's name."""

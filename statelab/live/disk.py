@@ -1,7 +1,7 @@
 """A node's disk in the live world: a file of JSON lines that only grows.
 
 A write is durable when it returns. SIGKILL may tear the last line: what was not finished was not
-written, so it is cut off when the file is next opened.
+written, and the next write takes its place.
 """
 
 from __future__ import annotations
@@ -26,9 +26,7 @@ class DiskFile:
                 self._apply(json.loads(line))
             except (ValueError, TypeError, IndexError, KeyError):
                 raise ValueError(f"the disk {path} is damaged at line {number}") from None
-        end = sum(len(line) + 1 for line in whole)
-        os.ftruncate(self._file, end)
-        os.lseek(self._file, end, os.SEEK_SET)
+        os.lseek(self._file, sum(len(line) + 1 for line in whole), os.SEEK_SET)
 
     def _apply(self, entry: list) -> None:
         if len(entry) == 2:
