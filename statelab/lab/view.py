@@ -216,7 +216,10 @@ def _request(exchange: Exchange) -> dict[str, Any]:
         word = status_word(exchange.status)
     mark = "wait" if exchange.outcome == "waiting" else "ok" if exchange.ok else "fail"
     what = f"{exchange.method} {exchange.path}".strip() or "not sent"
-    answer = "" if exchange.answer is None else plain(exchange.answer, 60)
+    body = exchange.answer
+    if isinstance(body, dict) and list(body) == ["error"]:
+        body = body["error"]
+    answer = "" if body is None else plain(body, 60)
     return {
         "id": exchange.message,
         "client": exchange.client,

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from browser.jupyter import FLAGS, ROOT, Notebook, jupyterlab
+from browser import scratch
+from browser.jupyter import FLAGS, ROOT, Lab, jupyterlab
 
 
 @pytest.fixture(scope="session")
@@ -39,23 +40,36 @@ def server(folder, chromium_path):
         yield started
 
 
-@pytest.fixture
-def opened(browser, server):
-    """A function that opens a notebook and runs it; at the end it must have been quiet."""
-    notebooks = []
+@pytest.fixture(scope="session")
+def lab(browser, server):
+    """JupyterLab in the one page."""
+    return Lab(browser, *server)
 
-    def open_notebook(path, **options):
-        notebook = Notebook(browser, *server, path, **options)
-        notebooks.append(notebook)
-        notebook.run_all()
-        return notebook
+
+@pytest.fixture
+def opened(lab):
+    """A function that opens a notebook and runs it; it must stay quiet, and ask no other host."""
+    lab.errors.clear()
+    lab.foreign.clear()
+    opened = []
+
+    def open_notebook(path):
+        opened.append(path)
+        lab.open(path)
+        return lab
 
     yield open_notebook
-    for notebook in notebooks:
-        notebook.close()
-    for notebook in notebooks:
-        assert notebook.foreign == []
-        assert notebook.errors == []
+    if opened:
+        lab.close()
+    assert lab.foreign == []
+    assert lab.errors == []
+
+
+@pytest.fixture
+def house(folder, opened):
+    """The scratch notebook, run."""
+    scratch.write(folder / "house.ipynb")
+    return opened("house.ipynb")
 
 
 @pytest.fixture(scope="session")

@@ -28,16 +28,22 @@ FLAGS = [
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 
 # Waiting for the idle indicator fails one time in two: it is idle before the kernel is there, too.
-RUN_ALL = """async () => {
+OPEN = """async (path) => {
   const app = window.jupyterapp;
   await app.restored;
-  const widget = app.shell.currentWidget;
+  const widget = await app.commands.execute('docmanager:open', { path, factory: 'Notebook' });
   await widget.context.ready;
   await widget.context.sessionContext.ready;
   await widget.context.sessionContext.session.kernel.info;
-  await app.commands.execute('notebook:run-all-cells');
 }"""
-OUTPUTS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
+RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
+CLOSE = """async () => {
+  const widget = window.jupyterapp.shell.currentWidget;
+  await widget.context.sessionContext.shutdown();
+  widget.context.model.dirty = false;
+  widget.close();
+}"""
+CELLS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
   .filter((cell) => cell.type === 'code')
   .map((cell) => ({ id: cell.id, count: cell.executionCount, outputs: cell.outputs.toJSON() }))"""
 
@@ -92,42 +98,54 @@ def _wait_for(url, process, log):
     raise RuntimeError(f"JupyterLab does not start:\n{log.read_text()[-2000:]}")
 
 
-class Notebook:
-    """One notebook, open in a page of its own."""
+class Lab:
+    """JupyterLab in one page, which opens one notebook at a time; a new page takes seconds."""
 
-    def __init__(self, browser, address, token, path, *, width=1400, height=1000):
+    def __init__(self, browser, address, token):
         self.errors = []
         self.foreign = []
-        self._address, self._token = address, token
-        self.context = browser.new_context(
-            viewport={"width": width, "height": height}, reduced_motion="reduce"
+        context = browser.new_context(
+            viewport={"width": 1400, "height": 1000}, reduced_motion="reduce"
         )
-        self.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
-        self.page = page = self.context.new_page()
+        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
+        self.page = page = context.new_page()
         page.set_default_timeout(20_000)
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", self._asked)
-        page.goto(f"{address}/lab/tree/{path}?token={token}&reset")
-        page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context")
+        page.goto(f"{address}/lab?token={token}&reset")
+        page.wait_for_function("window.jupyterapp?.shell")
+        page.evaluate("() => window.jupyterapp.restored.then(() => {})")
         page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
 
     def _said(self, message):
-        if message.type == "error":
-            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+        url = message.location.get("url", "")
+        # JupyterLab asks for a picture before it has found where that is; then it asks again.
+        if message.type == "error" and not urlsplit(url).path.startswith("/pictures/"):
+            self.errors.append(f"{message.text} ({url})")
 
     def _asked(self, request):
         url = urlsplit(request.url)
         if url.scheme in ("http", "https", "ws", "wss") and url.hostname != "127.0.0.1":
             self.foreign.append(request.url)
 
+    def open(self, path):
+        """Opens a notebook with a kernel of its own, and runs it to its end."""
+        self.page.set_viewport_size({"width": 1400, "height": 1000})
+        self.page.evaluate(OPEN, path)
+        self.run_all()
+
     def run_all(self):
         """Runs all cells; returns when they have run."""
         self.page.evaluate(RUN_ALL)
 
+    def close(self):
+        """Ends the open notebook's kernel and closes it."""
+        self.page.evaluate(CLOSE)
+
     def cells(self):
         """The code cells' ids, counts and outputs, as the page has them."""
-        return self.page.evaluate(OUTPUTS)
+        return self.page.evaluate(CELLS)
 
     def theme(self, name):
         """Changes JupyterLab's theme to 'Light' or 'Dark'."""
@@ -137,10 +155,3 @@ class Notebook:
         )
         light = str(name == "Light").lower()
         self.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
-
-    def close(self):
-        """Ends the notebook's kernel and closes its page."""
-        self.page.evaluate(
-            "() => window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown()"
-        )
-        self.context.close()

@@ -49,6 +49,8 @@
     if (parseFloat(style.fontSize) < 12) found.push(`“${words}” is set in ${style.fontSize}`);
     const range = document.createRange();
     range.selectNodeContents(node);
+    const tops = new Set([...range.getClientRects()].map((rect) => Math.round(rect.top)));
+    if (/^\S{2,12}$/.test(node.textContent.trim()) && tops.size > 1) found.push(`“${words}” is broken`);
     for (const rect of range.getClientRects()) {
       const box = clip(parent, rect);
       if (box.right - box.left > 1 && box.bottom - box.top > 1) texts.push({ words, box, node });

@@ -6,6 +6,10 @@ import pytest
 pytestmark = pytest.mark.browser
 
 
+PICTURES_ARE_THERE = """() => [...document.querySelectorAll('.jp-Notebook img')]
+  .every((picture) => picture.complete && picture.naturalWidth > 0)"""
+
+
 @pytest.mark.parametrize("name", lessons.names())
 def test_a_lesson_runs_and_its_panels_answer_and_look_well(name, opened, all_looks, shots):
     notebook = opened(f"notebooks/{name}.ipynb")
@@ -15,6 +19,7 @@ def test_a_lesson_runs_and_its_panels_answer_and_look_well(name, opened, all_loo
     assert all(cell["count"] for cell in cells)
 
     page = notebook.page
+    page.wait_for_function(PICTURES_ARE_THERE)
     panels = page.locator(".sl-panel")
     for number in range(sum("Panel(" in str(cell["outputs"]) for cell in cells)):
         use(panels.nth(number))

@@ -18,7 +18,7 @@ const VERBS = {
   pause: ["bars", "Pause"], resume: ["play", "Resume"],
 };
 const MARKS = { ok: "check", fail: "cross", wait: "dots" };
-const COLUMNS = { clients: "clients", balancers: "balancer", servers: "servers", stores: "stores" };
+const COLUMNS = { clients: "clients", balancers: "in between", servers: "servers", stores: "stores" };
 const PATIENCE_MS = 4000; // then a click without an answer is said to have none
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -227,8 +227,13 @@ function render({ model, el }) {
   const act = (what, ...args) => {
     clicks += 1;
     const doing = what === "fault" ? args : [what, ...args];
-    model.send({ do: doing, n: clicks });
     clearTimeout(patience);
+    try {
+      model.send({ do: doing, n: clicks });
+    } catch {
+      say("The kernel is gone, and nothing was done: start it, and run the cell again.");
+      return;
+    }
     patience = setTimeout(() => {
       say("The kernel has not answered. If it is busy, wait for it; if it is gone, run the cell again.");
     }, PATIENCE_MS);

@@ -1,0 +1,46 @@
+"""A notebook for browser tests: two panels on one scenario, one of them shown twice."""
+
+import nbformat
+
+SETUP = '''
+from statelab import LiveWorld, Node, Response, World, lab, scenario
+
+
+class Door(Node):
+    """Lets in who has said a name."""
+
+    def __init__(self):
+        self.inside = []
+
+    async def handle(self, request):
+        if request.path == "/enter":
+            self.inside.append(request.body)
+            return "in"
+        return "hello" if self.inside else Response(401, "who?")
+
+
+@scenario
+def house(world):
+    world.start("door", Door)
+    world.client("alice")
+
+
+ACTIONS = [
+    lab.Action("alice", "enter", "POST", "door", "/enter", "alice"),
+    lab.Action("alice", "ask", "GET", "door", "/"),
+    lab.Action("alice", "ask nobody", "GET", "nobody", "/"),
+]
+'''
+CELLS = {
+    "setup": SETUP,
+    "one": 'one = lab.Panel(house, title="one", actions=ACTIONS, live=True)\none',
+    "again": "one",
+    "other": 'lab.Panel(house, title="other", actions=ACTIONS)',
+}
+
+
+def write(path):
+    """Writes it."""
+    cells = [nbformat.v4.new_code_cell(source.strip(), id=name) for name, source in CELLS.items()]
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)

@@ -1,0 +1,151 @@
+"""The panel in a real Chromium: clicks, keys, copies, two views, real processes, a dead kernel."""
+
+import lessons
+import psutil
+import pytest
+
+from statelab import Run, World
+
+pytestmark = pytest.mark.browser
+
+
+def press(panel, name):
+    panel.get_by_role("button", name=name, exact=True).click()
+
+
+def outcomes(panel):
+    """The words of the outcomes, in the order of the requests."""
+    return panel.locator(".sl-request .sl-outcome").all_inner_texts()[::-1]
+
+
+def until_outcomes(panel, *words):
+    """Waits until the list of requests has come to `words`."""
+    panel.locator(".sl-request").nth(len(words) - 1).wait_for()
+    for place, word in enumerate(reversed(words)):
+        panel.locator(".sl-request .sl-outcome").nth(place).get_by_text(word).wait_for()
+    assert outcomes(panel) == list(words)
+
+
+def copied(notebook, panel, name):
+    """What a copy button puts on the clipboard."""
+    page = notebook.page
+    page.evaluate("() => navigator.clipboard.writeText('')")
+    press(panel, name)
+    page.wait_for_function("() => navigator.clipboard.readText()")
+    return page.evaluate("() => navigator.clipboard.readText()")
+
+
+def test_the_first_lesson_tells_who_was_right_and_its_run_travels_as_text(opened):
+    notebook = opened("notebooks/00_start_here.ipynb")
+    page = notebook.page
+    ask, panel = page.locator(".sl-predict").first, page.locator(".sl-panel").first
+    assert panel.get_by_text("Predict first, or skip").is_visible()
+    assert panel.locator(".sl-card").count() == 0
+    ask.get_by_label("both").check()
+    ask.get_by_label("fairly sure").check()
+    ask.get_by_role("button", name="That is my prediction").click()
+    for name in ("alice: log in", "bob: log in", "Kill web-a", "Kill web-b"):
+        press(panel, name)
+    for name in ("Restart web-a", "Restart web-b", "alice: open profile", "bob: open profile"):
+        press(panel, name)
+    until_outcomes(panel, "200 OK", "200 OK", "401 Unauthorized", "200 OK")
+    said = "It was only bob: alice's login was lost at 1.0 s, and noticed at 3.0 s."
+    for place in (panel, page.locator(".sl-observe").first):
+        assert "You said “both”, fairly sure." in place.inner_text()
+        assert said in place.inner_text()
+
+    # In another process, from text alone.
+    lesson = lessons.load("00_start_here")
+    run = Run.parse(copied(notebook, panel, "Copy run code"))
+    assert run.replay(lesson.two_logins).trace.digest() == run.digest
+    names = {**vars(lesson), "World": World}
+    exec(copied(notebook, panel, "Copy as Python"), names)
+    assert names["world"].trace.digest() == run.digest
+
+
+def test_two_views_show_one_panel_and_two_panels_do_not_disturb_each_other(house):
+    one, same, other = (house.page.locator(".sl-panel").nth(n) for n in range(3))
+    press(one, "alice: enter")
+    press(same, "Kill door")
+    for view in (one, same):
+        view.locator(".sl-is-dead").wait_for()
+        until_outcomes(view, "200 OK")
+        assert view.locator(".sl-error").is_hidden()
+    assert other.locator(".sl-is-up").is_visible()
+    assert outcomes(other) == []
+    press(other, "alice: ask")
+    until_outcomes(other, "401 Unauthorized")
+    assert outcomes(one) == ["200 OK"]
+
+
+def test_a_click_that_fails_is_said_and_the_next_one_clears_it(house):
+    panel = house.page.locator(".sl-panel").first
+    press(panel, "alice: ask nobody")
+    panel.get_by_role("alert").get_by_text("no node is named 'nobody'").wait_for()
+    press(panel, "alice: ask")
+    until_outcomes(panel, "401 Unauthorized")
+    assert panel.locator(".sl-error").is_hidden()
+
+
+def test_keys_do_what_the_mouse_does_and_the_focus_stays_at_the_node(house):
+    page = house.page
+    panel = page.locator(".sl-panel").first
+    panel.locator("[data-verb=kill]").focus()
+    page.keyboard.press("Enter")
+    panel.locator(".sl-is-dead").wait_for()
+    focused = "() => document.activeElement.getAttribute('aria-label')"
+    assert page.evaluate(focused) == "Restart door"
+    page.keyboard.press("Space")
+    panel.locator(".sl-is-up").wait_for()
+    page.keyboard.press("Tab")
+    assert page.evaluate(focused) == "Pause door"
+    page.keyboard.press("Shift+Tab")
+    press(panel, "alice: enter")
+    until_outcomes(panel, "200 OK")
+    # Where less motion is asked for, nothing glows.
+    assert panel.locator(".sl-changed").count() > 0
+    moving = "(view) => view.getAnimations({ subtree: true }).length"
+    assert panel.evaluate(moving) == 0
+
+
+def test_a_real_process_is_killed_by_the_same_button_and_ends_when_its_cell_is_run_again(house):
+    page = house.page
+    panel = page.locator(".sl-panel").first
+    panel.get_by_role("radio", name="Live").click()
+    pid = panel.get_by_text("pid ")
+    pid.wait_for()
+    first = int(pid.inner_text().split()[1])
+    assert psutil.pid_exists(first)
+    press(panel, "alice: enter")
+    until_outcomes(panel, "200 OK")
+    press(panel, "Kill door")
+    panel.locator(".sl-is-dead").wait_for()
+    assert not psutil.pid_exists(first)
+    press(panel, "Restart door")
+    panel.locator(".sl-is-up").wait_for()
+    press(panel, "alice: ask")
+    until_outcomes(panel, "200 OK", "401 Unauthorized")
+    second = int(pid.inner_text().split()[1])
+    assert panel.get_by_role("button", name="Copy run code").is_hidden()
+
+    page.evaluate(
+        """() => {
+          const app = window.jupyterapp;
+          app.shell.currentWidget.content.activeCellIndex = 1;
+          return app.commands.execute('notebook:run-cell');
+        }"""
+    )
+    psutil.wait_procs([psutil.Process(second)] if psutil.pid_exists(second) else [], timeout=5)
+    assert not psutil.pid_exists(second)
+    panel = page.locator(".sl-panel").first
+    press(panel, "alice: ask")
+    until_outcomes(panel, "401 Unauthorized")
+
+
+def test_a_dead_kernel_is_said_in_the_panel(house):
+    panel = house.page.locator(".sl-panel").first
+    house.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown()"
+    )
+    press(panel, "Kill door")
+    panel.get_by_role("alert").get_by_text("run the cell again").wait_for()
