@@ -393,11 +393,15 @@ def test_what_a_node_sends_is_told_before_its_answer_comes(world):
 
 
 def test_a_client_with_a_port_keeps_it_over_a_time_out(world):
-    world.start("web", Sleeper)
+    world.start("web", Counter)
     bob = world.client("bob", port=world.port("web") - 1)
+    bob.post("web")
+    world.pause("web")  # so that it cannot let go of its end
     with pytest.raises(NoReply):
-        bob.post("web", body=0.2, timeout=0.05)
-    assert bob.post("web", body=0).status == 200
+        bob.post("web", timeout=0.05)
+    pending = bob.post("web", timeout=5, wait=False)
+    world.resume("web")
+    assert pending.result().status == 200
     assert bob.ports == {"web": world.port("web") - 1}
 
 
@@ -428,7 +432,7 @@ def test_an_answer_does_not_wait_for_an_acknowledgement(world):
         began = time.monotonic()
         alice.post("web")
         took.append(time.monotonic() - began)
-    assert min(took) < 0.03  # else two small writes wait 40 ms for a delayed ACK (RFC 896)
+    assert sorted(took)[10] < 0.03  # else two small writes wait 40 ms for a delayed ACK (RFC 896)
 
 
 def test_a_node_that_signals_its_process_group_hits_itself_only(world):

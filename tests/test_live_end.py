@@ -199,6 +199,7 @@ def test_a_world_that_fails_in_its_with_ends():
 def test_a_world_whose_warden_is_killed_ends_too(number):
     world = LiveWorld()
     world.start("web", Counter)
+    world.pause("web")
     pids, folder = pids_of(world), world._hub.folder
     os.kill(world._hub._process.pid, number)
     wait_until_over(pids, folder)

@@ -69,8 +69,6 @@ class Caller:
 
     def _place(self, exchange: Exchange) -> None:
         call = exchange.call
-        if exchange.done:  # its time ran out before it began
-            return
         key = (call.to, exchange.message) if exchange.once else (call.to, call.via)
         connection = self.connections.get(key)
         if connection is not None and connection.is_idle() and connection.is_gone():
