@@ -44,7 +44,7 @@ def lines() -> list[Line]:
     if chromium is None:
         return [Line("click to page", "no Chromium here")]
     sys.path.insert(0, str(ROOT / "tests" / "browser"))
-    from jupyter import FLAGS, Notebook, jupyterlab
+    from jupyter import FLAGS, Lab, jupyterlab
     from playwright.sync_api import sync_playwright
 
     found = []
@@ -52,8 +52,8 @@ def lines() -> list[Line]:
         shutil.copytree(ROOT / "notebooks", Path(folder) / "notebooks")
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         with jupyterlab(folder) as server:
-            notebook = Notebook(browser, *server, "notebooks/00_start_here.ipynb")
-            notebook.run_all()
+            notebook = Lab(browser, *server)
+            notebook.open("notebooks/00_start_here.ipynb")
             panel = notebook.page.locator(".sl-panel").first
             panel.scroll_into_view_if_needed()
             panel.get_by_role("button", name="Skip the prediction").click()
