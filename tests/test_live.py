@@ -247,6 +247,20 @@ def test_a_request_arrives_as_it_was_sent(world):
             assert got["headers"] == {"x-one": "1"}
 
 
+def test_headers_that_http_needs_for_itself_are_nobody_elses(world):
+    class Liar(Node):
+        async def handle(self, request):
+            headers = {"Content-Length": "1", "Connection": "close", "X-Mine": "yes"}
+            return Response(200, request.headers, headers)
+
+    world.start("web", Liar)
+    alice = world.client("alice")
+    headers = {"Content-Length": "99", "Host": "x", "Transfer-Encoding": "chunked", "X-A": "b"}
+    for _ in range(2):
+        assert alice.post("web", headers=headers) == Response(200, {"x-a": "b"}, {"x-mine": "yes"})
+    assert kinds(world).count("connect") == 1
+
+
 def test_what_http_has_no_room_for_is_refused_and_the_connection_lives(world):
     world.start("web", Counter)
     alice = world.client("alice")

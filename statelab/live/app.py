@@ -36,7 +36,7 @@ class App:
             response = await self._life.handle(request, message)
         data = b"" if response.status in (204, 304) else _bytes(response.body)
         headers = {"content-type": "application/json", "content-length": str(len(data))}
-        headers |= response.headers
+        headers |= http.given(response.headers)
         if response.status in (204, 304):
             del headers["content-type"], headers["content-length"]
         pairs = [(name.encode(), value.encode()) for name, value in headers.items()]

@@ -23,6 +23,7 @@ FRAMING = frozenset(
     {"connection", "content-length", "content-type", "date", "expect", "host", "keep-alive",
      "server", "te", "trailer", "transfer-encoding", "upgrade"}
 )  # fmt: skip
+OURS = FRAMING | {MESSAGE, PATH}
 MAX_BYTES = 32 * MAX_BODY  # more than any body of MAX_BODY takes as JSON
 _IN_URL = "/?=&:@!$'()*+,;-._~%[]"
 
@@ -55,7 +56,7 @@ def request_events(call: Call, host: str, message: str) -> list[h11.Event]:
     path = target(call.path)
     if path != call.path:
         headers.append((PATH, json.dumps(call.path)))
-    headers += call.headers.items()
+    headers += given(call.headers).items()
     request = h11.Request(method=call.method, target=path, headers=headers)
     return [request, h11.Data(data=data), h11.EndOfMessage()]
 
@@ -77,4 +78,9 @@ def read_path(url: str, headers: dict[str, str]) -> str:
 def visible(headers: Any) -> dict[str, str]:
     """The headers that a node or a client sees: those that somebody gave."""
     pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
-    return {name: value for name, value in pairs if name not in (*FRAMING, MESSAGE, PATH)}
+    return given(dict(pairs))
+
+
+def given(headers: dict[str, str]) -> dict[str, str]:
+    """The headers but those that HTTP, or we, need."""
+    return {name: value for name, value in headers.items() if name not in OURS}
