@@ -41,8 +41,8 @@ def test_the_first_lesson_tells_who_was_right_and_its_run_travels_as_text(opened
     ask, panel = page.locator(".sl-predict").first, page.locator(".sl-panel").first
     assert panel.get_by_text("Predict first, or skip").is_visible()
     assert panel.locator(".sl-card").count() == 0
-    ask.get_by_label("both").check()
-    ask.get_by_label("fairly sure").check()
+    ask.get_by_label("both").click()
+    ask.get_by_label("fairly sure").click()
     ask.get_by_role("button", name="That is my prediction").click()
     for name in ("alice: log in", "bob: log in", "Kill web-a", "Kill web-b"):
         press(panel, name)
