@@ -217,6 +217,37 @@ def test_a_verb_waits_for_its_own_answer_of_the_warden(tmp_path):
     asyncio.run(scene())
 
 
+def test_a_life_is_over_only_when_what_it_said_is_read(tmp_path):
+    async def scene(*events):
+        hub = types.SimpleNamespace(
+            journal=Journal(), loop=asyncio.get_running_loop(), tell_warden=lambda *message: None
+        )
+        hub.flush, hub.record = hub.journal.flush, lambda *_, **__: None
+        lives = Lives(hub, 1)
+        node = lives._by_key[7] = LiveNode("web", b"", 1, tmp_path)
+        node.key, node.source = 7, hub.journal.source("web", 1)
+        node.up, node.gone = hub.loop.create_future(), hub.loop.create_future()
+        say = {
+            "joined": lambda: lives.joined(7, 1),
+            "failed": lambda: lives.told(7, "failed", "why"),
+            "left": lambda: lives.left(7),
+            "exit": lambda: lives.told_by_warden("exit", 7, 1),
+        }
+        for event in events:
+            assert not node.gone.done()
+            say[event]()
+        await node.gone
+        return str(node.up.exception())
+
+    for events in (
+        ("joined", "failed", "left", "exit"),
+        ("joined", "exit", "failed", "left"),
+        ("exit", "joined", "failed", "left"),
+    ):
+        assert asyncio.run(scene(*events)) == "web did not start: why"
+    assert "status 1" in asyncio.run(scene("exit"))
+
+
 # ------------------------------------------------------------------------------- HTTP
 def test_any_path_comes_through_a_request_line():
     for path in ("/", "/a?b=c%20d", "/ä b", "/#", "/\ud800", "/%"):

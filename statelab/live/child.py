@@ -54,7 +54,9 @@ def _serve(spec: dict[str, Any]) -> None:
         sock = listener(spec["port"])
         life = Life(spec, loop, send)
     except BaseException as wrong:
+        traceback.print_exc()
         send(("failed", said(wrong)))
+        channel.recv(1)  # until the driver has read it, and has this process killed
         raise
     loop.add_reader(channel, _orphaned, loop, channel)
     config = uvicorn.Config(

@@ -23,6 +23,8 @@ from statelab.live.journal import Entry, Source
 from statelab.node import WrongState
 from statelab.trace import Row
 
+GRACE_S = 0.1  # for the channel of a process that died at once to be accepted
+
 
 def _cwd() -> str:
     try:
@@ -155,7 +157,7 @@ class Lives:
         node.key = next(self._keys)
         node.source = hub.journal.source(node.name, node.life)
         node.up, node.gone = hub.loop.create_future(), hub.loop.create_future()
-        node.starting, node.killed_us, node.exit_code = True, None, None
+        node.starting, node.killed_us, node.exit_code, node.pid = True, None, None, 0
         node.crashed, node.failure, node.memory = False, "", {}
         self._by_key[node.key] = node
         spec = {
@@ -177,12 +179,15 @@ class Lives:
 
     def joined(self, key: int, pid: int) -> None:
         """A node's process has opened its channel."""
-        node = self._by_key[key]
-        node.pid, node.reports = pid, True
+        node = self._by_key.get(key)
+        if node is not None:
+            node.pid, node.reports = pid, True
 
     def told(self, key: int, what: str, data: Any) -> None:
         """A node's process reports."""
-        node = self._by_key[key]
+        node = self._by_key.get(key)
+        if node is None:
+            return
         if what == "rows":
             self._hub.journal.add(node.source, [Entry(*row) for row in data])
         elif what == "up":
@@ -192,12 +197,14 @@ class Lives:
                 node.up.set_result(None)
         else:
             node.failure = data
+            self._hub.tell_warden("tree", key, "kill", 0)
 
     def left(self, key: int) -> None:
         """A node's process has closed its channel: it is dead, or will be in a moment."""
-        node = self._by_key[key]
-        node.reports = False
-        self._end_if_over(node)
+        node = self._by_key.get(key)
+        if node is not None:
+            node.reports = False
+            self._end_if_over(node)
 
     def told_by_warden(self, what: str, key: int, data: Any) -> None:
         """The warden answers, or tells of an exit."""
@@ -210,11 +217,14 @@ class Lives:
             node.up.set_exception(RuntimeError(f"{node.name} has no process: {data}"))
         elif what == "exit":
             node.exit_code = data
-            self._end_if_over(node)
+            if node.pid:
+                self._end_if_over(node)
+            else:  # it died so soon that its channel, if it had one, waits to be accepted
+                self._hub.loop.call_later(GRACE_S, self._end_if_over, node)
 
     def _end_if_over(self, node: LiveNode) -> None:
         """A life is over when its process has ended and all that it reported is read."""
-        if node.exit_code is None or node.reports:
+        if node.exit_code is None or node.reports or node.key not in self._by_key:
             return
         hub, code = self._hub, node.exit_code
         del self._by_key[node.key]
