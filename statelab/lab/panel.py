@@ -70,6 +70,7 @@ class Panel(anywidget.AnyWidget):
         self._columns = dict(columns or {})
         self._thread = threading.get_ident()
         self._loop = _running_loop()
+        self._turn = threading.RLock()
         self._since = 0  # the first row since the latest click
         self._waiting = False  # whether a showing of news from other threads is on its way
         self._simulated = self._session = Simulated(scenario, self._args, seed, step)
@@ -197,7 +198,8 @@ class Panel(anywidget.AnyWidget):
     def _in_kernel(self, work: Callable[[], None]) -> None:
         """Does `work` on the thread that the panel was made on, where its traits are set."""
         if threading.get_ident() == self._thread or self._loop is None:
-            work()
+            with self._turn:  # without a loop, in a plain script, threads take turns
+                work()
         elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(work)
 

@@ -121,7 +121,10 @@ class Lab:
     def _said(self, message):
         url = message.location.get("url", "")
         # JupyterLab asks for a picture before it has found where that is; then it asks again.
-        if message.type == "error" and not urlsplit(url).path.startswith("/pictures/"):
+        early = urlsplit(url).path.startswith("/pictures/")
+        # Its debugger complains when a kernel ends soon after it has begun.
+        ended = message.text.startswith("Could not restore the debugger state")
+        if message.type == "error" and not early and not ended:
             self.errors.append(f"{message.text} ({url})")
 
     def _asked(self, request):
@@ -130,7 +133,8 @@ class Lab:
             self.foreign.append(request.url)
 
     def open(self, path):
-        """Opens a notebook with a kernel of its own, and runs it to its end."""
+        """Opens a notebook with a kernel of its own, in the light theme, and runs it to its end."""
+        self.theme("Light")
         self.page.set_viewport_size({"width": 1400, "height": 1000})
         self.page.evaluate(OPEN, path)
         self.run_all()

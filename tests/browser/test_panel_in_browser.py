@@ -149,3 +149,24 @@ def test_a_dead_kernel_is_said_in_the_panel(house):
     )
     press(panel, "Kill door")
     panel.get_by_role("alert").get_by_text("run the cell again").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "said"),
+    [
+        (".statelab { --muted: #b0b8c4 }", "has a contrast of"),
+        (".statelab .sl-buttons { position: relative; top: -64px }", "lies over"),
+        (".statelab .sl-name { width: 8px }", "is broken"),
+        (".statelab .sl-columns { width: 2000px }", "it is wider than its place"),
+    ],
+)
+def test_what_a_picture_may_not_lose_is_seen_when_it_is_lost(house, all_looks, spoiled, said):
+    page = house.page
+    assert page.evaluate(all_looks) == []
+    page.add_style_tag(content=f"{spoiled} /* spoiled */")
+    found = page.evaluate(all_looks)
+    page.evaluate(
+        """() => [...document.querySelectorAll('style')]
+          .find((style) => style.textContent.includes('/* spoiled */')).remove()"""
+    )
+    assert any(said in what for what in found), found
