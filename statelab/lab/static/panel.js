@@ -23,20 +23,13 @@ async function copy(value, label) {
   setTimeout(() => { label.textContent = before; }, 1200);
 }
 
-// The static picture is for who has no kernel: it is an output of its own, before the panel's.
-function hidePicture(el) {
-  for (const picture of el.closest(".jp-OutputArea")?.querySelectorAll("img[alt^='Lab panel']") ?? []) {
-    picture.closest(".jp-OutputArea-child").style.display = "none";
-  }
-}
-
 function renderPanel({ model, el, book }) {
   const get = (name) => model.get(name);
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const root = document.createElement("div");
   root.className = "statelab sl-panel";
   // Where one looks: `weight` is the place in what is played. `moves` is "", "play" or "follow".
-  const eye = { run: 0, row: 0, time: 0, weight: 0, moves: "", speed: 1, keep: true };
+  const eye = { run: 0, seen: null, row: 0, time: 0, weight: 0, length: 0, moves: "", speed: 1, keep: true };
   let [clicks, patience, frame, looked, silent, width] = [get("handled"), 0, 0, 0, "", 0];
   const run = () => book.runs.get(eye.run);
   const last = () => run().count - 1;
@@ -150,14 +143,13 @@ function renderPanel({ model, el, book }) {
         h("div.place", { key: name, is: at.length ? "" : "nowhere" }, h("dt", {}, name), h("dd", {}, at.join(", ") || "nowhere"))))));
   }
 
-  const timeline = makeTimeline((part) => { stop(); seek(run().rows.time, run().now, part * timelineEnd()); }, (steps) => jump(eye.row + steps));
+  const timeline = makeTimeline((time) => { stop(); seek(run().rows.time, run().now, time); }, (steps) => jump(eye.row + steps));
   function others() {
     const [all, now] = [get("runs"), get("runs").find((one) => one.number === eye.run) ?? {}];
     const child = [...all].reverse().find((one) => one.parent === eye.run);
     const parting = now.parent ? now.parting : child?.parting ?? null;
     return { all, other: book.runs.get(now.parent ?? child?.number), parting };
   }
-  const timelineEnd = () => Math.max(run().now, others().other?.now ?? 0, 1);
   function times(now, says) {
     const { all, other, parting } = others();
     const count = `event ${eye.row + 1} of ${run().count}`;
@@ -202,57 +194,54 @@ function renderPanel({ model, el, book }) {
   const stage = makeStage(act, draw);
 
   // ---------------------------------------------------------------- news of the kernel
-  function heard() {
+  function changed() {
     clicks = Math.max(clicks, get("handled"));
     root.ariaBusy = String(get("handled") < clicks);
-    clearTimeout(patience);
+    if (get("handled") === clicks) clearTimeout(patience);
     silent = "";
-    draw();
-  }
-  // A click or the run itself has brought something: look there.
-  function arrived() {
-    const [number, look] = [get("run"), get("look")];
-    if (!book.runs.has(number)) return;
+    const [number, { row, n }] = [get("run"), get("look")];
+    const atEnd = eye.moves === "follow" || eye.weight >= eye.length - 1;
+    const [before, same] = [eye.row, number === eye.run];
     const now = get("runs").find((one) => one.number === number);
-    const here = number === eye.run ? eye.row : now?.parent === eye.run && now.parting !== null ? now.parting - 1 : -1;
-    const grown = number === eye.run && look.n === looked;
-    const atEnd = eye.weight >= (eye.length ?? 0) - 1 || eye.moves === "follow";
-    if (!grown && number !== eye.run) eye.weight = book.runs.get(number).weight[Math.max(here, 0)] ?? 0;
-    [eye.run, looked] = [number, look.n];
-    eye.length = run().length;
-    if (look.row >= 0 && !grown) jump(look.row);
-    else if (grown ? atEnd : here >= 0) follow(Math.max(here, 0));
-    else if (!grown) jump(Infinity);
-    else draw();
+    const from = same ? before : now?.parent === eye.run && now.parting !== null ? now.parting - 1 : null;
+    if (!book.runs.has(number)) return;
+    const news = run() !== book.runs.get(number) || eye.seen !== run();
+    [eye.run, eye.seen, eye.length] = [number, book.runs.get(number), book.runs.get(number).length];
+    if (!same) eye.weight = run().weight[Math.max(from, 0)] ?? 0;
+    if (n === looked) return news && atEnd ? follow(before) : draw(); // it has grown by itself
+    looked = n;
+    if (row >= 0 || from === null) jump(row >= 0 ? row : Infinity);
+    else follow(Math.max(from, 0));
   }
-  const names = ["gate", "title", "level", "mode", "modes", "verdict", "news", "python", "code", "lights", "pids", "verbs", "actions"];
-  const draws = { [names.map((name) => `change:${name}`).join(" ")]: draw, "change:handled change:error": heard, "change:look change:run change:runs": arrived };
-  for (const [events, does] of Object.entries(draws)) model.on(events, does);
-  book.views.add(arrived);
+  model.on("change", changed);
   el.append(root);
-  arrived();
-  draw();
-  const watcher = new ResizeObserver(() => { hidePicture(root); if (root.clientWidth !== width) { width = root.clientWidth; draw(); } });
+  changed();
+  const watcher = new ResizeObserver(() => {
+    // The static picture is for who has no kernel: an output of its own, before the panel's.
+    for (const picture of root.closest(".jp-OutputArea")?.querySelectorAll("img[alt^='Lab panel']") ?? []) {
+      picture.closest(".jp-OutputArea-child").style.display = "none";
+    }
+    if (root.clientWidth === width) return;
+    width = root.clientWidth;
+    draw();
+  });
   watcher.observe(root);
   return () => {
     stop();
     clearTimeout(patience);
-    for (const [events, does] of Object.entries(draws)) model.off(events, does);
-    book.views.delete(arrived);
+    model.off("change", changed);
     stage.stop();
     watcher.disconnect();
   };
 }
 
-// One library for each model, whatever its views: a chunk comes once.
+// One library for each model, whatever its views: a chunk comes once, and before the views hear.
 export default () => {
-  const book = Object.assign(library(), { views: new Set() });
+  const book = library();
   return {
     initialize({ model }) {
       const take = () => {
-        if (!model.get("chunk")?.byteLength) return;
-        if (book.take(model.get("chunk"))) for (const arrived of book.views) arrived();
-        else model.send({ need: true });
+        if (model.get("chunk")?.byteLength && !book.take(model.get("chunk"))) model.send({ need: true });
       };
       model.on("change:chunk", take);
       take();

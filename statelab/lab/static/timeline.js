@@ -1,6 +1,7 @@
 // The time line: a lane for each client and node, the other branch beneath, and a cursor to drag.
 
 const LANE = 24, TOP = 24, LABELS = 104;
+const SHORTEST = 500_000; // µs: the time that is shown before there is any
 
 // The lanes of a run in the order in which they stand: subjects with something to show.
 function lanes(book, run) {
@@ -56,7 +57,7 @@ function makeTimeline(onseek, onstep) {
   let [svg, rows, known, x] = [null, [], "", null];
   const seek = (event) => {
     const box = event.currentTarget.getBoundingClientRect();
-    onseek((event.clientX - box.left - 8) / (box.width - 16));
+    onseek(((event.clientX - box.left - 8) / (box.width - 16)) * svg.end);
   };
   const onkeydown = (event) => {
     const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10, Home: -Infinity, End: Infinity }[event.key];
@@ -73,7 +74,7 @@ function makeTimeline(onseek, onstep) {
     if (!svg || svg.run !== run || known !== now) {
       rows = lanes(book, run);
       const height = TOP + rows.length * LANE + 4;
-      const end = Math.max(run.now, other?.now ?? 0, 1);
+      const end = Math.max(run.now, other?.now ?? 0, SHORTEST);
       const places = new Map(rows.map((one, n) => [one.number, n]));
       x = (at) => Math.round(10 * (8 + (at / end) * (field - 16))) / 10;
       svg = h("svg.bars", { "aria-hidden": "true", height }, ticks(end, x, field),
