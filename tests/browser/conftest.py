@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from browser import scratch
 from browser.jupyter import FLAGS, ROOT, Lab, jupyterlab
 
