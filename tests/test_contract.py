@@ -53,11 +53,18 @@ def authentication(lesson):
             )
 
 
+def many_servers(lesson):
+    """What lesson 05 lets happen, with each of its designs."""
+    for what, *design in lesson.DESIGNS:
+        yield what, lambda world, design=design: lesson.evening(world, *design)
+
+
 CASES = {
     "00_start_here": start_here,
     "01_state": state,
     "02_determinism": determinism,
     "04_authentication": authentication,
+    "05_many_servers": many_servers,
 }
 
 
