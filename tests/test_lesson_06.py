@@ -6,7 +6,7 @@ import lessons
 import nbformat
 import pytest
 
-from statelab import Run, World, lab
+from statelab import Run, Soft, World, lab
 
 NAME = "06_hard_and_soft_state"
 
@@ -115,9 +115,10 @@ def test_time_and_a_kill_are_two_questions(lesson):
 
 # ------------------------------------------------------------------------------- the permission
 def held_by(panel):
-    """Who holds the permission, by the memory that the panel shows."""
-    holder = next(row.data[0]["holder"] for row in panel.world.trace.states() if "perm" in row.node)
-    return holder.value if type(holder) is tuple or hasattr(holder, "value") else holder
+    """Who holds the permission, by its memory."""
+    states = panel.world.trace.states()
+    holder = next(row.data[0]["holder"] for row in states if row.node == "permission")
+    return holder.value if isinstance(holder, Soft) else holder
 
 
 @pytest.mark.parametrize("answer", ["never", "once it is restarted", "while it is dead"])
@@ -142,7 +143,9 @@ def test_with_an_expiry_writing_resumes_although_the_holder_stays_dead(lesson):
     panel = names["panel_soft"]
     exec(f"observation = {cell('observe-soft')}", names)
     press(panel, WAIT, WAIT)
-    press(panel, ("kill", held_by(panel)), WAIT, WAIT, WAIT)
+    press(panel, ("kill", held_by(panel)))
+    assert "Leave it dead; wait" in repr(names["observation"])
+    press(panel, WAIT, WAIT, WAIT)
     assert "It was while it is dead" in repr(names["observation"])
 
 
