@@ -19,9 +19,11 @@ _HOMES = {
     "Scrub": "scrub",
     "Slider": "slider",
     "observe": "prediction",
+    "outcome_table": "tables",
     "predict": "prediction",
     "quiz": "exit_check",
     "requests": "outcomes",
+    "state_map": "tables",
 }
 
 __all__ = [*_HOMES, "check", "ready"]
