@@ -84,6 +84,7 @@ def test_nobody_notices_that_one_shop_died_whichever_it_was(lesson, answer, name
     press(panel, ("kill", name), ("action", "look", "alice"), ("action", "look", "bob"))
     assert "Still to do: look, three times in all" in repr(observation)
     press(panel, "add tea", ("action", "look", "alice"))
+    assert [light["row"] for light in panel.lights] == [-1]
     assert panel.verdict["mark"] == ("right" if answer == "nobody notices" else "wrong")
     assert f"{name} was killed at 1.0 s, and had nothing to lose" in repr(observation)
 
@@ -125,6 +126,7 @@ def test_a_second_process_hides_the_chat_every_other_time(lesson, answer):
     assert "four times. So far: 3" in repr(observation)
     press(panel, LIST)
     assert panel.verdict["mark"] == ("right" if answer == "every other time" else "wrong")
+    assert panel.lights[0]["text"] == "first broken at 0.51 s · alice"
     assert "only chat-1 knows of the chat. At 0.5 s the balancer" in repr(observation)
 
 

@@ -58,6 +58,7 @@ def test_a_lost_logout_leaves_her_in_where_nothing_but_a_logout_ends_it(lesson, 
     assert panel.verdict["mark"] == ("right" if answer.startswith("only") else "wrong")
     assert "It was only the one" in repr(observation) or answer.startswith("only")
     assert "for-30-s dropped her at 30 s" in repr(observation)
+    assert panel.lights[0]["text"] == "first broken at 40.0 s · alice"
 
 
 def test_a_logout_that_arrives_is_no_answer_to_the_question(lesson):
@@ -134,6 +135,7 @@ def test_nobody_writes_ever_again_when_the_release_of_a_hard_permission_is_lost(
     press(panel, WAIT, WAIT, WAIT, WAIT)
     assert panel.verdict["mark"] == ("right" if answer == "never" else "wrong")
     assert "the release that it owed was never sent" in repr(observation)
+    assert panel.lights[0]["text"].startswith("first broken at ")
 
 
 def test_with_an_expiry_writing_resumes_although_the_holder_stays_dead(lesson):
@@ -147,6 +149,8 @@ def test_with_an_expiry_writing_resumes_although_the_holder_stays_dead(lesson):
     assert "Leave it dead; wait" in repr(names["observation"])
     press(panel, WAIT, WAIT, WAIT)
     assert "It was while it is dead" in repr(names["observation"])
+    press(panel, *[WAIT] * 10)
+    assert panel.lights[0]["row"] == -1
 
 
 def test_the_kill_of_a_writer_that_holds_nothing_is_no_answer_to_the_question(lesson):
@@ -195,15 +199,17 @@ def test_two_lost_refreshes_of_three_and_a_half_are_survived(lesson, answer):
     press(panel, *["is alice online?"] * 3)
     assert panel.verdict["mark"] == ("right" if answer == "still held" else "wrong")
     assert "From 2 s to 5 s is less than 3.5 s" in repr(observation)
+    assert panel.lights[0]["row"] == -1
 
 
-def test_three_lost_refreshes_are_not(lesson):
-    args = {"ttl_s": 3.5, "lost": 3}
-    panel = lab.Panel(lesson.online, args, actions=lesson.BOB, step=0.4)
-    press(panel, *["is alice online?"] * 9)
-    choice, text = lesson.held(panel.rows)
-    assert choice == "expired"
-    assert "when bob asked at 5.6 s" in text
+def test_who_goes_back_and_loses_a_third_refresh_sees_it_expire(lesson):
+    panel, observation = opened(lesson, 3, "still held")
+    press(panel, *["is alice online?"] * 8)
+    assert panel.verdict["mark"] == "right"
+    panel.do("lose_next", "phone", "presence", at=4.4)
+    press(panel, *["is alice online?"] * 2)
+    assert "It was expired: the time to live was over when bob asked at 5.6 s" in repr(observation)
+    assert panel.lights[0]["text"] == "first broken at 5.6 s · bob"
 
 
 def test_who_did_not_look_in_the_gap_is_asked_to_start_over(lesson):
