@@ -153,6 +153,18 @@ def test_with_an_expiry_writing_resumes_although_the_holder_stays_dead(lesson):
     assert panel.lights[0]["row"] == -1
 
 
+@pytest.mark.parametrize(
+    ("kind", "resumes"), [("Permission", False), ("PermissionThatExpires", True)]
+)
+def test_a_release_that_is_lost_on_its_way_does_what_a_death_does(lesson, kind, resumes):
+    args = {"permission": getattr(lesson, kind)}
+    args |= {"lifetime_s": 5.0} if resumes else {}
+    panel = lab.Panel(lesson.two_writers, args, invariants=[lesson.WRITING_GOES_ON], step=2.0)
+    press(panel, WAIT, WAIT)
+    press(panel, ("lose_next", held_by(panel), "permission"), *[WAIT] * 8)
+    assert (panel.lights[0]["row"] == -1) is resumes
+
+
 def test_the_kill_of_a_writer_that_holds_nothing_is_no_answer_to_the_question(lesson):
     panel, observation = opened(lesson, 2, "never")
     press(panel, WAIT, WAIT)
