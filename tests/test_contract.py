@@ -53,11 +53,26 @@ def authentication(lesson):
             )
 
 
+def many_servers(lesson):
+    """What lesson 05 lets happen, with each of its designs."""
+    for what, *design in lesson.DESIGNS:
+        yield what, lambda world, design=design: lesson.evening(world, *design)
+
+
+def hard_and_soft_state(lesson):
+    """What lesson 06 lets happen in both worlds: messages whose sender dies, none that is lost."""
+    yield "two questions", lesson.two_questions
+    for what, *permission in lesson.PERMISSIONS:
+        yield what, lambda world, p=permission: lesson.writing_resumes(world, *p)
+
+
 CASES = {
     "00_start_here": start_here,
     "01_state": state,
     "02_determinism": determinism,
     "04_authentication": authentication,
+    "05_many_servers": many_servers,
+    "06_hard_and_soft_state": hard_and_soft_state,
 }
 
 

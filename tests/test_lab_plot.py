@@ -1,0 +1,61 @@
+"""A plot that is always the same picture, and a slider whose plot follows it."""
+
+import pytest
+from matplotlib.figure import Figure
+
+from statelab import lab
+
+
+def line(height, text="a line"):
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().plot([0, height])
+    return lab.Plot(figure, text)
+
+
+def test_equal_data_make_equal_bytes_and_other_data_do_not():
+    assert line(1).svg == line(1).svg != line(2).svg
+
+
+def test_a_plot_is_a_picture_with_its_text_for_those_who_cannot_see_it():
+    bundle = line(1, "rises from <0> to 1")._repr_mimebundle_()
+    assert bundle["text/html"].startswith('<img alt="rises from &lt;0&gt; to 1"')
+    assert bundle["text/plain"] == "<Plot: rises from <0> to 1>"
+
+
+def slider(show, value=2):
+    return lab.Slider("height", [1, 2, 3], show, value=value, unit="m")
+
+
+def test_the_plot_and_its_sentence_follow_the_slider():
+    one = slider(lambda height: line(height, f"up to {height}"))
+    assert "up to 2" in one.shown.value
+    assert repr(one) == "Slider: height, from 1 to 3 m. up to 2"
+    picture = one.plot.svg
+    one.control.value = 3
+    assert "up to 3" in one.shown.value
+    assert one.plot.svg != picture
+
+
+def test_what_viewers_without_a_kernel_see_is_the_plot_as_well():
+    bundle = slider(lambda height: line(height))._repr_mimebundle_()
+    assert "<img" in bundle["text/html"]
+    assert bundle["text/plain"] == "Slider: height, from 1 to 3 m. a line"
+
+
+def test_a_plot_that_fails_later_is_said_where_it_would_stand():
+    def show(height):
+        if height == 3:
+            raise ValueError("too <high>")
+        return line(height)
+
+    one = slider(show)
+    one.control.value = 3
+    assert "could not be drawn" in one.shown.value
+    assert "too &lt;high&gt;" in one.shown.value
+    one.control.value = 1
+    assert "<img" in one.shown.value
+
+
+def test_a_value_that_is_not_on_the_slider_is_refused():
+    with pytest.raises(ValueError, match="none of the values"):
+        slider(line, value=4)
