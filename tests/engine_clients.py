@@ -1,16 +1,17 @@
 """One way to use each engine in tests: put a value, get it back, and the errors of its client."""
 
+import psycopg
+import redis
+
 from statelab.engines import ENGINES
-from statelab.engines.engine import Command  # noqa: F401
 
 OPTIONS = {"redis": {"append_only": True}}  # so that each remembers what it has acknowledged
 
 
 class RedisClient:
-    def __init__(self, address):
-        import redis
+    failed = (redis.ConnectionError, redis.TimeoutError)
 
-        self.failed = (redis.ConnectionError, redis.TimeoutError)
+    def __init__(self, address):
         self._redis = redis.Redis.from_url(address, socket_timeout=0.5, decode_responses=True)
 
     def put(self, value):
@@ -23,7 +24,32 @@ class RedisClient:
         self._redis.close()
 
 
-CLIENTS = {"redis": RedisClient}
+class PostgresClient:
+    """A connection for each request: only its opening has a time limit at the client's side."""
+
+    failed = (psycopg.OperationalError,)
+
+    def __init__(self, address):
+        self._address = address
+
+    def put(self, value):
+        with self._connect() as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS kept (value text)")
+            connection.execute("DELETE FROM kept")
+            connection.execute("INSERT INTO kept VALUES (%s)", [value])
+
+    def get(self):
+        with self._connect() as connection:
+            return connection.execute("SELECT value FROM kept").fetchone()[0]
+
+    def close(self):
+        pass
+
+    def _connect(self):
+        return psycopg.connect(self._address, connect_timeout=2)
+
+
+CLIENTS = {"redis": RedisClient, "postgres": PostgresClient}
 
 
 def start(world, name):
