@@ -2,6 +2,9 @@
 
 import psycopg
 import redis
+from kazoo.client import KazooClient
+from kazoo.exceptions import KazooException
+from kazoo.handlers.threading import KazooTimeoutError
 
 from statelab.engines import ENGINES
 
@@ -49,7 +52,26 @@ class PostgresClient:
         return psycopg.connect(self._address, connect_timeout=2)
 
 
-CLIENTS = {"redis": RedisClient, "postgres": PostgresClient}
+class ZooKeeperClient:
+    failed = (KazooException, KazooTimeoutError)
+
+    def __init__(self, address):
+        self._zookeeper = KazooClient(hosts=address, timeout=2.0)
+        self._zookeeper.start(timeout=20)
+
+    def put(self, value):
+        self._zookeeper.ensure_path("/value")
+        self._zookeeper.set("/value", value.encode())
+
+    def get(self):
+        return self._zookeeper.get_async("/value").get(timeout=0.5)[0].decode()
+
+    def close(self):
+        self._zookeeper.stop()
+        self._zookeeper.close()
+
+
+CLIENTS = {"redis": RedisClient, "zookeeper": ZooKeeperClient, "postgres": PostgresClient}
 
 
 def start(world, name):
