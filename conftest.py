@@ -14,6 +14,10 @@ import notebook_kernels
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+# Tests kill servers: of their own, never one that somebody runs.
+for name in ("STATELAB_REDIS_URL", "STATELAB_ZOOKEEPER_HOSTS", "STATELAB_POSTGRES_URL"):
+    os.environ.pop(name, None)
+
 IN_CI = os.environ.get("STATELAB_CI") == "1"
 
 
