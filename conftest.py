@@ -61,7 +61,9 @@ def pytest_runtest_setup(item):
         for name in mark.args:
             from statelab.engines import ENGINES  # not before a test asks for it
 
-            if why := ENGINES[name].lacks():
+            if name not in ENGINES:
+                pytest.fail(f"no engine is named {name!r}; there are: {', '.join(ENGINES)}")
+            if why := ENGINES[name].missing():
                 pytest.skip(why)
 
 
