@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from statelab.live.hub import Hub
     from statelab.live.lives import Lives
 
-POLL_S = 0.01
+POLL_S = 0.02  # seldom enough that asking does not slow it down
 
 
 class LiveEngine(LiveNode):
