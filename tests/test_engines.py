@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+import time
 
 import engine_clients
 import psutil
@@ -12,6 +13,7 @@ from statelab import Node, UnknownNode, World, WrongState
 from statelab.engines import ENGINES, EngineMissing
 from statelab.engines.engine import Command
 from statelab.live import LiveWorld
+from statelab.live.liveengine import LiveEngine
 
 pytestmark = pytest.mark.live
 each_engine = pytest.mark.parametrize(
@@ -110,8 +112,7 @@ def tree(pid):
 def test_an_engine_that_ends_by_itself_has_crashed(world, name):
     with started(world, name):
         psutil.Process(world.pid(name)).terminate()
-        while world.status(name) != "dead":
-            world.run(0.01)
+        until(lambda: world.status(name) == "dead")
         assert kinds(world, name)[-1][0] == "crash"
         world.restart(name)
         assert world.status(name) == "up"
@@ -144,6 +145,47 @@ def test_an_engine_that_cannot_start_shows_its_last_lines_and_leaves_its_name_fr
         engine_clients.start(world, name)
     monkeypatch.undo()
     assert world.names == {}
+    with started(world, name) as client:
+        client.put("now it does")
+
+
+@each_engine
+def test_a_server_that_is_up_but_fails_to_begin_is_killed(world, name, monkeypatch):
+    pids = []
+
+    def fail(engine, place):
+        pids.append(world._lives.nodes[name].pid)
+        raise ValueError("no such file")
+
+    monkeypatch.setattr(ENGINES[name], "began", fail)
+    with pytest.raises(ValueError, match="no such file"):
+        engine_clients.start(world, name)
+    until(lambda: not psutil.pid_exists(pids[0]))
+    monkeypatch.undo()
+    with started(world, name) as client:
+        client.put("now it does")
+
+
+def until(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@each_engine
+def test_an_engine_that_does_not_come_up_in_time_is_killed_and_shows_its_last_lines(
+    world, name, monkeypatch
+):
+    async def never(*_):
+        return False
+
+    monkeypatch.setattr(ENGINES[name], "is_up", never)
+    monkeypatch.setattr(LiveEngine, "patience_s", 3.0)
+    with pytest.raises(RuntimeError, match=f"(?s){name} did not start within 3 s: .+"):
+        engine_clients.start(world, name)
+    assert world.names == {}
+    monkeypatch.undo()
     with started(world, name) as client:
         client.put("now it does")
 

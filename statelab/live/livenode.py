@@ -42,6 +42,7 @@ class LiveNode:
         self.status = "dead"
         self.starting = False  # dead, but not for long
         self.life = 0
+        self.memory: dict[str, Any] = {}
         self.disk: dict[str, Any] = {}
 
     def reborn(self, hub: Hub, key: int) -> None:
@@ -53,7 +54,7 @@ class LiveNode:
         self.gone: asyncio.Future[None] = hub.loop.create_future()
         self.starting = True
         self.pid = 0
-        self.memory: dict[str, Any] = {}
+        self.memory = {}
         self.killed_us: int | None = None
         self.crashed = False  # its own report said so
         self.failure = ""  # why its `__init__` failed

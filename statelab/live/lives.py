@@ -157,11 +157,13 @@ class Lives:
         self._by_key[node.key] = node
         try:
             await asyncio.wait_for(node.begin(hub, self), node.patience_s)
-        except TimeoutError:
-            hub.tell_warden("tree", node.key, "kill", 0)
-            raise RuntimeError(
-                f"{node.name} did not start within {node.patience_s:g} s{node.why_slow}"
-            ) from None
+        except Exception as wrong:
+            await self._ask("kill", node)  # what runs of it, if anything does
+            if isinstance(wrong, TimeoutError):
+                raise RuntimeError(
+                    f"{node.name} did not start within {node.patience_s:g} s{node.why_slow}"
+                ) from None
+            raise
         finally:
             node.starting = False
 
