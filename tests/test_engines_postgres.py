@@ -243,15 +243,11 @@ def test_it_leaves_no_shared_memory_and_no_system_user(world):
     world.start("pg", Postgres)
     pid = world.pid("pg")
     assert made_by(pid)
-    assert not [kept.path for p in tree(pid) for kept in p.memory_maps()
-                if kept.path.startswith("/dev/shm/PostgreSQL")]  # fmt: skip
+    mapped = [kept.path for kept in psutil.Process(pid).memory_maps()]
+    assert not [path for path in mapped if path.startswith("/dev/shm/PostgreSQL")]
     world.kill("pg")
     assert not made_by(pid)
     assert pwd.getpwall() == users
-
-
-def tree(pid):
-    return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
 
 
 def test_the_servers_user_may_enter_only_its_own_folder(world):
