@@ -94,9 +94,17 @@ class LiveWorld(LinkFaults):
         node = self._lives.node(name)
         return None if node.status == "dead" else node.pid
 
-    def port(self, name: str) -> int:
-        """The port that the node serves HTTP on: `curl http://127.0.0.1:port/`."""
-        return self._hub.port_of(name)
+    def port(self, name: str, *, caller: str | None = None) -> int:
+        """The port that the node serves on: `curl http://127.0.0.1:port/`.
+
+        With `caller`, a port of the link proxy that stands before it: on what comes in there, the
+        faults of the link between `caller` and `name` work. For programs that know nothing of
+        this world, as an engine; the callers of this world need none. Behind it, the peer that a
+        server sees is the proxy. Raises UnknownNode.
+        """
+        if caller is None:
+            return self._hub.port_of(name)
+        return self._do(self._hub.links.way(caller, name))
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Calls `callback()` when there are new rows; returns what ends that.
@@ -214,6 +222,7 @@ class LiveWorld(LinkFaults):
         if name in self._lives.nodes:
             raise WrongState(f"{name} is a node; a client needs a name of its own")
         if port is not None:
+            await hub.links.settled()  # whoever had the port may have closed just now
             ports.check(port, hub.clients.callers.values())
         if name in hub.clients.callers:
             hub.clients.callers[name].close_all()
@@ -247,6 +256,7 @@ class LiveWorld(LinkFaults):
         async def close_all() -> None:
             self._hub.clients.callers[client.name].close_all()
             self._hub.flush()
+            await self._hub.links.settled()
 
         self._do(close_all())
 

@@ -18,6 +18,7 @@ from urllib.parse import quote
 import psutil
 
 from statelab.live import ports
+from statelab.live.desk import Desk
 from statelab.live.hub import STEP_S, Hub
 from statelab.live.journal import Entry, Source
 from statelab.node import WrongState
@@ -57,7 +58,7 @@ class LiveNode:
         self.crashed = False  # its own report said so
         self.failure = ""  # why its `__init__` failed
         self.exit_code: int | None = None
-        self.reports = False  # its channel is open
+        self.desk: Desk | None = None  # while its channel is open
 
 
 class Lives:
@@ -104,6 +105,7 @@ class Lives:
         hub.journal.held.add(node.source)
         hub.tell_warden("tree", node.key, "kill", 0)
         await node.gone
+        await hub.links.settled()
 
     async def pause(self, name: str) -> None:
         """Stops a node's processes."""
@@ -165,6 +167,7 @@ class Lives:
             "seed": str(self._seed), "origin_ns": hub.origin_ns, "parcel": node.parcel,
             "folder": str(node.folder), "log": str(node.log), "book": str(hub.book),
             "desk": hub.port, "token": hub.token, "path": sys.path[:], "cwd": _cwd(),
+            "handover": hub.links.handover, "diverted": hub.links.of(node.name),
         }  # fmt: skip
         hub.tell_warden("node", node.key, spec)
         try:
@@ -177,11 +180,17 @@ class Lives:
         finally:
             node.starting = False
 
-    def joined(self, key: int, pid: int) -> None:
+    def joined(self, desk: Desk, key: int, pid: int) -> None:
         """A node's process has opened its channel."""
         node = self._by_key.get(key)
         if node is not None:
-            node.pid, node.reports = pid, True
+            node.pid, node.desk = pid, desk
+            self._hub.links.joined(node.name, desk)
+
+    def desk(self, name: str) -> Desk | None:
+        """What a node that lives is told things by."""
+        node = self.nodes.get(name)
+        return None if node is None else node.desk
 
     def told(self, key: int, what: str, data: Any) -> None:
         """A node's process reports."""
@@ -190,6 +199,8 @@ class Lives:
             return
         if what == "rows":
             self._hub.journal.add(node.source, [Entry(*row) for row in data])
+        elif what == "diverted":
+            self._hub.links.diverted(data)
         elif what == "up":
             self._hub.flush()
             node.status, node.starting, node.disk = "up", False, data
@@ -203,7 +214,7 @@ class Lives:
         """A node's process has closed its channel: it is dead, or will be in a moment."""
         node = self._by_key.get(key)
         if node is not None:
-            node.reports = False
+            node.desk = None
             self._end_if_over(node)
 
     def told_by_warden(self, what: str, key: int, data: Any) -> None:
@@ -224,7 +235,7 @@ class Lives:
 
     def _end_if_over(self, node: LiveNode) -> None:
         """A life is over when its process has ended and all that it reported is read."""
-        if node.exit_code is None or node.reports or node.key not in self._by_key:
+        if node.exit_code is None or node.desk is not None or node.key not in self._by_key:
             return
         hub, code = self._hub, node.exit_code
         del self._by_key[node.key]
@@ -258,7 +269,7 @@ class Lives:
                 psutil.Process(node.pid).kill()
             node.up.cancel()
             node.exit_code = -9
-            node.reports = False
+            node.desk = None
             self._end_if_over(node)
 
     def end(self) -> None:
