@@ -13,8 +13,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from statelab import isolation
-from statelab.client import Client, Pending, keep_token, with_token
+from statelab.client import Client, Pending, with_token
 from statelab.live import ports
+from statelab.live.clients import Waiter
 from statelab.live.faults import LinkFaults
 from statelab.live.hub import Hub
 from statelab.live.lives import Lives
@@ -296,29 +297,3 @@ def _pass_on(task: asyncio.Task, future: concurrent.futures.Future, hub: Hub) ->
         future.set_exception(task.exception())
     else:
         future.set_result(task.result())
-
-
-class Waiter:
-    """What goes on when a client's request has ended; has the face of a Task."""
-
-    __slots__ = ("cause", "client", "hub", "pending")
-
-    def __init__(self, hub: Hub, client: Client, pending: Pending):
-        self.hub = hub
-        self.client = client
-        self.pending = pending
-        self.cause: int | None = None
-
-    def step(self, value: Response | None, error: Exception | None) -> None:
-        """Keeps the outcome, once the row that tells of it is in the trace."""
-        if value is not None:
-            keep_token(self.client, value)
-            self.hub.clients.keep_token(self.client.name, self.client.token)
-
-        def end() -> None:
-            world = self.pending._world
-            with world._ended:
-                self.pending.outcome = value if error is None else error
-                world._ended.notify_all()
-
-        self.hub.clients.after(self.client.name, self.cause, end)
