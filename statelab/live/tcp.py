@@ -21,6 +21,7 @@ STATES = (
     "", "established", "syn-sent", "syn-received", "fin-wait-1", "fin-wait-2", "time-wait",
     "closed", "close-wait", "last-ack", "listen", "closing",
 )  # fmt: skip
+_ENDED_THERE = ("close-wait", "last-ack", "closing", "time-wait")
 ONLY_LINUX = "This system tells a program only the state of its connection; the rest is '?'."
 
 
@@ -46,8 +47,11 @@ def counts(sock: socket.socket) -> Counts:
     data = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 512)
     acknowledged, received = struct.unpack_from("2Q", data, 120)
     sent, again = struct.unpack_from("2Q", data, 200)
-    acknowledged = max(0, acknowledged - 1)  # the wish to connect (SYN) counts as one
-    return Counts(sent - again, acknowledged, _unread_there(sock), received, STATES[data[0]])
+    state = STATES[data[0]]
+    # The wish to connect (SYN) counts as a byte, and so does the end (FIN).
+    acknowledged = max(0, acknowledged - 1)
+    received -= state in _ENDED_THERE
+    return Counts(sent - again, acknowledged, _unread_there(sock), received, state)
 
 
 def _unread_there(sock: socket.socket) -> int | None:
