@@ -16,6 +16,7 @@ _HOMES = {
     "Panel": "panel",
     "Question": "exit_check",
     "Scrub": "scrub",
+    "Wire": "wire",
     "observe": "prediction",
     "outcome_table": "tables",
     "predict": "prediction",
