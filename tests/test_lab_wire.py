@@ -72,10 +72,11 @@ def test_an_error_is_said_in_the_widget_and_the_next_click_works(wire):
 def test_it_opens_when_the_prediction_is_answered_and_starts_nothing_before():
     guess = lab.predict("Which?", ["this", "that"], right="this")
     wire = lab.Wire(Adder, REQUEST, guess)
-    assert all(button.disabled for button in wire.children[0].children)
-    assert wire.said == "Predict first, or skip."
-    guess.skip()
-    assert not any(button.disabled for button in wire.children[0].children)
+    assert wire.said == "Predict first."
+    (skip,) = wire.children[0].children
+    skip.click()
+    assert guess.done == "skipped"
+    assert len(wire.children[0].children) == 6
     assert wire._world is None
     wire.close()
 

@@ -103,7 +103,8 @@ def test_the_table_is_the_same_at_each_run(world):
         "sent", "acknowledged", "unread", "there", "received", "state",
     ]  # fmt: skip
     assert text.splitlines()[2].split()[-5:] == ["55", "55", "0", "71", "established"]
-    assert "<td>answered &amp; read</td><td>55</td>" in html
+    assert 'text-align:left">answered &amp; read</td>' in html
+    assert 'text-align:right">55</td>' in html
     assert "answered & read" in frame
 
 

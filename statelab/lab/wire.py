@@ -50,24 +50,22 @@ class Wire(ipywidgets.VBox):
         except RuntimeError:  # a plain script
             self._loop = None
         self._shown, self._words = ipywidgets.HTML(), ipywidgets.HTML()
-        self._buttons = [self._button(verb, text) for verb, (text, _) in BUTTONS.items()]
-        bar = ipywidgets.HBox(self._buttons, layout={"flex_flow": "row wrap"})
-        super().__init__([bar, self._words, self._shown])
+        self._bar = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
+        super().__init__([self._bar, self._words, self._shown])
         if prediction is not None:
             prediction.observe(lambda _: self._gate(), "done")
         self._gate()
         previous.replace(self)
 
-    def _button(self, verb: str, text: str) -> ipywidgets.Button:
-        button = ipywidgets.Button(description=text, layout={"width": "auto"})
-        button.on_click(lambda _: self.do(verb))
-        return button
-
     def _gate(self) -> None:
-        closed = self._prediction is not None and not self._prediction.done
-        for button in self._buttons:
-            button.disabled = closed
-        self._say("Predict first, or skip." if closed else "Press a button: a process starts.")
+        if self._prediction is not None and not self._prediction.done:
+            self._bar.children = [_button("Skip the prediction", self._prediction.skip)]
+            self._say("Predict first.")
+            return
+        self._bar.children = [
+            _button(text, lambda verb=verb: self.do(verb)) for verb, (text, _) in BUTTONS.items()
+        ]
+        self._say("Press a button: a process starts.")
 
     # --------------------------------------------------------------------------- by code
     def do(self, verb: str) -> None:
@@ -93,7 +91,7 @@ class Wire(ipywidgets.VBox):
 
     # --------------------------------------------------------------------------- its own thread
     def _perform(self, verb: str) -> None:
-        said, when = "", BUTTONS[verb][1]
+        said = ""
         try:
             if self._world is None or verb == "again":
                 self._begin()
@@ -107,12 +105,12 @@ class Wire(ipywidgets.VBox):
                 said = f"Read: {data.decode(errors='replace')!r}" if data else "It has hung up."
             elif verb != "again":
                 getattr(self._world, verb)("server")
+            if verb != "again":
+                self._ledger.look(BUTTONS[verb][1])
         except BlockingIOError:
             said = "Nothing has come that is not read yet."
         except Exception as wrong:
-            said, when = f"{type(wrong).__name__}: {wrong}", f"{when}?"
-        if self._ledger is not None and verb != "again":
-            self._ledger.look(when)
+            said = f"{type(wrong).__name__}: {wrong}"
         self._on_its_loop(lambda: self._show(said))
 
     def _begin(self) -> None:
@@ -156,3 +154,9 @@ class Wire(ipywidgets.VBox):
         html = f"<p>One connection to {escape(self._server.__name__)}, by hand: {buttons}.</p>"
         bundle = super()._repr_mimebundle_(**kwargs)
         return {**bundle, "text/plain": repr(self), "text/html": html}
+
+
+def _button(text: str, pressed: Callable[[], None]) -> ipywidgets.Button:
+    button = ipywidgets.Button(description=text, layout={"width": "auto"})
+    button.on_click(lambda _: pressed())
+    return button

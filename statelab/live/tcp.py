@@ -129,7 +129,14 @@ class Ledger:
 
     def _repr_html_(self) -> str:
         head, *rows = self._cells()
-        lines = ["".join(f"<th>{escape(text)}</th>" for text in head)]
-        lines += ["".join(f"<td>{escape(text)}</td>" for text in row) for row in rows]
+        lines = [_html("th", head), *(_html("td", row) for row in rows)]
         note = "" if LINUX else f"<p>{escape(ONLY_LINUX)}</p>"
         return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>{note}"
+
+
+def _html(kind: str, cells: list[str]) -> str:
+    sides = ["left", *["right"] * (len(cells) - 2), "left"]
+    return "".join(
+        f'<{kind} style="padding:2px 12px;text-align:{side}">{escape(text)}</{kind}>'
+        for side, text in zip(sides, cells, strict=True)
+    )

@@ -19,6 +19,7 @@ def test_a_lesson_runs_and_its_panels_answer_and_look_well(name, opened, all_loo
     assert all(cell["count"] for cell in cells)
 
     page = notebook.page
+    notebook.unfold()
     page.wait_for_function(PICTURES_ARE_THERE)
     panels = page.locator(".sl-panel")
     for number in range(sum("Panel(" in str(cell["outputs"]) for cell in cells)):
