@@ -12,7 +12,7 @@ import time
 import psutil
 import pytest
 
-from statelab import LiveWorld, Node, NoReply, WrongState
+from statelab import LiveWorld, Node, NoReply, Refused, WrongState
 from statelab.live import connection, handover
 from statelab.live.channel import IP
 
@@ -309,6 +309,19 @@ def test_a_port_is_free_again_although_the_proxy_had_its_socket(world):
         bob.reconnect()
 
 
+def test_who_calls_in_the_instant_of_a_kill_is_refused_although_the_news_takes_another_hop(world):
+    world.start("web", Counter)
+    alice = world.client("alice")
+    world.hold("alice", "web")
+    world.release("alice", "web")
+    for _ in range(10):
+        alice.post("web")
+        world.kill("web")
+        with pytest.raises(Refused):
+            alice.post("web")
+        world.restart("web")
+
+
 def test_verbs_of_many_threads_at_once(world):
     world.start("web", Counter)
     names = [f"client{number}" for number in range(8)]
@@ -365,6 +378,17 @@ def test_a_world_whose_link_proxy_is_killed_ends_and_says_so(world):
     os.kill(world._hub.links.pid, signal.SIGKILL)
     world._hub.thread.join(5)
     with pytest.raises(WrongState, match="closed, for its proxy is gone"):
+        world.call("web")
+
+
+def test_an_error_of_the_proxys_own_ends_the_world_and_is_told(world):
+    world.start("web", Counter)
+    world.client("alice")
+    world.hold("alice", "web")
+    hub = world._hub
+    hub.submit(hub.links._proxy.tell, "nonsense", 0)
+    hub.thread.join(5)
+    with pytest.raises(WrongState, match=r"(?s)its proxy is gone .*AttributeError.*_do_nonsense"):
         world.call("web")
 
 

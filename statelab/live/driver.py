@@ -103,9 +103,8 @@ class LiveWorld(LinkFaults):
         this world, as an engine; the callers of this world need none. Behind it, the peer that a
         server sees is the proxy. Raises UnknownNode.
         """
-        if caller is None:
-            return self._hub.port_of(name)
-        return self._do(self._hub.links.way(caller, name))
+        port = self._hub.port_of(name)
+        return port if caller is None else self._do(self._hub.links.way(caller, name, port))
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Calls `callback()` when there are new rows; returns what ends that.

@@ -69,9 +69,8 @@ class Links:
         self._record("lose_next", sender, receiver)
         await self._ask("lose", sender, receiver)
 
-    async def way(self, caller: str, target: str) -> int:
-        """The port that stands before the target's for this caller; raises UnknownNode."""
-        port = self._hub.port_of(target)
+    async def way(self, caller: str, target: str, port: int) -> int:
+        """The port that stands before `port`, the target's, for this caller."""
         if caller == target:
             raise ValueError(f"{target} has no link to itself")
         await self._begin()
@@ -96,7 +95,7 @@ class Links:
 
     async def _link(self, a: str, b: str) -> Link:
         hub = self._hub
-        known = {*hub.ports, *hub.clients.callers, *itertools.chain(*self._links)}
+        known = {*hub.nodes.nodes, *hub.clients.callers, *itertools.chain(*self._links)}
         for name in (a, b):
             if name not in known:
                 names = ", ".join(sorted(known)) or "none yet"

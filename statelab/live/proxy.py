@@ -113,7 +113,8 @@ class Proxy:
         """Somebody has connected to a port that stands before a target's."""
         far = socket.socket()
         for sock in (near, far):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(OSError):  # it may have hung up already
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._begin(handed, near, far, whole=False)
 
     def _begin(self, handed: Handed, near: socket.socket, far: socket.socket, whole: bool) -> None:
@@ -136,6 +137,7 @@ def live(spec: dict[str, Any]) -> NoReturn:
     try:
         loop = asyncio.SelectorEventLoop()
         asyncio.set_event_loop(loop)
+        loop.set_exception_handler(_failed)
         Proxy(spec, loop)
         loop.run_forever()
     except BaseException:
@@ -143,6 +145,13 @@ def live(spec: dict[str, Any]) -> NoReturn:
     finally:
         sys.stderr.flush()
         os._exit(1)
+
+
+def _failed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> NoReturn:
+    """An error of the proxy's own: it ends, and so its world does, which says what it was."""
+    loop.default_exception_handler(context)
+    sys.stderr.flush()
+    os._exit(1)
 
 
 if __name__ == "__main__":
