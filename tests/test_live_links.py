@@ -15,6 +15,7 @@ import pytest
 from statelab import LiveWorld, Node, NoReply, Refused, WrongState
 from statelab.live import connection, handover
 from statelab.live.channel import IP
+from statelab.live.livenode import LiveNode
 
 pytestmark = pytest.mark.live
 
@@ -90,9 +91,8 @@ class Echo:
 def echo(world):
     """A raw TCP server that the world knows by the name `echo`, as it knows an engine."""
     echo = Echo()
-    world._hub.ports["echo"] = echo.port
+    world._lives.nodes["echo"] = LiveNode("echo", b"", echo.port, world._hub.folder)
     yield echo
-    del world._hub.ports["echo"]
     echo.close()
 
 

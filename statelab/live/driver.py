@@ -14,6 +14,7 @@ from typing import Any
 
 from statelab import isolation
 from statelab.client import Client, Pending, with_token
+from statelab.engines.engine import Engine, EngineMissing
 from statelab.live import ports
 from statelab.live.clients import Waiter
 from statelab.live.faults import LinkFaults
@@ -91,20 +92,32 @@ class LiveWorld(LinkFaults):
         return self._lives.node(name).status
 
     def pid(self, name: str) -> int | None:
-        """The number of the node's process, None if it is dead; raises UnknownNode."""
+        """The number of its process, None if it is dead or not this world's; raises UnknownNode."""
         node = self._lives.node(name)
-        return None if node.status == "dead" else node.pid
+        return None if node.status == "dead" else node.pid or None
 
     def port(self, name: str, *, caller: str | None = None) -> int:
-        """The port that the node serves on: `curl http://127.0.0.1:port/`.
+        """The port that it serves: a node `curl http://127.0.0.1:port/`; raises UnknownNode.
 
         With `caller`, a port of the link proxy that stands before it: on what comes in there, the
         faults of the link between `caller` and `name` work. For programs that know nothing of
-        this world, as an engine; the callers of this world need none. Behind it, the peer that a
-        server sees is the proxy. Raises UnknownNode.
+        this world, as an engine; nodes and clients of this world need none to call a node. Behind
+        it, the peer that a server sees is the proxy.
         """
-        port = self._hub.port_of(name)
-        return port if caller is None else self._do(self._hub.links.way(caller, name, port))
+        node = self._lives.node(name)
+        if caller is None:
+            return node.port
+        if node.outside:
+            raise WrongState(f"{name} is somebody else's server: links to it have no faults here")
+        return self._do(self._hub.links.way(caller, name, node.port))
+
+    def address(self, name: str, *, caller: str | None = None) -> str:
+        """The URL of a node, or what an engine's client library connects to; it stays the same.
+
+        Give it as an argument to the nodes that use the engine. With `caller`, by the port that
+        `port` tells for it. Raises UnknownNode.
+        """
+        return self._lives.node(name).address(self.port(name, caller=caller))
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Calls `callback()` when there are new rows; returns what ends that.
@@ -119,18 +132,28 @@ class LiveWorld(LinkFaults):
         return f"<LiveWorld: {names or 'empty'}>"
 
     # --------------------------------------------------------------------------- verbs: nodes
-    def start(self, name: str, factory: type[Node], *args: Any) -> None:
-        """Starts a node's process; returns when it takes requests.
+    def start(
+        self, name: str, factory: type[Node] | type[Engine], *args: Any, **options: Any
+    ) -> None:
+        """Starts a node's process, or an engine's; returns when it takes requests.
 
-        `restart` will call `factory` again, with `args` unpickled anew.
+        A node has `args`: `restart` will call `factory` again, with `args` unpickled anew. An
+        engine has `options`: `start("redis", Redis, append_only=True)`.
 
         Raises TypeError for a class that a kill would not wholly erase or that cannot travel to
-        another process; WrongState if the name is taken; RuntimeError if `__init__` fails.
+        another process; EngineMissing where the machine lacks the server; WrongState if the name
+        is taken; RuntimeError if `__init__` or the server fails.
         """
-        isolation.vet(factory)
         if not isinstance(name, str) or not name:
             raise TypeError(f"a node's name is a str, not {name!r}")
-        self._do(self._lives.start(name, _parcel(name, factory, args)))
+        if isinstance(factory, type) and issubclass(factory, Engine):
+            what = factory(*args, **options)
+            if why := factory.lacks():
+                raise EngineMissing(why)
+        else:
+            isolation.vet(factory, options)
+            what = _parcel(name, factory, args)
+        self._do(self._lives.start(name, what))
 
     def kill(self, name: str) -> None:
         """Kills a node's process by SIGKILL and waits for its exit.

@@ -11,7 +11,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from statelab.live import handover, ports
+from statelab.live import handover
 from statelab.node import UnknownNode, WrongState
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Links:
         await self._begin()
         self._links.setdefault(frozenset((caller, target)), Link())
         if (caller, target) not in self._ways:
-            before = ports.choose({*self._hub.ports.values(), *self._ways.values()})
+            before = self._hub.nodes.reserve(target, f"for {caller}")
             self._ways[caller, target] = before
             await self._ask("way", caller, target, port, before)
         return self._ways[caller, target]
