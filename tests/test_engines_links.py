@@ -6,10 +6,9 @@ import psycopg
 import pytest
 import redis
 
-from statelab import Node
+from statelab import Node, WrongState
 from statelab.engines import Postgres, Redis
 from statelab.live import LiveWorld
-from statelab.live.channel import IP
 
 pytestmark = pytest.mark.live
 
@@ -28,16 +27,11 @@ def until(condition):
     raise AssertionError("it has not come true within 20 s")
 
 
-def by_link(world, primary, copy):
-    """The primary's address, as its copy is to use it."""
-    return IP, world.port(primary, caller=copy)
-
-
 # ------------------------------------------------------------------------------- PostgreSQL
 @pytest.mark.engines("postgres")
 def test_sixty_are_acknowledged_and_fifty_survive_a_failover_behind_a_held_link(world):
     world.start("primary", Postgres)
-    world.start("standby", Postgres, standby_of=by_link(world, "primary", "standby"))
+    world.start("standby", Postgres, standby_of="primary")
     with (
         psycopg.connect(world.address("primary"), autocommit=True) as primary,
         psycopg.connect(world.address("standby"), autocommit=True) as standby,
@@ -63,7 +57,7 @@ def test_sixty_are_acknowledged_and_fifty_survive_a_failover_behind_a_held_link(
 @pytest.mark.engines("postgres")
 def test_with_a_synchronous_standby_a_commit_waits_while_the_link_is_held(world):
     world.start("primary", Postgres, synchronous_standby="standby")
-    world.start("standby", Postgres, standby_of=by_link(world, "primary", "standby"))
+    world.start("standby", Postgres, standby_of="primary")
     with (
         psycopg.connect(world.address("primary"), autocommit=True) as primary,
         psycopg.connect(world.address("primary"), autocommit=True) as other,
@@ -90,7 +84,7 @@ def test_with_a_synchronous_standby_a_commit_waits_while_the_link_is_held(world)
 @pytest.mark.engines("redis")
 def test_a_lease_that_was_acknowledged_is_granted_again_after_a_failover_behind_a_held_link(world):
     world.start("primary", Redis)
-    world.start("copy", Redis, replica_of=by_link(world, "primary", "copy"))
+    world.start("copy", Redis, replica_of="primary")
     with (
         redis.Redis.from_url(world.address("primary"), decode_responses=True) as primary,
         redis.Redis.from_url(world.address("copy"), decode_responses=True) as copy,
@@ -133,3 +127,14 @@ def test_a_node_is_cut_off_from_its_engine_and_another_is_not(world):
     assert world.call("alice", timeout=5).body == "ConnectionError"
     world.restart("redis")
     assert world.call("alice", timeout=5).body == 1
+
+
+@pytest.mark.engines("redis")
+def test_a_fault_that_would_do_nothing_is_refused_with_what_to_do(world):
+    world.start("redis", Redis)
+    world.start("alice", Asker, world.address("redis"))
+    sentence = r"goes straight there.+ world.address\('redis', caller='alice'\)"
+    for a, b in (("alice", "redis"), ("redis", "alice")):
+        with pytest.raises(WrongState, match=sentence):
+            world.partition(a, b)
+    assert world.call("alice").body == 1

@@ -102,8 +102,18 @@ class Links:
                 raise UnknownNode(f"nobody is named {name!r}; nothing was done. There are: {names}")
         if a == b:
             raise ValueError(f"{a} has no link to itself")
+        for name, other in ((a, b), (b, a)):
+            engine = hub.nodes.nodes.get(other)
+            if engine is not None and not engine.speaks_http and not self._has_way(a, b):
+                raise WrongState(
+                    f"what {name} says to {other} goes straight there, so no fault works on it: "
+                    f"give {name} the address world.address({other!r}, caller={name!r})"
+                )
         await self._begin()
         return self._links.setdefault(frozenset((a, b)), Link())
+
+    def _has_way(self, a: str, b: str) -> bool:
+        return (a, b) in self._ways or (b, a) in self._ways
 
     def _record(self, kind: str, a: str, b: str, data: Any = None) -> None:
         hub = self._hub
