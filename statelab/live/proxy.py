@@ -39,6 +39,7 @@ class Proxy:
         self._frames = Frames()
         unix = socket.socket(socket.AF_UNIX)
         unix.bind(spec["handover"])
+        os.chmod(spec["handover"], 0o600)
         self._listen(unix, self._handed)
         self._channel = connect(spec["desk"], spec["token"], ("proxy", os.getpid()))
         loop.add_reader(self._channel, self._told)
