@@ -146,6 +146,21 @@ def test_an_engine_is_cut_off_and_a_new_connection_works_after_the_heal(world, e
         with socket.create_connection((IP, port)) as new:
             assert says(new, b"6\n") == b"6\n"
     assert eventually(lambda: echo.ends == 2)  # the one in the partition never came through
+    rows = world.trace.rows
+    drops = [(r.node, r.other, r.message, rows[r.cause].kind) for r in rows if r.kind == "drop"]
+    assert drops == [("echo", "copy", None, "partition")] * 2
+
+
+def test_bytes_of_an_engine_that_are_lost_are_of_the_lose_next_that_was_said(world, echo):
+    port = world.port("echo", caller="copy")
+    for sender, receiver in (("copy", "echo"), ("echo", "copy")):
+        with socket.create_connection((IP, port)) as sock:
+            assert says(sock, b"1\n") == b"1\n"
+            world.lose_next(sender, receiver)
+            assert says(sock, b"2\n", 0.2) is None
+    rows = world.trace.rows
+    drops = [(r.node, rows[r.cause].node) for r in rows if r.kind == "drop"]
+    assert drops == [("echo", "copy"), ("copy", "echo")]
 
 
 def test_links_are_independent_and_a_direct_connection_goes_by(world, echo):

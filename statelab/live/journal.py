@@ -128,9 +128,11 @@ class Journal:
                 self._sent[message] = (node, seq)
             elif message in self._sent and entry.kind in ("receive", "error", "reply"):
                 other = self._sent[message][0]
-            cause = self._cause(node, entry, cause)
+            cause = self._cause(entry, cause)
             self._told[entry.kind, message] = self._blame[message] = seq
-        if entry.kind in ("kill", "crash", "pause"):
+        if entry.kind == "drop":
+            cause = self._cause_of_drop(node, entry)
+        elif entry.kind in ("kill", "crash", "pause"):
             self._ended[node] = seq
         elif entry.kind in ("resume", "start"):
             self._ended.pop(node, None)
@@ -148,13 +150,12 @@ class Journal:
 
     def _cause_of_drop(self, node: str, entry: Entry) -> int | None:
         if entry.data == "lost on the way":
-            return self._loses[entry.other, node].popleft()
-        return self._cuts[frozenset((node, entry.other))]
+            loses = self._loses.get((entry.other, node))
+            return loses.popleft() if loses else None
+        return self._cuts.get(frozenset((node, entry.other)))
 
-    def _cause(self, node: str, entry: Entry, cause: int | None) -> int | None:
+    def _cause(self, entry: Entry, cause: int | None) -> int | None:
         kind, message = entry.kind, entry.message
-        if kind == "drop":
-            return self._cause_of_drop(node, entry)
         if kind == "receive":
             return self._sent.get(message, (None, None))[1]
         if kind == "answer":

@@ -190,6 +190,9 @@ class Line:
         if self._handed.connected:
             await self.loop.create_connection(lambda: self.far, sock=far)
         self.opening = False
+        if self.near.gone and not self.there.queue:  # it ended meanwhile
+            self._close_far()
+            return
         if not self._handed.connected:
             self.there.queue.appendleft((0.0, 0, _OPEN))
         self.link.go_on()
