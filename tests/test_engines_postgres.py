@@ -230,21 +230,24 @@ def test_an_unknown_setting_is_refused_before_anything_starts(world):
 
 
 # ------------------------------------------------------------------------- programs and their user
-def test_it_leaves_no_shared_memory_and_no_system_user(world):
-    def segments():
-        return set(Path("/proc/sysvipc/shm").read_text().splitlines()[1:])
+def made_by(pid):
+    """The System V shared memory that a process has made: the numbers of its segments."""
+    lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    return {line.split()[1] for line in lines if int(line.split()[4]) == pid}
 
+
+def test_it_leaves_no_shared_memory_and_no_system_user(world):
     if not Path("/proc/sysvipc/shm").exists():
         pytest.skip("only Linux tells who uses which shared memory")
-    users, before, posix = pwd.getpwall(), segments(), set(os.listdir("/dev/shm"))
+    users = pwd.getpwall()
     world.start("pg", Postgres)
-    marked = segments() - before
-    assert marked
+    pid = world.pid("pg")
+    assert made_by(pid)
+    mapped = [kept.path for kept in psutil.Process(pid).memory_maps()]
+    assert not [path for path in mapped if path.startswith("/dev/shm/PostgreSQL")]
     world.kill("pg")
-    keys = {line.split()[1] for line in marked}
-    assert not [line for line in segments() if line.split()[1] in keys]
+    assert not made_by(pid)
     assert pwd.getpwall() == users
-    assert set(os.listdir("/dev/shm")) <= posix
 
 
 def test_the_servers_user_may_enter_only_its_own_folder(world):
@@ -319,9 +322,7 @@ def test_shared_memory_that_is_not_marked_would_stay(world, monkeypatch):
         pytest.skip("only Linux tells who uses which shared memory")
     monkeypatch.setattr(Postgres, "began", lambda *_: None)
     world.start("pg", Postgres)
-    lines = (world._hub.folder / "pg" / "data" / "postmaster.pid").read_text().splitlines()
-    shmid = lines[6].split()[1]
+    pid = world.pid("pg")
     world.kill("pg")
-    left = [line.split()[1] for line in Path("/proc/sysvipc/shm").read_text().splitlines()]
-    assert shmid in left
-    ctypes.CDLL(None).shmctl(int(shmid), 0, None)
+    (left,) = made_by(pid)
+    ctypes.CDLL(None).shmctl(int(left), 0, None)

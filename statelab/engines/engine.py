@@ -115,12 +115,12 @@ class Engine:
         raise NotImplementedError
 
 
-async def ask(port: int, question: bytes) -> bytes:
-    """What a server of this machine answers until it closes the connection; b'' if nothing."""
+async def ask(host: str, port: int, question: bytes) -> bytes:
+    """What a server answers until it closes the connection; b'' if nothing."""
     writer = None
     try:
         async with asyncio.timeout(ASK_S):
-            reader, writer = await asyncio.open_connection(IP, port)
+            reader, writer = await asyncio.open_connection(host, port)
             writer.write(question)
             return await reader.read(-1)
     except (OSError, TimeoutError):

@@ -119,8 +119,8 @@ class Postgres(Engine):
     async def is_up(self, place: Place, life: int) -> bool:
         """Whether it takes connections; of a new standby, whether it follows its primary."""
         if self.standby_of is None or life > 1:
-            return (await ask(place.port, _hello() + _TERMINATE)).startswith(b"R")
-        return b"streaming" in await ask(place.port, _hello() + _query(_FOLLOWS) + _TERMINATE)
+            return (await ask(IP, place.port, _hello() + _TERMINATE)).startswith(b"R")
+        return b"streaming" in await ask(IP, place.port, _hello() + _query(_FOLLOWS) + _TERMINATE)
 
     def began(self, place: Place) -> None:
         """Marks its System V shared memory, a lock of 56 bytes, for the end of its last user.

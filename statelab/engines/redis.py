@@ -93,8 +93,17 @@ class Redis(Engine):
         return Command([binary(), str(place.folder / "redis.conf")])
 
     async def is_up(self, place: Place, life: int) -> bool:
-        """Whether it answers PING; while it still loads its file, it does not."""
-        return (await ask(place.port, b"PING\r\nQUIT\r\n")).startswith(b"+PONG")
+        """Whether it answers PING, and a new replica has its copy, if there is whom to copy.
+
+        While a server still loads its file, it does not answer. Before a replica has its first
+        copy, `WAIT` on its primary may count it all the same.
+        """
+        answer = await ask(IP, place.port, b"PING\r\nINFO replication\r\nQUIT\r\n")
+        if not answer.startswith(b"+PONG"):
+            return False
+        if self.replica_of is None or life > 1 or b"master_link_status:up" in answer:
+            return True
+        return await ask(*place.upstream(self.replica_of), b"PING\r\nQUIT\r\n") == b""
 
     def address(self, host: str, port: int) -> str:
         """For `redis.Redis.from_url`."""

@@ -98,13 +98,13 @@ class ZooKeeper(Engine):
 
     async def is_up(self, place: Place, life: int) -> bool:
         """Whether it serves requests, or cannot for want of others."""
-        answer = await ask(place.port, b"srvr")
+        answer = await ask(IP, place.port, b"srvr")
         if b"Mode:" in answer:
             return True
         if not self.ensemble or b"not currently serving" not in answer:
             return False
         others = [place.reserve(name, "") for name in self.ensemble if name != place.name]
-        answers = await asyncio.gather(*[ask(port, b"srvr") for port in others])
+        answers = await asyncio.gather(*[ask(IP, port, b"srvr") for port in others])
         there = 1 + sum(answer != b"" for answer in answers)
         return there <= len(self.ensemble) // 2
 
