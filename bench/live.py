@@ -35,6 +35,18 @@ class Slow(Node):
         return self.count
 
 
+class Asker(Node):
+    """Asks web as often as it is told; answers with how many seconds each took."""
+
+    async def handle(self, request):
+        took = []
+        for _ in range(request.body):
+            begun = self.now()
+            await self.call("web", "/")
+            took.append(self.now() - begun)
+        return took
+
+
 def lines() -> list[Line]:
     """Start, kill, restart, and the end of everything when the kernel is killed."""
     up_ms = [_five_up_ms() for _ in range(REPEATS)]
@@ -42,12 +54,15 @@ def lines() -> list[Line]:
         world.start("web", Slow)
         seen_ms, back_ms = zip(*(_kill_and_restart_ms(world) for _ in range(REPEATS)), strict=True)
     left, gone_s = _kernel_killed()
+    direct_ms, proxied_ms, first_ms = _through_the_proxy_ms()
     return [
         at_most("five live nodes, from nothing to answered", statistics.median(up_ms), 300, "ms"),
         at_most("SIGKILL to its client's error", statistics.median(seen_ms), 20, "ms"),
         Line("restart on the same port, to answered", f"{statistics.median(back_ms):.3g} ms"),
         at_most("kernel killed, one node paused: all is gone after", gone_s, 2, "s"),
         Line("processes and folders left then", str(left), "0", left == 0),
+        Line("a request through the link proxy", f"{proxied_ms / direct_ms:.2f} × a direct one"),
+        Line("the first fault of a world's links", f"{first_ms:.3g} ms"),
     ]
 
 
@@ -84,6 +99,24 @@ def _kill_and_restart_ms(world: LiveWorld) -> tuple[float, float]:
     world.restart("web")
     world.call("web", "/")
     return (seen - killed[0]) * 1000, (time.perf_counter() - start) * 1000
+
+
+def _through_the_proxy_ms() -> tuple[float, float, float]:
+    """A request by node to node, direct and through the link proxy, and the first fault."""
+    with LiveWorld(memory=False) as world:
+        world.start("web", Slow)
+        world.start("asker", Asker)
+
+        def median_ms() -> float:
+            return statistics.median(world.call("asker", body=500, timeout=60).body) * 1000
+
+        median_ms()
+        direct_ms = median_ms()
+        start = time.perf_counter()
+        world.hold("asker", "web")
+        first_ms = (time.perf_counter() - start) * 1000
+        world.release("asker", "web")
+        return direct_ms, median_ms(), first_ms
 
 
 def _kernel_killed() -> tuple[int, float]:

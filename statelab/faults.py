@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from statelab.inputs import verb
-from statelab.link import Link
-from statelab.node import WrongState, micros
+from statelab.link import Link, bounds_us
+from statelab.node import WrongState
 
 
 class LinkFaults:
@@ -75,12 +75,7 @@ class LinkFaults:
         `duplicate` are shares of messages, from 0 to 1.
         """
         links = self._links(a, b)
-        bounds = tuple(latency) if isinstance(latency, (tuple, list)) else (latency, latency)
-        if len(bounds) != 2:
-            raise ValueError(f"the latency {latency!r} is neither a number nor two bounds")
-        low_us, high_us = (micros(bound, "the latency") for bound in bounds)
-        if high_us < low_us:
-            raise ValueError(f"the latency {latency!r} has its bounds the wrong way round")
+        low_us, high_us = bounds_us(latency)
         for what, share in (("loss", loss), ("duplicate", duplicate)):
             if not isinstance(share, (int, float)) or not 0 <= share <= 1:
                 raise ValueError(f"{what}={share!r} is not a share from 0 to 1")
@@ -88,6 +83,7 @@ class LinkFaults:
             link.low_us = low_us or 1
             link.span_us = max(high_us, link.low_us) - link.low_us + 1
             link.loss, link.duplicate = loss, duplicate
+        bounds = latency if isinstance(latency, (tuple, list)) else (latency, latency)
         self._record("link", a, 0, b, None, None, (*bounds, loss, duplicate))
 
     def _links(self, a: str, b: str) -> tuple[Link, Link]:

@@ -4,6 +4,19 @@ from __future__ import annotations
 
 import random
 
+from statelab.node import micros
+
+
+def bounds_us(latency: float | list[float] | tuple[float, float]) -> tuple[int, int]:
+    """The bounds of a latency in whole microseconds; raises ValueError if it can be none."""
+    bounds = tuple(latency) if isinstance(latency, (tuple, list)) else (latency, latency)
+    if len(bounds) != 2:
+        raise ValueError(f"the latency {latency!r} is neither a number nor two bounds")
+    low_us, high_us = (micros(bound, "the latency") for bound in bounds)
+    if high_us < low_us:
+        raise ValueError(f"the latency {latency!r} has its bounds the wrong way round")
+    return low_us, high_us
+
 
 class Link:
     """One direction between two names."""

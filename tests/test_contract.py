@@ -37,6 +37,24 @@ def determinism(lesson):
     yield "feed", fed
 
 
+def stateful_or_stateless(lesson):
+    """What lesson 03 lets happen in both worlds; TCP's own memory is of the live one only."""
+
+    def night(world):
+        lesson.shop(world)
+        return lesson.night(world), lesson.lookups(world.trace)
+
+    yield "night", night
+    for server in (lesson.LooksEachTime, lesson.RemembersLogin):
+        for number in range(3):
+
+            def day(world, server=server, number=number):
+                lesson.fruit(world, server=server)
+                return lesson.day(world, number)
+
+            yield f"day {number} of {server.__name__}", day
+
+
 def authentication(lesson):
     """What lesson 04 lets happen, with each of its servers."""
     for server in lesson.SERVERS:
@@ -70,6 +88,7 @@ CASES = {
     "00_start_here": start_here,
     "01_state": state,
     "02_determinism": determinism,
+    "03_stateful_or_stateless": stateful_or_stateless,
     "04_authentication": authentication,
     "05_many_servers": many_servers,
     "06_hard_and_soft_state": hard_and_soft_state,

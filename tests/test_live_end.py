@@ -44,9 +44,12 @@ KERNEL = """
     world.start("b", Counter)
     world.start("parent", Parent)
     child = world.call("parent").body
+    world.client("alice").post("b")
     world.pause("b")
+    world.hold("alice", "b")
     pids = [world.pid(name) for name in ("a", "b", "parent")]
-    print(*pids, child, world._hub._process.pid, world._hub.folder, flush=True)
+    hub = world._hub
+    print(*pids, child, hub._process.pid, hub.links.pid, hub.folder, flush=True)
 """
 
 
@@ -60,7 +63,7 @@ def kernel(then, fork=True):
         env={**os.environ, "PYTHONPATH": str(root)},
     )  # fmt: skip
     line = process.stdout.readline().rstrip("\n")
-    *pids, folder = line.split(" ", 5)
+    *pids, folder = line.split(" ", 6)
     return process, [int(pid) for pid in pids], Path(folder)
 
 
@@ -93,7 +96,8 @@ def test_an_interrupt_of_the_kernel_does_not_reach_the_nodes():
             world.client("alice").post("b", timeout=1000)
         except KeyboardInterrupt:
             world.resume("b")
-            print(world.call("b", timeout=5).body, flush=True)
+            world.release("alice", "b")
+            print(world.client("alice").post("b", timeout=5).body, flush=True)
         world.close()
     """)
     assert process.stdout.readline() == "ready\n"
@@ -101,8 +105,8 @@ def test_an_interrupt_of_the_kernel_does_not_reach_the_nodes():
     assert process.stdout.readline() == "1 paused\n"
     time.sleep(0.3)
     os.killpg(process.pid, signal.SIGINT)
-    # Alice's request was sent before the interrupt, so it counts too.
-    assert process.stdout.readline() == "2\n"
+    # Alice's request was sent, and held, before the interrupt, so it counts too.
+    assert process.stdout.readline() == "3\n"
     process.communicate(timeout=20)
     assert process.returncode == 0
     wait_until_over(pids, folder)

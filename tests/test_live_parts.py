@@ -222,12 +222,13 @@ def test_a_life_is_over_only_when_what_it_said_is_read(tmp_path):
         hub = types.SimpleNamespace(
             journal=Journal(), loop=asyncio.get_running_loop(), tell_warden=lambda *message: None
         )
+        hub.links = types.SimpleNamespace(joined=lambda name, desk: None)
         hub.flush, hub.record = hub.journal.flush, lambda *_, **__: None
         lives = Lives(hub, 1)
         node = lives._by_key[7] = LiveNode("web", b"", 1, tmp_path)
         node.reborn(hub, 7)
         say = {
-            "joined": lambda: lives.joined(7, 1),
+            "joined": lambda: lives.joined(object(), 7, 1),
             "failed": lambda: lives.told(7, "failed", "why"),
             "left": lambda: lives.left(7),
             "exit": lambda: lives.told_by_warden("exit", 7, 1),

@@ -18,6 +18,7 @@ _HOMES = {
     "Question": "exit_check",
     "Scrub": "scrub",
     "Slider": "slider",
+    "Wire": "wire",
     "observe": "prediction",
     "outcome_table": "tables",
     "predict": "prediction",

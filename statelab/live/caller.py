@@ -53,6 +53,8 @@ class Caller:
         self.record = record
         self.go_on = go_on
         self.port: int | None = None  # that its connections come from; None for any
+        self.handover = ""  # where the link proxy takes connections
+        self.diverted: set[str] = set()  # whom it calls through the link proxy
         self.connections: dict[Any, Connection] = {}
         self._prefix = prefix
         self._messages = 0
@@ -87,6 +89,13 @@ class Caller:
     def ports(self) -> dict[str, int]:
         """The port of each open connection, by the server's name."""
         return {c.to: c.port for c in list(self.connections.values()) if c.is_open()}
+
+    def divert(self, name: str) -> None:
+        """Has all that goes to `name` from here on go through the link proxy."""
+        self.diverted.add(name)
+        for connection in self.connections.values():
+            if connection.to == name:
+                connection.divert()
 
     def close_all(self) -> None:
         """Closes its connections; raises WrongState if it waits for an answer on one."""

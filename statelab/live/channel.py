@@ -17,7 +17,7 @@ from statelab.node import Soft
 
 IP = "127.0.0.1"
 TOKEN_BYTES = 32
-_LENGTH = struct.Struct("!Q")
+LENGTH = struct.Struct("!Q")
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 
 
@@ -31,7 +31,7 @@ class _Reader(pickle.Unpickler):
 def pack(message: Any) -> bytes:
     """One frame, ready to be sent."""
     data = pickle.dumps(message, 5)
-    return _LENGTH.pack(len(data)) + data
+    return LENGTH.pack(len(data)) + data
 
 
 class Frames:
@@ -43,11 +43,11 @@ class Frames:
     def feed(self, data: bytes) -> Iterator[Any]:
         """Takes some bytes; yields each message that is now complete."""
         self._bytes += data
-        while len(self._bytes) >= _LENGTH.size:
-            end = _LENGTH.size + _LENGTH.unpack_from(self._bytes)[0]
+        while len(self._bytes) >= LENGTH.size:
+            end = LENGTH.size + LENGTH.unpack_from(self._bytes)[0]
             if len(self._bytes) < end:
                 return
-            frame = bytes(self._bytes[_LENGTH.size : end])
+            frame = bytes(self._bytes[LENGTH.size : end])
             del self._bytes[:end]
             yield _Reader(io.BytesIO(frame)).load()
 

@@ -58,7 +58,7 @@ def _serve(spec: dict[str, Any]) -> None:
         send(("failed", said(wrong)))
         channel.recv(1)  # until the driver has read it, and has this process killed
         raise
-    loop.add_reader(channel, _orphaned, loop, channel)
+    loop.add_reader(channel, _hear, loop, channel, life, Frames())
     config = uvicorn.Config(
         App(life), http="httptools", ws="none", lifespan="off", interface="asgi3",
         log_config=None, access_log=False, server_header=False, date_header=False,
@@ -70,14 +70,20 @@ def _serve(spec: dict[str, Any]) -> None:
     loop.run_until_complete(uvicorn.Server(config).serve(sockets=[sock]))
 
 
-def _orphaned(loop: asyncio.AbstractEventLoop, channel: socket.socket) -> None:
-    """The driver never says anything, so what there is to read is its end.
+def _hear(
+    loop: asyncio.AbstractEventLoop, channel: socket.socket, life: Life, frames: Frames
+) -> None:
+    """The driver says something, or has ended.
 
-    The warden has seen it too, and kills this process with all that came of it. Only if the warden
-    is gone as well, the process ends by itself.
+    Its end the warden has seen too, and kills this process with all that came of it. Only if the
+    warden is gone as well, the process ends by itself.
     """
-    loop.remove_reader(channel)
-    loop.call_later(1.0, os._exit, 0)
+    data = channel.recv(1 << 16)
+    for message in frames.feed(data):
+        life.told(*message)
+    if not data:
+        loop.remove_reader(channel)
+        loop.call_later(1.0, os._exit, 0)
 
 
 if __name__ == "__main__":

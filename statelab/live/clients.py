@@ -37,6 +37,7 @@ class Clients:
                 return index
 
             caller = Caller(name, f"{name}/", hub.loop, hub.port_of, record, _go_on)
+            caller.handover, caller.diverted = hub.links.handover, set(hub.links.of(name))
             self.callers[name] = caller
         return caller
 

@@ -4,6 +4,8 @@ Rules of this file:
 
 1. What was never sent is `Refused`; what was sent and has no answer is `NoReply`.
 2. A row is recorded before the bytes it tells of leave, so no row can come before its cause.
+3. The socket is the caller's own until its link has a fault; then the link proxy gets it, and what
+   is said goes through the proxy, in the middle of a request too. The server sees no difference.
 """
 
 from __future__ import annotations
@@ -11,8 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import struct
-import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +20,12 @@ import h11
 
 from statelab.live import http
 from statelab.live.channel import IP
+from statelab.live.handover import NOBODY, RESET, Handed, hand_over
 from statelab.message import NoReply, Refused, Response
-from statelab.node import UnknownNode
+from statelab.node import Call, UnknownNode
 
 if TYPE_CHECKING:
     from statelab.live.caller import Caller, Exchange
-
-# SO_LINGER of zero: closing sends a reset, and the port is free at once.
-_RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
 class Connection(asyncio.Protocol):
@@ -42,14 +40,18 @@ class Connection(asyncio.Protocol):
         self.queue: deque[Exchange] = deque()
         self._transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
+        self._made = False  # it has been opened
         self._open = True
+        self._by_proxy = False
+        self._sent = b""  # the request that is on its way
+        self._rest = b""  # what the connection had not taken of it yet
         self._http = self._parts = None
         self._opening = caller.loop.create_task(self._connect())
 
     # --------------------------------------------------------------------------- the caller's side
     def is_open(self) -> bool:
         """Whether it has been opened, and not closed yet."""
-        return self._transport is not None and self._open
+        return self._made and self._open
 
     def is_idle(self) -> bool:
         """Whether it is open, and no request is on its way."""
@@ -74,7 +76,7 @@ class Connection(asyncio.Protocol):
         """Lets a request go that was not sent yet."""
         if exchange in self.queue:
             self.queue.remove(exchange)
-        if self._transport is None and not self.queue:
+        if not self._made and not self.queue:
             self._opening.cancel()
             self.caller.connections.pop(self.key, None)
 
@@ -87,11 +89,13 @@ class Connection(asyncio.Protocol):
         if caller.connections.get(self.key) is self:
             del caller.connections[self.key]
         caller.record("close", self.to, None, cause, why)
-        if why != "timed out" or caller.port or self._transport.get_write_buffer_size():
+        if self._transport is None:
+            pass  # it is being diverted: `connection_made` ends it
+        elif why != "timed out" or caller.port or self._transport.get_write_buffer_size():
             # Of a request that has timed out the server may still read every byte, as it may of
             # a real client's; all else ends at once.
             with contextlib.suppress(OSError):
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             self._transport.abort()
         else:
             self._transport.close()
@@ -109,9 +113,13 @@ class Connection(asyncio.Protocol):
             # A port that connect() chose could be shared with another program's connection to
             # elsewhere, and then nobody could take it again; one that bind() chose is held alone.
             sock.bind((IP, caller.port or 0))
-            await caller.loop.sock_connect(sock, (IP, caller.port_of(self.to)))
-            self._socket, self.port = sock, sock.getsockname()[1]
+            self.port = sock.getsockname()[1]
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.to in caller.diverted:
+                sock = self._given(sock, connected=False)
+            else:
+                await caller.loop.sock_connect(sock, (IP, caller.port_of(self.to)))
+            self._socket = sock
             await caller.loop.create_connection(lambda: self, sock=sock)
         except (OSError, UnknownNode) as wrong:
             sock.close()
@@ -119,6 +127,34 @@ class Connection(asyncio.Protocol):
         except asyncio.CancelledError:
             sock.close()
             raise
+
+    def _given(self, sock: socket.socket, *, connected: bool) -> socket.socket:
+        """Gives its socket to the link proxy; returns what to use in its place."""
+        caller = self.caller
+        port, resets = caller.port_of(self.to), caller.port is not None
+        handed = Handed(caller.name, self.to, port, connected, resets)
+        near = hand_over(caller.handover, sock, handed)
+        self._by_proxy = True
+        if not connected:
+            sock.close()
+        return near
+
+    def divert(self) -> None:
+        """Goes through the link proxy from here on."""
+        if self._transport is None or self._by_proxy or not self._open:
+            return  # what is being opened sees to it when that is done
+        unsent = self._transport.get_write_buffer_size()
+        self._rest = self._sent[len(self._sent) - unsent :]
+        try:
+            near = self._given(self._socket, connected=True)
+        except OSError:  # the proxy is gone, and so the world is about to end
+            self._lost()
+            return
+        old, self._transport, self._socket = self._transport, None, near
+        old.set_protocol(asyncio.Protocol())
+        old.abort()  # of this process' hold on it: the proxy has its own
+        loop = self.caller.loop
+        self._opening = loop.create_task(loop.create_connection(lambda: self, sock=near))
 
     def _refused(self, wrong: Exception) -> None:
         """Nobody took the connection: that is the first request's outcome; the others try again."""
@@ -132,16 +168,25 @@ class Connection(asyncio.Protocol):
         exchange.connection = None
         call = exchange.call
         if isinstance(wrong, ConnectionRefusedError):
-            why = "connection refused"
-            text = f"nobody took {call.method} {call.path} to {self.to}: {self.to} is dead; "
+            caller.end(exchange, *_nobody(call))
         else:
             why = f"port {caller.port} is in use" if caller.port else str(wrong)
             text = f"{call.method} {call.path} to {self.to} could not be sent: {why}; "
-        caller.end(exchange, Refused(f"{text}it did not happen"), why)
+            caller.end(exchange, Refused(f"{text}it did not happen"), why)
         caller.place_again(waiting)
 
     def connection_made(self, transport: Any) -> None:
+        if not self._open:  # closed while it was diverted
+            transport.abort()
+            return
         self._transport = transport
+        if self._made:
+            transport.write(self._rest)
+            self._launch()
+            return
+        self._made = True
+        if self.to in self.caller.diverted:  # meanwhile, perhaps
+            self.divert()
         if self.queue:  # else the one who wanted it has just given up
             task = self.queue[0].task
             task.cause = self.caller.record("connect", self.to, None, task.cause, self.port)
@@ -168,6 +213,7 @@ class Connection(asyncio.Protocol):
         self.exchange, self._parts = exchange, []
         content = (call.method, call.path, call.body, call.headers)
         task.cause = caller.record("send", self.to, exchange.message, task.cause, content)
+        self._sent = data
         self._transport.write(data)
 
     def data_received(self, data: bytes) -> None:
@@ -196,6 +242,9 @@ class Connection(asyncio.Protocol):
         """Reads what came; an empty one is the end."""
         if self.exchange is None:
             self._lost()
+            return
+        if self._by_proxy and not self._parts and data == NOBODY:
+            self.caller.end(self.exchange, *_nobody(self.exchange.call))
             return
         try:
             self._http.receive_data(data)
@@ -231,3 +280,9 @@ class Connection(asyncio.Protocol):
         if self._open and not reusable:
             self.close("the server closed it", exchange.task.cause)
         self._launch()
+
+
+def _nobody(call: Call) -> tuple[Refused, str]:
+    """The outcome of a request that nobody took, and why."""
+    text = f"nobody took {call.method} {call.path} to {call.to}: {call.to} is dead; "
+    return Refused(f"{text}it did not happen"), "connection refused"

@@ -6,7 +6,7 @@ import asyncio
 import hmac
 from typing import TYPE_CHECKING, Any
 
-from statelab.live.channel import TOKEN_BYTES, Frames
+from statelab.live.channel import TOKEN_BYTES, Frames, pack
 
 if TYPE_CHECKING:
     from statelab.live.hub import Hub
@@ -41,6 +41,10 @@ class Desk(asyncio.Protocol):
                 self._hub.joined(self, message)
             else:
                 self._hub.told(self._who, message)
+
+    def tell(self, *message: Any) -> None:
+        """Says something to who is there."""
+        self.transport.write(pack(message))
 
     def connection_lost(self, error: Exception | None) -> None:
         self._hub.desks.discard(self)

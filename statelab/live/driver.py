@@ -96,16 +96,28 @@ class LiveWorld(LinkFaults):
         node = self._lives.node(name)
         return None if node.status == "dead" else node.pid or None
 
-    def port(self, name: str) -> int:
-        """The port that it serves: a node `curl http://127.0.0.1:port/`; raises UnknownNode."""
-        return self._lives.node(name).port
+    def port(self, name: str, *, caller: str | None = None) -> int:
+        """The port that it serves: a node `curl http://127.0.0.1:port/`; raises UnknownNode.
 
-    def address(self, name: str) -> str:
+        With `caller`, a port of the link proxy that stands before it: on what comes in there, the
+        faults of the link between `caller` and `name` work. For programs that know nothing of
+        this world, as an engine; nodes and clients of this world need none to call a node. Behind
+        it, the peer that a server sees is the proxy.
+        """
+        node = self._lives.node(name)
+        if caller is None:
+            return node.port
+        if node.outside:
+            raise WrongState(f"{name} is somebody else's server: links to it have no faults here")
+        return self._do(self._hub.links.way(caller, name, node.port))
+
+    def address(self, name: str, *, caller: str | None = None) -> str:
         """The URL of a node, or what an engine's client library connects to; it stays the same.
 
-        Give it as an argument to the nodes that use the engine. Raises UnknownNode.
+        Give it as an argument to the nodes that use the engine. With `caller`, by the port that
+        `port` tells for it. Raises UnknownNode.
         """
-        return self._lives.node(name).address()
+        return self._lives.node(name).address(self.port(name, caller=caller))
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Calls `callback()` when there are new rows; returns what ends that.
@@ -233,6 +245,7 @@ class LiveWorld(LinkFaults):
         if name in self._lives.nodes:
             raise WrongState(f"{name} is a node; a client needs a name of its own")
         if port is not None:
+            await hub.links.settled()  # whoever had the port may have closed just now
             ports.check(port, hub.clients.callers.values())
         if name in hub.clients.callers:
             hub.clients.callers[name].close_all()
@@ -266,6 +279,7 @@ class LiveWorld(LinkFaults):
         async def close_all() -> None:
             self._hub.clients.callers[client.name].close_all()
             self._hub.flush()
+            await self._hub.links.settled()
 
         self._do(close_all())
 

@@ -1,37 +1,74 @@
-"""The faults of links that the simulated world has and the live one has not, and why."""
+"""Faults of the links of a live world. Each works on both directions unless it says not.
+
+With its first fault a link begins to lead through the link proxy: see proxy.py. Connections that
+are open then stay open, and `request.peer` stays the caller's own port.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from statelab.link import bounds_us
+from statelab.live.hub import Hub
 
 
 class LinkFaults:
-    """Nothing stands between two live nodes yet that could keep, cut or lose what they say."""
+    """The verbs of a live world that concern a link between two names: nodes, clients, engines.
 
-    def partition(self, *_: Any, **__: Any) -> NoReturn:
-        """No partition: all nodes share one machine's loopback, which cannot be cut in two."""
-        _absent("partition", "its nodes share one machine's loopback: pause a node instead")
+    They raise NotImplementedError where no connection can be handed from process to process, as on
+    Windows.
+    """
 
-    def heal(self, *_: Any, **__: Any) -> NoReturn:
-        """No heal, for there is no partition."""
-        _absent("heal", "there is no partition to heal")
+    _hub: Hub
+    _do: Callable[[Coroutine], Any]
 
-    def hold(self, *_: Any, **__: Any) -> NoReturn:
-        """No hold: nothing stands on the way that could keep a message."""
-        _absent("hold", "nothing stands on the way that could keep a message: pause the receiver")
+    def partition(self, a: str, b: str) -> None:
+        """Cuts the link: what arrives on it vanishes until `heal`.
 
-    def release(self, *_: Any, **__: Any) -> NoReturn:
-        """No release, for there is no hold."""
-        _absent("release", "nothing is held")
+        A connection that has lost bytes stays silent until one end closes it, after `heal` too:
+        TCP itself would have sent them again. Raises WrongState if the link is cut already,
+        UnknownNode.
+        """
+        self._do(self._hub.links.change("partition", a, b, cut=True))
 
-    def lose_next(self, *_: Any, **__: Any) -> NoReturn:
-        """No loss: TCP sends again whatever the network loses, as long as both ends live."""
-        _absent("lose_next", "TCP sends again what is lost: kill or pause the receiver instead")
+    def heal(self, a: str, b: str) -> None:
+        """Ends a partition. Raises WrongState if there is none."""
+        self._do(self._hub.links.change("heal", a, b, cut=False))
 
-    def link(self, *_: Any, **__: Any) -> NoReturn:
-        """No setting of a link: its latency is the real one, and TCP repairs loss."""
-        _absent("link", "its latency is the real one, and TCP repairs loss")
+    def hold(self, a: str, b: str) -> None:
+        """Keeps what arrives on the link until `release`. Raises WrongState if it is held."""
+        self._do(self._hub.links.change("hold", a, b, held=True))
 
+    def release(self, a: str, b: str) -> None:
+        """Ends a hold: what was held arrives, in its order. Raises WrongState if none is."""
+        self._do(self._hub.links.change("release", a, b, held=False))
 
-def _absent(verb: str, why: str) -> NoReturn:
-    raise NotImplementedError(f"a live world has no {verb}: {why}; the simulated World has it")
+    def lose_next(self, a: str, b: str) -> None:
+        """Loses the next request or reply that goes from `a` to `b`, this way only.
+
+        So does an intermediary that takes a message and dies; what the network loses, TCP sends
+        again. On a link to an engine, the next bytes are lost.
+        """
+        self._do(self._hub.links.lose_next(a, b))
+
+    def link(
+        self,
+        a: str,
+        b: str,
+        latency: float | list[float] | tuple[float, float] = (0.001, 0.002),
+        loss: float = 0.0,
+        duplicate: float = 0.0,
+    ) -> None:
+        """Sets the link's latency, which comes on top of the real one.
+
+        `latency` is in seconds: one number, or the bounds of an even spread; bytes never overtake
+        one another. Raises NotImplementedError for a `loss` or `duplicate` above 0.
+        """
+        bounds = tuple(bound / 1_000_000 for bound in bounds_us(latency))
+        if loss or duplicate:
+            raise NotImplementedError(
+                "a live link has no share of loss or duplication, for TCP repairs both: lose one "
+                "message with lose_next, or use the simulated World"
+            )
+        self._do(self._hub.links.change("link", a, b, (*bounds, 0.0, 0.0), latency=bounds))

@@ -27,6 +27,7 @@ from statelab.live.channel import IP, TOKEN_BYTES, pack
 from statelab.live.clients import Clients
 from statelab.live.desk import Desk
 from statelab.live.journal import Entry, Journal, Source
+from statelab.live.links import PROXY, Links
 from statelab.live.watch import Watch
 from statelab.node import UnknownNode, WrongState, said
 
@@ -52,6 +53,7 @@ class Hub:
         # So that nothing is asked of a loop about to end; garbage collection may call `stop` within
         # `stop`.
         self._lock = threading.RLock()
+        self.links = Links(self)
         self.clients = Clients(self)
         self.ports: dict[str, int] = {}
         self._index = itertools.count(1)
@@ -158,14 +160,14 @@ class Hub:
                 raise WrongState(f"this world is closed{self.why_closed}: make a new one")
             self.loop.call_soon_threadsafe(function, *args)
 
-    def orphaned(self) -> None:
-        """The warden is gone, which nobody asked it: so the world ends."""
+    def orphaned(self, who: str = "warden") -> None:
+        """The warden, or the link proxy, is gone, which nobody asked it: so the world ends."""
         words = self._last_words
         with contextlib.suppress(OSError):  # it may have removed the folder
-            words = words or (self.folder / "warden.log").read_text(errors="replace").strip()
+            words = words or (self.folder / f"{who}.log").read_text(errors="replace").strip()
         if self.closed:
             return
-        self.why_closed = ", for its warden is gone" + (f" ({words[-500:]})" if words else "")
+        self.why_closed = f", for its {who} is gone" + (f" ({words[-500:]})" if words else "")
         self.nodes.orphaned()
         self.stop()
 
@@ -177,24 +179,30 @@ class Hub:
             for data in self._unsent:
                 desk.transport.write(data)
             self._unsent.clear()
+        elif who[0] == "proxy":
+            self.links.begun(desk, *who[1:])
         else:
-            self.nodes.joined(*who[1:])
+            self.nodes.joined(desk, *who[1:])
 
     def told(self, who: tuple, message: tuple) -> None:
         """The warden or a node says something."""
         if message[0] == "lost":
             self._last_words = message[2]
             self.orphaned()
+        elif message[:2] == ("exit", PROXY):
+            self.orphaned("proxy")
         elif who[0] == "warden":
             self.nodes.told_by_warden(*message)
+        elif who[0] == "proxy":
+            self.links.told(*message)
         else:
             self.nodes.told(who[1], *message)
         self.flush_soon()
 
     def left(self, who: tuple) -> None:
         """A channel has ended."""
-        if who[0] == "warden":
-            self.orphaned()
+        if who[0] in ("warden", "proxy"):
+            self.orphaned(who[0])
         else:
             self.nodes.left(who[1])
         self.flush_soon()

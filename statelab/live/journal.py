@@ -63,6 +63,8 @@ class Journal:
         self._told: dict[tuple[str, str], int] = {}  # (kind, message) → seq
         self._blame: dict[str, int] = {}  # message → the latest row that tells why no answer came
         self._ended: dict[str, int] = {}  # node → the row of its last death or pause
+        self._cuts: dict[frozenset[str], int] = {}  # two names → the row of their partition
+        self._loses: dict[tuple[str, str], deque[int]] = {}  # (from, to) → `lose_next` to come
         self._after: dict[tuple[Source, int], Callable[[], None]] = {}
 
     def source(self, node: str, life: int) -> Source:
@@ -98,9 +100,16 @@ class Journal:
         for source in self.held or self._sources:
             if source.waiting:
                 since, entry = source.waiting[0]
-                first = _AFTER.get(entry.kind)
-                if first is None or since < patience or (first, entry.message) in self._told:
+                if since < patience or self._has_its_cause(entry):
                     yield source
+
+    def _has_its_cause(self, entry: Entry) -> bool:
+        first = _AFTER.get(entry.kind)
+        if entry.kind == "drop" and entry.message is not None:
+            # What its caller did not send is a reply.
+            sender = self._sent.get(entry.message, (entry.other,))[0]
+            first = "send" if sender == entry.other else "reply"
+        return first is None or (first, entry.message) in self._told
 
     def _append(self, source: Source, entry: Entry) -> None:
         rows, node, message = self.rows, source.node, entry.message
@@ -121,10 +130,16 @@ class Journal:
                 other = self._sent[message][0]
             cause = self._cause(entry, cause)
             self._told[entry.kind, message] = self._blame[message] = seq
-        if entry.kind in ("kill", "crash", "pause"):
+        if entry.kind == "drop":
+            cause = self._cause_of_drop(node, entry)
+        elif entry.kind in ("kill", "crash", "pause"):
             self._ended[node] = seq
         elif entry.kind in ("resume", "start"):
             self._ended.pop(node, None)
+        elif entry.kind == "partition":
+            self._cuts[frozenset((node, other))] = seq
+        elif entry.kind == "lose_next":
+            self._loses.setdefault((node, other), deque()).append(seq)
         row = Row(seq, time_us, entry.kind, node, source.life, other, number, cause, entry.data)
         source.seqs[entry.index] = source.last = seq
         rows.append(row)
@@ -132,6 +147,12 @@ class Journal:
         then = self._after.pop((source, entry.index), None)
         if then is not None:
             then()
+
+    def _cause_of_drop(self, node: str, entry: Entry) -> int | None:
+        if entry.data == "lost on the way":
+            loses = self._loses.get((entry.other, node))
+            return loses.popleft() if loses else None
+        return self._cuts.get(frozenset((node, entry.other)))
 
     def _cause(self, entry: Entry, cause: int | None) -> int | None:
         kind, message = entry.kind, entry.message

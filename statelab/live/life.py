@@ -45,6 +45,7 @@ class Life:
         self._came = 0
         prefix = f"{self.name}/{self.number}/"
         self._caller = Caller(self.name, prefix, loop, self._port_of, self.record, self._go_on)
+        self._caller.handover, self._caller.diverted = spec["handover"], set(spec["diverted"])
         folder = Path(spec["folder"])
         folder.mkdir(exist_ok=True)
         self._file = DiskFile(folder / "disk.jsonl")
@@ -95,6 +96,13 @@ class Life:
             known = ", ".join(self._ports) or "none"
             raise UnknownNode(f"no node is named {name!r}; there are: {known}")
         return port
+
+    # --------------------------------------------------------------------------- the driver
+    def told(self, number: int, names: list[str]) -> None:
+        """From here on, what goes to those names goes through the link proxy."""
+        for name in names:
+            self._caller.divert(name)
+        self._send(("diverted", number))
 
     # --------------------------------------------------------------------------- stepping
     def run(self) -> None:

@@ -33,7 +33,9 @@ class LiveEngine(LiveNode):
             named = re.search(r":(\d+)(?=[/,?#]|$)", self.outside)
             self.port = int(named[1]) if named else engine.usual_port
         self._namespace = lives.namespace(type(engine), engine.shares(name))
-        self._place = Place(name, self.folder, port, lambda of: lives.node(of).port, lives.reserve)
+        self._followed: set[str] = set()
+        self._lives = lives
+        self._place = Place(name, self.folder, port, self._port_of, lives.reserve)
         self._step: asyncio.Future[int] | None = None  # the exit code of what runs before it
 
     async def begin(self, hub: Hub, lives: Lives) -> None:
@@ -47,7 +49,10 @@ class LiveEngine(LiveNode):
             self._is_up(hub)
             return
         if self.life == 1:
-            for command in self.engine.prepare(self._place):
+            commands = self.engine.prepare(self._place)
+            for other in sorted(self._followed):
+                await hub.links.way(self.name, other, lives.node(other).port)
+            for command in commands:
                 await self._finish(hub, command)
         self._spawn(hub, self.engine.command(self._place))
         while not self.up.done():
@@ -57,6 +62,15 @@ class LiveEngine(LiveNode):
                 self.engine.began(self._place)
                 self._is_up(hub)
         await self.up
+
+    def _port_of(self, other: str) -> int:
+        """Another engine's port as seen from here: the link proxy's, so that faults work on it.
+
+        An engine writes down what it is told, so it cannot be diverted later.
+        """
+        self._lives.node(other)
+        self._followed.add(other)
+        return self._lives.reserve(other, f"for {self.name}")
 
     def _is_up(self, hub: Hub) -> None:
         hub.record(self.source, "start", data=type(self.engine).__name__)
@@ -91,8 +105,8 @@ class LiveEngine(LiveNode):
         """What it said when it took too long."""
         return f": {self.last_lines()}"
 
-    def address(self) -> str:
-        """What its client library connects to."""
+    def address(self, port: int) -> str:
+        """What its client library connects to, if it is reached by that port."""
         if self.outside:
             return self.engine.within(self.outside, self._namespace)
-        return self.engine.address(IP, self.port)
+        return self.engine.address(IP, port)

@@ -15,6 +15,7 @@ from statelab.live.hub import STEP_S, Hub
 from statelab.live.journal import Source
 
 if TYPE_CHECKING:
+    from statelab.live.desk import Desk
     from statelab.live.lives import Lives
 
 
@@ -31,6 +32,7 @@ class LiveNode:
     speaks_http = True
     patience_s = STEP_S  # the longest that its start may take
     why_slow = ": does its __init__ wait?"
+    desk: Desk | None = None  # what it is told things by; an engine has none
     outside = ""  # the address of a server that somebody else runs
 
     def __init__(self, name: str, parcel: bytes, port: int, folder: Path):
@@ -59,7 +61,7 @@ class LiveNode:
         self.crashed = False  # its own report said so
         self.failure = ""  # why its `__init__` failed
         self.exit_code: int | None = None
-        self.reports = False  # its channel is open
+        self.desk: Desk | None = None  # while its channel is open
 
     async def begin(self, hub: Hub, lives: Lives) -> None:
         """Has its process started; returns when it is up, or raises why it is not."""
@@ -68,13 +70,14 @@ class LiveNode:
             "seed": str(lives.seed), "origin_ns": hub.origin_ns, "parcel": self.parcel,
             "folder": str(self.folder), "log": str(self.log), "book": str(hub.book),
             "desk": hub.port, "token": hub.token, "path": sys.path[:], "cwd": _cwd(),
+            "handover": hub.links.handover, "diverted": hub.links.of(self.name),
         }  # fmt: skip
         hub.tell_warden("node", self.key, spec)
         await self.up
 
-    def address(self) -> str:
-        """The URL that it serves."""
-        return f"http://{IP}:{self.port}"
+    def address(self, port: int) -> str:
+        """The URL that it serves, if it is reached by that port."""
+        return f"http://{IP}:{port}"
 
     def exited(self, code: int) -> bool:
         """Takes note of its process's end; returns whether that ends its life."""

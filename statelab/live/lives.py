@@ -17,6 +17,7 @@ import psutil
 
 from statelab.engines.engine import Engine
 from statelab.live import ports, trees
+from statelab.live.desk import Desk
 from statelab.live.hub import STEP_S, Hub
 from statelab.live.journal import Entry
 from statelab.live.liveengine import LiveEngine
@@ -86,6 +87,7 @@ class Lives:
         hub.journal.held.add(node.source)
         hub.tell_warden("tree", node.key, "kill", 0)
         await node.gone
+        await hub.links.settled()
 
     async def pause(self, name: str) -> None:
         """Stops a node's processes."""
@@ -167,11 +169,17 @@ class Lives:
         finally:
             node.starting = False
 
-    def joined(self, key: int, pid: int) -> None:
+    def joined(self, desk: Desk, key: int, pid: int) -> None:
         """A node's process has opened its channel."""
         node = self._by_key.get(key)
         if node is not None:
-            node.pid, node.reports = pid, True
+            node.pid, node.desk = pid, desk
+            self._hub.links.joined(node.name, desk)
+
+    def desk(self, name: str) -> Desk | None:
+        """What a node that lives is told things by."""
+        node = self.nodes.get(name)
+        return None if node is None else node.desk
 
     def told(self, key: int, what: str, data: Any) -> None:
         """A node's process reports."""
@@ -180,6 +188,8 @@ class Lives:
             return
         if what == "rows":
             self._hub.journal.add(node.source, [Entry(*row) for row in data])
+        elif what == "diverted":
+            self._hub.links.diverted(data)
         elif what == "up":
             self._hub.flush()
             node.status, node.starting, node.disk = "up", False, data
@@ -193,7 +203,7 @@ class Lives:
         """A node's process has closed its channel: it is dead, or will be in a moment."""
         node = self._by_key.get(key)
         if node is not None:
-            node.reports = False
+            node.desk = None
             self._end_if_over(node)
 
     def told_by_warden(self, what: str, key: int, data: Any) -> None:
@@ -215,7 +225,7 @@ class Lives:
 
     def _end_if_over(self, node: LiveNode) -> None:
         """A life is over when its process has ended and all that it reported is read."""
-        if node.exit_code is None or node.reports or node.key not in self._by_key:
+        if node.exit_code is None or node.desk is not None or node.key not in self._by_key:
             return
         hub, code = self._hub, node.exit_code
         del self._by_key[node.key]
@@ -244,7 +254,7 @@ class Lives:
                     trees.kill(node.pid)
             node.up.cancel()
             node.exit_code = -9
-            node.reports = False
+            node.desk = None
             self._end_if_over(node)
 
     def end(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import select
@@ -91,14 +92,11 @@ class Warden:
 
     def _do_node(self, key: int, spec: dict[str, Any]) -> int:
         """Starts a node's process; returns its pid."""
-        if self._forks:
-            pid = os.fork()
-            if not pid:
-                self._become(spec)
-            self._pids[pid] = key
-            return pid
-        argv = [sys.executable, "-P", "-m", "statelab.live.child"]
-        return self._spawn(key, argv, spec["log"], pack(spec))
+        return self._python(key, "statelab.live.child", spec)
+
+    def _do_proxy(self, key: int, spec: dict[str, Any]) -> int:
+        """Starts the link proxy; returns its pid."""
+        return self._python(key, "statelab.live.proxy", spec)
 
     def _do_program(self, key: int, argv: list[str], log: str, options: dict[str, Any]) -> int:
         """Starts any other program, an engine say; `options` are Popen's, but `env` adds."""
@@ -118,8 +116,19 @@ class Warden:
         return number
 
     # --------------------------------------------------------------------------- processes
-    def _become(self, spec: dict[str, Any]) -> None:
-        """In a fork: forgets that this was the warden, and becomes a node."""
+    def _python(self, key: int, module: str, spec: dict[str, Any]) -> int:
+        """Starts a process that is what `module` does with `spec`."""
+        if not self._forks:
+            argv = [sys.executable, "-P", "-m", module]
+            return self._spawn(key, argv, spec["log"], pack(spec))
+        pid = os.fork()
+        if not pid:
+            self._become(module, spec)
+        self._pids[pid] = key
+        return pid
+
+    def _become(self, module: str, spec: dict[str, Any]) -> None:
+        """In a fork: forgets that this was the warden, and becomes something else."""
         try:
             os.setsid()
             signal.set_wakeup_fd(-1)
@@ -131,9 +140,7 @@ class Warden:
             with contextlib.suppress(OSError), open("/proc/self/comm", "w") as comm:
                 comm.write(spec["name"])  # what `top` and `ps` show
 
-            from statelab.live.child import live
-
-            live(spec)
+            importlib.import_module(module).live(spec)
         finally:
             os._exit(1)
 

@@ -151,6 +151,12 @@ class Lab:
         """The code cells' ids, counts and outputs, as the page has them."""
         return self.page.evaluate(CELLS)
 
+    def unfold(self):
+        """Opens all folded parts."""
+        self.page.evaluate(
+            "() => window.jupyterapp.commands.execute('notebook:expand-all-headings')"
+        )
+
     def theme(self, name):
         """Changes JupyterLab's theme to 'Light' or 'Dark'."""
         self.page.evaluate(

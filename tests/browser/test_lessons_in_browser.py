@@ -8,7 +8,6 @@ pytestmark = pytest.mark.browser
 
 PICTURES_ARE_THERE = """() => [...document.querySelectorAll('.jp-Notebook img')]
   .every((picture) => picture.complete && picture.naturalWidth > 0)"""
-UNFOLD = "() => window.jupyterapp.commands.execute('notebook:expand-all-headings')"
 
 
 @pytest.mark.parametrize("name", lessons.names())
@@ -20,7 +19,7 @@ def test_a_lesson_runs_and_its_panels_answer_and_look_well(name, opened, all_loo
     assert all(cell["count"] for cell in cells)
 
     page = notebook.page
-    page.evaluate(UNFOLD)  # a panel of the workshop is hidden until its heading is opened
+    notebook.unfold()
     page.wait_for_function(PICTURES_ARE_THERE)
     panels = page.locator(".sl-panel")
     for number in range(sum("Panel(" in str(cell["outputs"]) for cell in cells)):

@@ -1,0 +1,162 @@
+"""One real connection by hand: buttons, and what TCP remembers of it after each."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from html import escape
+from typing import Any
+
+import ipywidgets
+import traitlets
+
+from statelab.lab import previous
+from statelab.lab.prediction import Predict
+from statelab.live import LiveWorld, tcp
+from statelab.node import Node
+
+IP = "127.0.0.1"
+BUTTONS = {  # verb: (what the button says, how the line begins that the ledger gets)
+    "send": ("send the request", "request sent"),
+    "read": ("read what has come", "read"),
+    "pause": ("pause the server", "server paused"),
+    "resume": ("resume it", "server resumed"),
+    "kill": ("kill it", "server killed"),
+    "again": ("start over", "connected"),
+}
+
+
+class Wire(ipywidgets.VBox):
+    """A server in a process of its own, a socket, and a table that grows with each click.
+
+    `request` is what `send` sends. It opens once `prediction` is answered or skipped; its process
+    starts with the first click, and ends with `close`, with its cell's next run, or the kernel.
+    """
+
+    table = traitlets.Unicode()  # the ledger as text
+    said = traitlets.Unicode()  # what came of the latest click
+
+    def __init__(self, server: type[Node], request: bytes, prediction: Predict | None = None):
+        self._server, self._request, self._prediction = server, request, prediction
+        self._world: LiveWorld | None = None
+        self._sock: socket.socket | None = None
+        self._ledger: tcp.Ledger | None = None
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="wire")
+        self._closed = False
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:  # a plain script
+            self._loop = None
+        self._shown, self._words = ipywidgets.HTML(), ipywidgets.HTML()
+        self._bar = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
+        super().__init__([self._bar, self._words, self._shown])
+        if prediction is not None:
+            prediction.observe(lambda _: self._gate(), "done")
+        self._gate()
+        previous.replace(self)
+
+    def _gate(self) -> None:
+        if self._prediction is not None and not self._prediction.done:
+            self._bar.children = [_button("Skip the prediction", self._prediction.skip)]
+            self._say("Predict first.")
+            return
+        self._bar.children = [
+            _button(text, lambda verb=verb: self.do(verb)) for verb, (text, _) in BUTTONS.items()
+        ]
+        self._say("Press a button: a process starts.")
+
+    # --------------------------------------------------------------------------- by code
+    def do(self, verb: str) -> None:
+        """Does what a button does, soon: 'send', 'read', 'pause', 'resume', 'kill' or 'again'.
+
+        `said` and `table` follow. Raises ValueError for another verb.
+        """
+        if verb not in BUTTONS:
+            raise ValueError(f"there is no button {verb!r}: choose one of {', '.join(BUTTONS)}")
+        self._worker.submit(self._perform, verb)
+
+    def wait(self) -> None:
+        """Waits until all that was asked for is done."""
+        self._worker.submit(lambda: None).result()
+
+    def close(self) -> None:
+        """Ends the server's process and the connection; may be called twice."""
+        if not self._closed:
+            self._closed = True
+            self._worker.submit(self._end)
+            self._worker.shutdown(wait=False)
+        super().close()
+
+    # --------------------------------------------------------------------------- its own thread
+    def _perform(self, verb: str) -> None:
+        said = ""
+        try:
+            if self._world is None or verb == "again":
+                self._begin()
+            if verb == "send":
+                self._sock.setblocking(True)
+                self._sock.sendall(self._request)
+                said = f"{len(self._request)} bytes sent."
+            elif verb == "read":
+                self._sock.setblocking(False)
+                data = self._sock.recv(1 << 16)
+                said = f"Read: {data.decode(errors='replace')!r}" if data else "It has hung up."
+            elif verb != "again":
+                getattr(self._world, verb)("server")
+            if verb != "again":
+                self._ledger.look(BUTTONS[verb][1])
+        except BlockingIOError:
+            said = "Nothing has come that is not read yet."
+        except Exception as wrong:
+            said = f"{type(wrong).__name__}: {wrong}"
+        self._on_its_loop(lambda: self._show(said))
+
+    def _begin(self) -> None:
+        self._end()
+        self._world = LiveWorld()
+        self._world.start("server", self._server)
+        self._sock = socket.create_connection((IP, self._world.port("server")))
+        self._ledger = tcp.Ledger(self._sock)
+        self._ledger.look(BUTTONS["again"][1])
+
+    def _end(self) -> None:
+        if self._sock is not None:
+            self._sock.close()
+        if self._world is not None:
+            self._world.close()
+        self._world = self._sock = self._ledger = None
+
+    # --------------------------------------------------------------------------- what is shown
+    def _on_its_loop(self, work: Callable[[], None]) -> None:
+        """Traits are set where the notebook sets them."""
+        if self._loop is None:
+            work()
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(work)
+
+    def _show(self, said: str) -> None:
+        ledger = self._ledger
+        if ledger is not None:
+            self.table, self._shown.value = str(ledger), ledger._repr_html_()
+        self._say(said)
+
+    def _say(self, said: str) -> None:
+        self.said = said
+        self._words.value = f"<p>{escape(said)}</p>"
+
+    def __repr__(self) -> str:
+        return f"Wire({self._server.__name__})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        buttons = " · ".join(text for text, _ in BUTTONS.values())
+        html = f"<p>One connection to {escape(self._server.__name__)}, by hand: {buttons}.</p>"
+        bundle = super()._repr_mimebundle_(**kwargs)
+        return {**bundle, "text/plain": repr(self), "text/html": html}
+
+
+def _button(text: str, pressed: Callable[[], None]) -> ipywidgets.Button:
+    button = ipywidgets.Button(description=text, layout={"width": "auto"})
+    button.on_click(lambda _: pressed())
+    return button

@@ -1,0 +1,95 @@
+"""One real connection by hand: what its buttons do, and what the table then says."""
+
+import sys
+import time
+
+import pytest
+
+from statelab import Node, lab
+
+pytestmark = pytest.mark.live
+REQUEST = b"POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 6\r\n\r\n[2, 3]"
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what it remembers")
+
+
+class Adder(Node):
+    async def handle(self, request):
+        return sum(request.body)
+
+
+@pytest.fixture
+def wire():
+    made = lab.Wire(Adder, REQUEST)
+    yield made
+    made.close()
+
+
+def press(wire, *texts):
+    """Clicks the buttons that say so, and waits."""
+    buttons = {button.description: button for button in wire.children[0].children}
+    for text in texts:
+        buttons[text].click()
+    wire.wait()
+
+
+def last(wire):
+    return wire.table.splitlines()[-1].split()
+
+
+@linux
+def test_what_a_paused_server_has_not_read_is_acknowledged_all_the_same(wire):
+    press(wire, "pause the server", "send the request")
+    assert last(wire)[-5:] == ["55", "55", "55", "0", "established"]
+    press(wire, "read what has come")
+    assert wire.said == "Nothing has come that is not read yet."
+    press(wire, "resume it")
+    end = time.monotonic() + 10
+    while not wire.said.startswith("Read") and time.monotonic() < end:
+        press(wire, "read what has come")
+    assert wire.said.startswith("Read: 'HTTP/1.1 200 OK")
+    assert last(wire)[1:4] == ["55", "55", "0"]
+
+
+def test_each_click_adds_a_line_and_starting_over_begins_a_new_connection(wire):
+    press(wire, "send the request", "kill it")
+    whens = [line.split("  ")[0] for line in wire.table.splitlines()[1:4]]
+    assert whens == ["connected", "request sent", "server killed"]
+    press(wire, "start over")
+    assert wire.table.splitlines()[1].startswith("connected")
+    assert len(wire.table.splitlines()) < 4
+    assert wire.children[2].value == wire._ledger._repr_html_()
+
+
+def test_an_error_is_said_in_the_widget_and_the_next_click_works(wire):
+    press(wire, "kill it", "kill it")
+    assert wire.said.startswith("WrongState: server is dead already")
+    press(wire, "start over", "send the request")
+    assert wire.said == "55 bytes sent."
+    with pytest.raises(ValueError, match="there is no button 'explode'"):
+        wire.do("explode")
+
+
+def test_it_opens_when_the_prediction_is_answered_and_starts_nothing_before():
+    guess = lab.predict("Which?", ["this", "that"], right="this")
+    wire = lab.Wire(Adder, REQUEST, guess)
+    assert wire.said == "Predict first."
+    (skip,) = wire.children[0].children
+    skip.click()
+    assert guess.done == "skipped"
+    assert len(wire.children[0].children) == 6
+    assert wire._world is None
+    wire.close()
+
+
+def test_closing_it_ends_its_process(wire):
+    press(wire, "send the request")
+    world = wire._world
+    wire.close()
+    world._hub.thread.join(10)
+    assert not world._hub.folder.exists()
+
+
+def test_viewers_without_a_kernel_read_what_it_is(wire):
+    bundle = wire._repr_mimebundle_()
+    assert bundle["text/plain"] == "Wire(Adder)"
+    assert "pause the server" in bundle["text/html"]
