@@ -1,5 +1,11 @@
-"""Rules for every pytest run: notebooks as tests, one Chromium at a time, no silent skip in CI."""
+"""Rules for every pytest run: notebooks as tests, one Chromium at a time, no silent skip in CI.
 
+A test names the real servers that it needs by a mark, `engines("redis")`, and a notebook in its
+metadata, `{"statelab": {"engines": ["redis"]}}`. Where one is missing it skips, and says why.
+"""
+
+import functools
+import json
 import os
 import shutil
 import sys
@@ -33,8 +39,26 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker(pytest.mark.notebooks)
+            item.add_marker(pytest.mark.engines(*engines_of(item.path)))
         elif "browser" in item.path.name:
             item.add_marker(pytest.mark.browser)
+
+
+@functools.cache
+def engines_of(path):
+    """Return the engines that a notebook's metadata names."""
+    metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
+    return metadata.get("statelab", {}).get("engines", [])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("engines"):
+        for name in mark.args:
+            from statelab.engines import ENGINES  # not before a test asks for it
+
+            if why := ENGINES[name].lacks():
+                pytest.skip(why)
 
 
 class OneWorkerPerFile(LoadScopeScheduling):

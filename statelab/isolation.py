@@ -7,6 +7,7 @@ import dis
 import functools
 import inspect
 import types
+from collections.abc import Mapping
 from typing import Any
 
 from statelab.node import Node
@@ -14,19 +15,28 @@ from statelab.node import Node
 _MUTABLE = (list, dict, set, bytearray, collections.deque)
 
 
-def vet(factory: Any) -> None:
+def vet(factory: Any, options: Mapping[str, Any] | None = None) -> None:
     """Raises TypeError, with a sentence, unless `factory` is a Node class that shares no state.
+
+    A real server is none, and only such a one takes `options`.
 
     State shared by all lives of a node is a mutable class attribute, a mutable in a closure or in
     a module's global that the class's code reads, or a global that it assigns.
     """
-    if isinstance(factory, Node):
+    if isinstance(factory, Node) or hasattr(type(factory), "only_live"):
         name = type(factory).__name__
         raise TypeError(
             f"start takes the class, since restart makes it anew: write {name}, not {name}()"
         )
     if not (isinstance(factory, type) and issubclass(factory, Node)):
+        if hasattr(factory, "only_live"):
+            raise TypeError(f"{factory.__name__} is {factory.only_live}")
         raise TypeError(f"start takes a subclass of Node, not {factory!r}")
+    if options:
+        raise TypeError(
+            f"start gives a node its arguments in their order, so that restart can: write "
+            f"{', '.join(map(repr, options.values()))} without {', '.join(options)}"
+        )
     for cls in factory.__mro__:
         if cls is Node:
             break

@@ -70,13 +70,14 @@ class World(Inputs, LinkFaults):
         return f"<World seed={self.seed} at {self.now():g} s: {names or 'empty'}>"
 
     # --------------------------------------------------------------------------- nodes
-    def start(self, name: str, factory: type[Node], *args: Any) -> None:
+    def start(self, name: str, factory: type[Node], *args: Any, **options: Any) -> None:
         """Starts a node; `restart` will call `factory` again, with `args` unpickled anew.
 
         Raises TypeError for a class that a kill would not wholly erase, or whose memory has no
-        canonical form; WrongState if the name is taken.
+        canonical form, and for a real server, which alone has `options`; WrongState if the name
+        is taken.
         """
-        isolation.vet(factory)
+        isolation.vet(factory, options)
         if not isinstance(name, str) or not name:
             raise TypeError(f"a node's name is a str, not {name!r}")
         if name in self._hosts or name in self._clients:

@@ -225,8 +225,7 @@ def test_a_life_is_over_only_when_what_it_said_is_read(tmp_path):
         hub.flush, hub.record = hub.journal.flush, lambda *_, **__: None
         lives = Lives(hub, 1)
         node = lives._by_key[7] = LiveNode("web", b"", 1, tmp_path)
-        node.key, node.source = 7, hub.journal.source("web", 1)
-        node.up, node.gone = hub.loop.create_future(), hub.loop.create_future()
+        node.reborn(hub, 7)
         say = {
             "joined": lambda: lives.joined(7, 1),
             "failed": lambda: lives.told(7, "failed", "why"),

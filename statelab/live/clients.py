@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from statelab.client import Client, Pending, keep_token
 from statelab.live.caller import Caller
 from statelab.live.journal import Source
+from statelab.message import Response
 
 if TYPE_CHECKING:
     from statelab.live.hub import Hub
@@ -63,3 +65,29 @@ class Clients:
 
 def _go_on(waiter: Any, value: Any, error: Exception | None) -> None:
     waiter.step(value, error)
+
+
+class Waiter:
+    """What goes on when a client's request has ended; has the face of a Task."""
+
+    __slots__ = ("cause", "client", "hub", "pending")
+
+    def __init__(self, hub: Hub, client: Client, pending: Pending):
+        self.hub = hub
+        self.client = client
+        self.pending = pending
+        self.cause: int | None = None
+
+    def step(self, value: Response | None, error: Exception | None) -> None:
+        """Keeps the outcome, once the row that tells of it is in the trace."""
+        if value is not None:
+            keep_token(self.client, value)
+            self.hub.clients.keep_token(self.client.name, self.client.token)
+
+        def end() -> None:
+            world = self.pending._world
+            with world._ended:
+                self.pending.outcome = value if error is None else error
+                world._ended.notify_all()
+
+        self.hub.clients.after(self.client.name, self.cause, end)

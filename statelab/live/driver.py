@@ -13,8 +13,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from statelab import isolation
-from statelab.client import Client, Pending, keep_token, with_token
+from statelab.client import Client, Pending, with_token
+from statelab.engines.engine import Engine, EngineMissing
 from statelab.live import ports
+from statelab.live.clients import Waiter
 from statelab.live.faults import LinkFaults
 from statelab.live.hub import Hub
 from statelab.live.lives import Lives
@@ -95,8 +97,15 @@ class LiveWorld(LinkFaults):
         return None if node.status == "dead" else node.pid
 
     def port(self, name: str) -> int:
-        """The port that the node serves HTTP on: `curl http://127.0.0.1:port/`."""
-        return self._hub.port_of(name)
+        """The port that it serves: a node `curl http://127.0.0.1:port/`; raises UnknownNode."""
+        return self._lives.node(name).port
+
+    def address(self, name: str) -> str:
+        """The URL of a node, or what an engine's client library connects to; it stays the same.
+
+        Give it as an argument to the nodes that use the engine. Raises UnknownNode.
+        """
+        return self._lives.node(name).address()
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Calls `callback()` when there are new rows; returns what ends that.
@@ -111,18 +120,28 @@ class LiveWorld(LinkFaults):
         return f"<LiveWorld: {names or 'empty'}>"
 
     # --------------------------------------------------------------------------- verbs: nodes
-    def start(self, name: str, factory: type[Node], *args: Any) -> None:
-        """Starts a node's process; returns when it takes requests.
+    def start(
+        self, name: str, factory: type[Node] | type[Engine], *args: Any, **options: Any
+    ) -> None:
+        """Starts a node's process, or an engine's; returns when it takes requests.
 
-        `restart` will call `factory` again, with `args` unpickled anew.
+        A node has `args`: `restart` will call `factory` again, with `args` unpickled anew. An
+        engine has `options`: `start("redis", Redis, append_only=True)`.
 
         Raises TypeError for a class that a kill would not wholly erase or that cannot travel to
-        another process; WrongState if the name is taken; RuntimeError if `__init__` fails.
+        another process; EngineMissing where the machine lacks the server; WrongState if the name
+        is taken; RuntimeError if `__init__` or the server fails.
         """
-        isolation.vet(factory)
         if not isinstance(name, str) or not name:
             raise TypeError(f"a node's name is a str, not {name!r}")
-        self._do(self._lives.start(name, _parcel(name, factory, args)))
+        if isinstance(factory, type) and issubclass(factory, Engine):
+            what = factory(*args, **options)
+            if why := factory.lacks():
+                raise EngineMissing(why)
+        else:
+            isolation.vet(factory, options)
+            what = _parcel(name, factory, args)
+        self._do(self._lives.start(name, what))
 
     def kill(self, name: str) -> None:
         """Kills a node's process by SIGKILL and waits for its exit.
@@ -286,29 +305,3 @@ def _pass_on(task: asyncio.Task, future: concurrent.futures.Future, hub: Hub) ->
         future.set_exception(task.exception())
     else:
         future.set_result(task.result())
-
-
-class Waiter:
-    """What goes on when a client's request has ended; has the face of a Task."""
-
-    __slots__ = ("cause", "client", "hub", "pending")
-
-    def __init__(self, hub: Hub, client: Client, pending: Pending):
-        self.hub = hub
-        self.client = client
-        self.pending = pending
-        self.cause: int | None = None
-
-    def step(self, value: Response | None, error: Exception | None) -> None:
-        """Keeps the outcome, once the row that tells of it is in the trace."""
-        if value is not None:
-            keep_token(self.client, value)
-            self.hub.clients.keep_token(self.client.name, self.client.token)
-
-        def end() -> None:
-            world = self.pending._world
-            with world._ended:
-                self.pending.outcome = value if error is None else error
-                world._ended.notify_all()
-
-        self.hub.clients.after(self.client.name, self.cause, end)

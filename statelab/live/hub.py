@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import statelab
 from statelab.live.channel import IP, TOKEN_BYTES, pack
@@ -240,15 +240,18 @@ class Hub:
 
     # --------------------------------------------------------------------------- who is where
     def port_of(self, name: str) -> int:
-        """The port of a node; raises UnknownNode."""
-        port = self.ports.get(name)
-        if port is None:
-            names = ", ".join(self.ports) or "none yet"
-            what = f"no node is named {name!r}"
-            if name in self.clients.callers:
-                what = f"{name} is a client, which nobody can call"
-            raise UnknownNode(f"{what}; nothing was sent or done. The nodes: {names}")
-        return port
+        """The port that a node serves HTTP on; raises UnknownNode."""
+        return self.ports.get(name) or self.unknown(name)
+
+    def unknown(self, name: str) -> NoReturn:
+        """Raises UnknownNode: nobody of that name takes requests."""
+        what = f"no node is named {name!r}"
+        if name in self.clients.callers:
+            what = f"{name} is a client, which nobody can call"
+        elif name in self.nodes.nodes:
+            what = f"{name} takes no HTTP: give its address, world.address({name!r}), to its client"
+        names = ", ".join(self.ports) or "none yet"
+        raise UnknownNode(f"{what}; nothing was sent or done. The nodes: {names}")
 
     def write_book(self) -> None:
         """Tells the nodes, by a file, who is where."""

@@ -8,56 +8,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import os
+import shutil
 import signal
-import sys
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import psutil
 
-from statelab.live import ports
+from statelab.engines.engine import Engine
+from statelab.live import ports, trees
 from statelab.live.hub import STEP_S, Hub
-from statelab.live.journal import Entry, Source
+from statelab.live.journal import Entry
+from statelab.live.liveengine import LiveEngine
+from statelab.live.livenode import LiveNode
 from statelab.node import WrongState
 from statelab.trace import Row
 
 GRACE_S = 0.1  # for the channel of a process that died at once to be accepted
-
-
-def _cwd() -> str:
-    try:
-        return os.getcwd()
-    except OSError:  # removed meanwhile
-        return "/"
-
-
-class LiveNode:
-    """One node, through all its lives."""
-
-    def __init__(self, name: str, parcel: bytes, port: int, folder: Path):
-        self.name = name
-        self.parcel = parcel
-        self.port = port
-        self.folder = folder / quote(name, safe="")
-        self.log = folder / f"{quote(name, safe='')}.log"
-        self.status = "dead"
-        self.starting = False  # dead, but not for long
-        self.life = 0
-        self.memory: dict[str, Any] = {}
-        self.disk: dict[str, Any] = {}
-        # Of the current life:
-        self.key = 0
-        self.pid = 0
-        self.source: Source | None = None
-        self.up: asyncio.Future[None] | None = None
-        self.gone: asyncio.Future[None] | None = None
-        self.killed_us: int | None = None
-        self.crashed = False  # its own report said so
-        self.failure = ""  # why its `__init__` failed
-        self.exit_code: int | None = None
-        self.reports = False  # its channel is open
 
 
 class Lives:
@@ -65,33 +31,42 @@ class Lives:
 
     def __init__(self, hub: Hub, seed: Any):
         self._hub = hub
-        self._seed = seed
+        self.seed = seed
         self._keys, self._numbers = itertools.count(1), itertools.count(1)
         self._by_key: dict[int, LiveNode] = {}
         self._asked: dict[int, asyncio.Future] = {}
+        self._ports: dict[tuple[str, str], int] = {}  # by name and purpose
         self.nodes: dict[str, LiveNode] = {}
         hub.journal.seen = self._seen
 
     # --------------------------------------------------------------------------- verbs
-    async def start(self, name: str, parcel: bytes) -> None:
-        """Starts a node; returns when it takes requests."""
+    async def start(self, name: str, what: bytes | Engine) -> None:
+        """Starts a node, which comes as a parcel, or an engine; returns when it does its work."""
         hub = self._hub
         if name in self.nodes or name in hub.clients.callers:
             raise WrongState(f"the name {name} is taken: choose another, or restart {name}")
-        node = LiveNode(name, parcel, ports.choose(set(hub.ports.values())), hub.folder)
+        port = self.reserve(name)
+        if isinstance(what, Engine):
+            node = LiveEngine(name, what, port, hub.folder, self)
+        else:
+            node = LiveNode(name, what, port, hub.folder)
         self.nodes[name] = node
-        hub.ports[name] = node.port
-        hub.write_book()
+        if node.speaks_http:
+            hub.ports[name] = port
+            hub.write_book()
         try:
             await self._begin(node)
         except BaseException:
-            del self.nodes[name], hub.ports[name]
-            hub.write_book()
+            del self.nodes[name], self._ports[name, ""]
+            self._by_key.pop(node.key, None)
+            if hub.ports.pop(name, None):
+                hub.write_book()
+            shutil.rmtree(node.folder, ignore_errors=True)
             raise
 
     async def restart(self, name: str) -> None:
         """Begins a dead node's next life."""
-        node = self.node(name)
+        node = self._own(name)
         if node.status != "dead" or node.starting:
             raise WrongState(f"{name} is {node.status}: only a dead node can be restarted")
         await self._begin(node)
@@ -129,12 +104,26 @@ class Lives:
         await self._ask("resume", node)
 
     def node(self, name: str) -> LiveNode:
-        """The node of that name; raises UnknownNode."""
-        self._hub.port_of(name)
-        return self.nodes[name]
+        """The node or engine of that name; raises UnknownNode."""
+        return self.nodes.get(name) or self._hub.unknown(name)
+
+    def reserve(self, name: str, purpose: str = "") -> int:
+        """A port for that name, chosen when first asked for."""
+        if (name, purpose) not in self._ports:
+            self._ports[name, purpose] = ports.choose(set(self._ports.values()))
+        return self._ports[name, purpose]
+
+    def _own(self, name: str) -> LiveNode:
+        node = self.node(name)
+        if node.outside:
+            raise WrongState(
+                f"{name} is a server that somebody else runs ({node.outside}), and it stays as it "
+                f"is: to kill, pause or restart one of your own, unset {node.engine.variable}"
+            )
+        return node
 
     def _living(self, name: str) -> LiveNode:
-        node = self.node(name)
+        node = self._own(name)
         if node.starting:
             raise WrongState(f"{name} is starting; wait until it is up")
         if node.status == "dead" or node.killed_us is not None:
@@ -153,26 +142,14 @@ class Lives:
     # --------------------------------------------------------------------------- a life
     async def _begin(self, node: LiveNode) -> None:
         hub = self._hub
-        node.life += 1
-        node.key = next(self._keys)
-        node.source = hub.journal.source(node.name, node.life)
-        node.up, node.gone = hub.loop.create_future(), hub.loop.create_future()
-        node.starting, node.killed_us, node.exit_code, node.pid = True, None, None, 0
-        node.crashed, node.failure, node.memory = False, "", {}
+        node.reborn(hub, next(self._keys))
         self._by_key[node.key] = node
-        spec = {
-            "name": node.name, "life": node.life, "key": node.key, "port": node.port,
-            "seed": str(self._seed), "origin_ns": hub.origin_ns, "parcel": node.parcel,
-            "folder": str(node.folder), "log": str(node.log), "book": str(hub.book),
-            "desk": hub.port, "token": hub.token, "path": sys.path[:], "cwd": _cwd(),
-        }  # fmt: skip
-        hub.tell_warden("node", node.key, spec)
         try:
-            await asyncio.wait_for(node.up, STEP_S)
+            await asyncio.wait_for(node.begin(hub, self), node.patience_s)
         except TimeoutError:
             hub.tell_warden("tree", node.key, "kill", 0)
             raise RuntimeError(
-                f"{node.name} did not start within {STEP_S:g} s: does its __init__ wait?"
+                f"{node.name} did not start within {node.patience_s:g} s{node.why_slow}"
             ) from None
         finally:
             node.starting = False
@@ -215,8 +192,9 @@ class Lives:
             return
         if what == "failed" and not node.up.done():
             node.up.set_exception(RuntimeError(f"{node.name} has no process: {data}"))
-        elif what == "exit":
-            node.exit_code = data
+        elif what == "program":
+            node.pid = data
+        elif what == "exit" and node.exited(data):
             if node.pid:
                 self._end_if_over(node)
             else:  # it died so soon that its channel, if it had one, waits to be accepted
@@ -240,22 +218,16 @@ class Lives:
         hub.journal.held.discard(node.source)
         hub.flush()
         if not node.up.done():
-            text = node.failure or self._last_lines(node) or f"its process ended: status {code}"
+            text = node.failure or node.last_lines() or f"its process ended: status {code}"
             node.up.set_exception(RuntimeError(f"{node.name} did not start: {text}"))
         node.gone.set_result(None)
-
-    @staticmethod
-    def _last_lines(node: LiveNode) -> str:
-        with contextlib.suppress(OSError):
-            return "\n".join(node.log.read_text(errors="replace").splitlines()[-5:])
-        return ""
 
     # --------------------------------------------------------------------------- the end
     def orphaned(self) -> None:
         """The warden is gone, which nobody asked it: ends its children in its place."""
         for node in list(self._by_key.values()):
             with contextlib.suppress(psutil.Error):
-                psutil.Process(node.pid).kill()
+                trees.kill(node.pid)
             node.up.cancel()
             node.exit_code = -9
             node.reports = False

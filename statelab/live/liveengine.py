@@ -1,0 +1,81 @@
+"""A real server of a live world as the driver knows it: the face of a node, and other insides."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from statelab.engines.engine import Command, Engine, Place
+from statelab.live.channel import IP
+from statelab.live.livenode import LiveNode
+
+if TYPE_CHECKING:
+    from statelab.live.hub import Hub
+    from statelab.live.lives import Lives
+
+POLL_S = 0.01
+
+
+class LiveEngine(LiveNode):
+    """One engine. It reports nothing, so its rows are the driver's, and its memory is its own."""
+
+    speaks_http = False
+    patience_s = 30.0  # a Java runtime on a busy machine takes its time
+
+    def __init__(self, name: str, engine: Engine, port: int, folder: Path, lives: Lives):
+        super().__init__(name, b"", port, folder)
+        self.engine = engine
+        self._place = Place(name, self.folder, port, lambda of: lives.node(of).port, lives.reserve)
+        self._step: asyncio.Future[int] | None = None  # the exit code of what runs before it
+
+    async def begin(self, hub: Hub, lives: Lives) -> None:
+        """Has its server started; returns when it is up, or raises why it is not."""
+        if self.life == 1:
+            self.folder.mkdir(mode=0o700)
+            for command in self.engine.prepare(self._place):
+                await self._finish(hub, command)
+        self._spawn(hub, self.engine.command(self._place))
+        while not self.up.done():
+            if not await self.engine.is_up(self._place, self.life):
+                await asyncio.sleep(POLL_S)
+            elif not self.up.done():
+                self.engine.began(self._place)
+                hub.record(self.source, "start", data=type(self.engine).__name__)
+                hub.flush()
+                self.status = "up"
+                self.up.set_result(None)
+        await self.up
+
+    def _spawn(self, hub: Hub, command: Command) -> None:
+        options = {"cwd": str(self.folder), **command.options}
+        hub.tell_warden("program", self.key, command.argv, str(self.log), options)
+
+    async def _finish(self, hub: Hub, command: Command) -> None:
+        """Runs a command to its end; raises RuntimeError if it fails."""
+        self._step = hub.loop.create_future()
+        self._spawn(hub, command)
+        await asyncio.wait({self._step, self.up}, return_when=asyncio.FIRST_COMPLETED)
+        step, self._step = self._step, None
+        if self.up.done():
+            await self.up  # there is no such program: raises
+        if step.result():
+            raise RuntimeError(
+                f"{self.name} did not start: {command.argv[0]} failed: {self.last_lines()}"
+            )
+
+    def exited(self, code: int) -> bool:
+        """Takes note of a process's end; returns whether that ends its life."""
+        if self._step is None:
+            return super().exited(code)
+        self._step.set_result(code)
+        return False
+
+    @property
+    def why_slow(self) -> str:
+        """What it said when it took too long."""
+        return f": {self.last_lines()}"
+
+    def address(self) -> str:
+        """What its client library connects to."""
+        return self.engine.address(IP, self.port)
