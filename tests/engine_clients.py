@@ -1,16 +1,20 @@
 """One way to use each engine in tests: put a value, get it back, and the errors of its client."""
 
+import psycopg
+import redis
+from kazoo.client import KazooClient
+from kazoo.exceptions import KazooException
+from kazoo.handlers.threading import KazooTimeoutError
+
 from statelab.engines import ENGINES
-from statelab.engines.engine import Command  # noqa: F401
 
 OPTIONS = {"redis": {"append_only": True}}  # so that each remembers what it has acknowledged
 
 
 class RedisClient:
-    def __init__(self, address):
-        import redis
+    failed = (redis.ConnectionError, redis.TimeoutError)
 
-        self.failed = (redis.ConnectionError, redis.TimeoutError)
+    def __init__(self, address):
         self._redis = redis.Redis.from_url(address, socket_timeout=0.5, decode_responses=True)
 
     def put(self, value):
@@ -23,7 +27,51 @@ class RedisClient:
         self._redis.close()
 
 
-CLIENTS = {"redis": RedisClient}
+class PostgresClient:
+    """A connection for each request: only its opening has a time limit at the client's side."""
+
+    failed = (psycopg.OperationalError,)
+
+    def __init__(self, address):
+        self._address = address
+
+    def put(self, value):
+        with self._connect() as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS kept (value text)")
+            connection.execute("DELETE FROM kept")
+            connection.execute("INSERT INTO kept VALUES (%s)", [value])
+
+    def get(self):
+        with self._connect() as connection:
+            return connection.execute("SELECT value FROM kept").fetchone()[0]
+
+    def close(self):
+        pass
+
+    def _connect(self):
+        return psycopg.connect(self._address, connect_timeout=2)
+
+
+class ZooKeeperClient:
+    failed = (KazooException, KazooTimeoutError)
+
+    def __init__(self, address):
+        self._zookeeper = KazooClient(hosts=address, timeout=2.0)
+        self._zookeeper.start(timeout=20)
+
+    def put(self, value):
+        self._zookeeper.ensure_path("/value")
+        self._zookeeper.set("/value", value.encode())
+
+    def get(self):
+        return self._zookeeper.get_async("/value").get(timeout=0.5)[0].decode()
+
+    def close(self):
+        self._zookeeper.stop()
+        self._zookeeper.close()
+
+
+CLIENTS = {"redis": RedisClient, "zookeeper": ZooKeeperClient, "postgres": PostgresClient}
 
 
 def start(world, name):

@@ -23,21 +23,24 @@ def adopt_orphans() -> None:
 
 
 def kill(pid: int) -> None:
-    """SIGKILL, whether paused or not."""
-    for process in _tree(pid):
+    """SIGKILL, whether paused or not; returns when nothing of what came of it runs any more.
+
+    The process itself is left to who waits for it.
+    """
+    tree = _tree(pid)
+    for process in tree:
         _each(process.kill)
+    _wait(tree[1:], (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD))
 
 
 def pause(pid: int) -> None:
     """SIGSTOP; returns when all of them have stopped."""
-    tree = _tree(pid)
-    for process in tree:
-        _each(process.suspend)
-    end = time.monotonic() + 0.5
-    with contextlib.suppress(psutil.NoSuchProcess):
-        for process in tree:
-            while process.status() != psutil.STATUS_STOPPED and time.monotonic() < end:
-                time.sleep(0.0005)
+    tree: list[psutil.Process] = []
+    while more := [process for process in _tree(pid) if process not in tree]:
+        for process in more:  # those that have just been born are found by the next look
+            _each(process.suspend)
+        _wait(more, (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE))
+        tree += more
 
 
 def resume(pid: int) -> None:
@@ -63,6 +66,15 @@ def _tree(pid: int) -> list[psutil.Process]:
         root = psutil.Process(pid)
         return [root, *root.children(recursive=True)]
     return []
+
+
+def _wait(processes: list[psutil.Process], statuses: tuple[str, ...]) -> None:
+    """Waits until each has such a status or is gone, but not for long."""
+    end = time.monotonic() + 0.5
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while process.status() not in statuses and time.monotonic() < end:
+                time.sleep(0.0005)
 
 
 def _each(verb: Callable[[], None]) -> None:

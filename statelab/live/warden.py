@@ -132,11 +132,14 @@ class Warden:
             os._exit(1)
 
     def _spawn(self, key: int, argv: list[str], log: str, stdin: bytes, **options: Any) -> int:
-        with open(log, "ab") as out:
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
             process = subprocess.Popen(
                 argv, stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True,
                 **options,
             )  # fmt: skip
+        finally:
+            os.close(out)
         with contextlib.suppress(OSError), process.stdin:
             process.stdin.write(stdin)
         self._pids[process.pid] = key
