@@ -77,15 +77,15 @@ def test_the_first_observation_names_the_death_the_end_and_the_next_holder():
     assert statuses == [503, 200]
 
 
-def test_without_a_step_that_gives_the_right_back_nobody_ever_has_it():
+def test_without_an_end_or_with_nobody_who_looks_at_it_a_dead_writer_keeps_the_right():
     for step in (0, 2):
         world = World(seed=7)
         lesson.billing(world, **lesson.TAKEN_OUT[step])
         world.run(1)
         world.kill("writer-1")
         world.run(5)
-        if step == 2:  # its record says an end, and nobody looks
-            assert lesson.after_the_kill(world.trace.rows)[0] == "never"
+        world.call("writer-2", "/bill", {"bill": 1})
+        assert lesson.after_the_kill(world.trace.rows)[0] == "never"
         assert lesson.records(world.trace.rows)[-1][1] == "writer-1"
 
 

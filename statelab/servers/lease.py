@@ -102,8 +102,7 @@ class ServerLease(Lease):
         answer = await self._send(path, token)
         if answer.status == 200:
             return Soft(answer.body["token"], before + self.ttl)
-        wait = answer.body.get("wait")  # None where the keeper notes no end
-        return Soft(None, self.node.now() + (self.ttl if wait is None else wait))
+        return Soft(None, self.node.now() + answer.body["wait"])
 
     async def _send(self, path: str, token: int | None) -> Response:
         asked = {"name": self.name, "holder": self.holder, "token": token, "ttl": self.ttl}
