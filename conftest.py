@@ -14,6 +14,10 @@ import notebook_kernels
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+# Tests kill servers: of their own, never one that somebody runs.
+for name in ("STATELAB_REDIS_URL", "STATELAB_ZOOKEEPER_HOSTS", "STATELAB_POSTGRES_URL"):
+    os.environ.pop(name, None)
+
 IN_CI = os.environ.get("STATELAB_CI") == "1"
 
 
@@ -57,7 +61,9 @@ def pytest_runtest_setup(item):
         for name in mark.args:
             from statelab.engines import ENGINES  # not before a test asks for it
 
-            if why := ENGINES[name].lacks():
+            if name not in ENGINES:
+                pytest.fail(f"no engine is named {name!r}; there are: {', '.join(ENGINES)}")
+            if why := ENGINES[name].missing():
                 pytest.skip(why)
 
 

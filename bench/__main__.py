@@ -16,6 +16,7 @@ PARTS = {
     "growth": "Growth: the requests workload, 100 clients",
     "startup": "Start",
     "live": "The live world",
+    "engines": "Real engines",
     "notebooks": "Notebooks",
     "click": "A click on kill, to the page",
     "breakdown": "Where the time of the requests workload goes (per request)",

@@ -7,6 +7,7 @@ from kazoo.exceptions import KazooException
 from kazoo.handlers.threading import KazooTimeoutError
 
 from statelab.engines import ENGINES
+from statelab.engines.redis import prefix
 
 OPTIONS = {"redis": {"append_only": True}}  # so that each remembers what it has acknowledged
 
@@ -15,13 +16,14 @@ class RedisClient:
     failed = (redis.ConnectionError, redis.TimeoutError)
 
     def __init__(self, address):
+        self._key = prefix(address) + "value"
         self._redis = redis.Redis.from_url(address, socket_timeout=0.5, decode_responses=True)
 
     def put(self, value):
-        self._redis.set("value", value)
+        self._redis.set(self._key, value)
 
     def get(self):
-        return self._redis.get("value")
+        return self._redis.get(self._key)
 
     def close(self):
         self._redis.close()

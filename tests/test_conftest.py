@@ -38,14 +38,14 @@ def project(tmp_path):
     return run
 
 
-def write_notebook(path, printed):
+def write_notebook(path, printed, **metadata):
     cells = [
         new_code_cell("count = 41", execution_count=1),
         new_code_cell(
             "print(count + 1)", execution_count=2, outputs=[new_output("stream", text=printed)]
         ),
     ]
-    nbformat.write(new_notebook(cells=cells), path)
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), path)
 
 
 def test_in_ci_a_skipped_test_and_a_skipped_module_fail_and_say_why(project):
@@ -78,3 +78,50 @@ def test_a_notebook_with_another_output_fails(project):
     code, printed = project()
     assert code == 1
     assert "Cell outputs differ" in printed
+
+
+NO_JAVA = """
+from pathlib import Path
+from statelab.engines import zookeeper
+
+zookeeper.JAR = Path("nowhere.jar")
+"""
+
+
+@pytest.mark.notebooks
+def test_a_notebook_without_its_engines_skips_as_a_whole_and_says_why(project):
+    write_notebook(
+        project.folder / "notebooks" / "a.ipynb", "43\n", statelab={"engines": ["zookeeper"]}
+    )
+    (project.folder / "tests" / "conftest.py").write_text(NO_JAVA)
+    code, printed = project("notebooks", "tests/conftest.py")
+    assert "2 skipped" in printed
+    assert "sudo apt install libzookeeper-java" in printed
+    code, printed = project("notebooks", "tests/conftest.py", STATELAB_CI="1")
+    assert code == 1
+    assert printed.count("a skip is a failure in CI. Skipped: there is no ZooKeeper here") >= 2
+
+
+def test_a_test_without_its_engines_skips_and_with_them_runs(project):
+    marked = "import pytest\n\n@pytest.mark.engines('zookeeper')\ndef test_it(): pass\n"
+    (project.folder / "tests" / "test_it.py").write_text(marked)
+    (project.folder / "tests" / "conftest.py").write_text(NO_JAVA)
+    assert "1 skipped" in project("tests")[1]
+    here = NO_JAVA.replace("nowhere.jar", __file__) + "zookeeper.shutil.which = str\n"
+    (project.folder / "tests" / "conftest.py").write_text(here)
+    assert "1 passed" in project("tests")[1]
+
+
+def test_a_mark_or_notebook_that_names_no_engine_is_an_error(project):
+    marked = "import pytest\n\n@pytest.mark.engines('zokeeper')\ndef test_it(): pass\n"
+    (project.folder / "tests" / "test_it.py").write_text(marked)
+    code, printed = project("tests")
+    assert code == 1
+    assert "no engine is named 'zokeeper'" in printed
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "ZOOKEEPER_HOSTS", "POSTGRES_URL"])
+def test_no_test_touches_a_server_that_somebody_runs(project, name):
+    code = f"import os\n\ndef test_it(): assert 'STATELAB_{name}' not in os.environ\n"
+    (project.folder / "tests" / "test_it.py").write_text(code)
+    assert "1 passed" in project("tests", **{f"STATELAB_{name}": "somewhere"})[1]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from processes import is_over, wait_until_over
 
 from statelab.live.driver import LiveWorld
 from statelab.message import NoReply, Refused
@@ -61,28 +62,6 @@ def kernel(then, fork=True):
     line = process.stdout.readline().rstrip("\n")
     *pids, folder = line.split(" ", 5)
     return process, [int(pid) for pid in pids], Path(folder)
-
-
-def is_over(pids, folder):
-    gone = [pid for pid in pids if not psutil.pid_exists(pid) or is_zombie(pid)]
-    return len(gone) == len(pids) and not folder.exists()
-
-
-def is_zombie(pid):
-    """Whether nobody has waited for it yet; one that is reparented may be for a moment."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def wait_until_over(pids, folder, seconds=2.0):
-    end = time.monotonic() + seconds
-    while not is_over(pids, folder):
-        assert time.monotonic() < end, (
-            f"{[psutil.Process(p) for p in pids if psutil.pid_exists(p)]} {folder.exists()}"
-        )
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("fork", [True, False])

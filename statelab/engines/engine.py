@@ -58,6 +58,8 @@ class Engine:
 
     only_live = "a real server, which no simulation can run: start it in a LiveWorld"
     variable = ""  # of the environment: the address of a server that somebody runs already
+    usual_port = 0  # of such an address that names none
+    follows = False  # another server, so that it must be one of this world
 
     @classmethod
     def missing(cls) -> str:
@@ -73,6 +75,25 @@ class Engine:
     def lacks(cls) -> str:
         """Why it can neither be started here nor is given, as a sentence; '' if it can or is."""
         return "" if cls.outside() else cls.missing()
+
+    @classmethod
+    def within(cls, address: str, namespace: str) -> str:
+        """The address of a namespace in the server at `address`."""
+        raise NotImplementedError
+
+    @classmethod
+    def make(cls, address: str, namespace: str) -> None:
+        """Makes a namespace there, through the client library."""
+        raise NotImplementedError
+
+    @classmethod
+    def remove(cls, address: str, namespace: str) -> None:
+        """Removes a namespace and all that is in it, if it is there."""
+        raise NotImplementedError
+
+    def shares(self, name: str) -> str:
+        """Engines of a world with the same answer share a namespace."""
+        return name
 
     def prepare(self, place: Place) -> list[Command]:
         """Writes what the first life needs; returns what must run to its end before it."""

@@ -14,6 +14,7 @@ import struct
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from statelab.engines.engine import Command, Engine, Place, Upstream, ask
 from statelab.live.channel import IP
@@ -42,6 +43,7 @@ class Postgres(Engine):
     """
 
     variable = "STATELAB_POSTGRES_URL"
+    usual_port = 5432
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class Postgres(Engine):
         self.synchronous_commit = synchronous_commit
         self.synchronous_standby = synchronous_standby
         self.standby_of = standby_of
+        self.follows = standby_of is not None
 
     @classmethod
     def missing(cls) -> str:
@@ -67,6 +70,21 @@ class Postgres(Engine):
             "system's package (on Debian and Ubuntu: sudo apt install postgresql), or set "
             "STATELAB_POSTGRES_URL to the address of one that runs"
         )
+
+    @classmethod
+    def within(cls, address: str, namespace: str) -> str:
+        """The URL of a database of its own."""
+        return urlsplit(address)._replace(path=f"/{namespace}").geturl()
+
+    @classmethod
+    def make(cls, address: str, namespace: str) -> None:
+        """Creates that database."""
+        _execute(address, f'CREATE DATABASE "{namespace}"')
+
+    @classmethod
+    def remove(cls, address: str, namespace: str) -> None:
+        """Drops it, whoever is still connected to it."""
+        _execute(address, f'DROP DATABASE IF EXISTS "{namespace}" WITH (FORCE)')
 
     def prepare(self, place: Place) -> list[Command]:
         """Makes an empty cluster, or a copy of the primary's; its settings lie beside it."""
@@ -118,6 +136,13 @@ class Postgres(Engine):
     def address(self, host: str, port: int) -> str:
         """For `psycopg.connect`."""
         return f"postgresql://postgres@{host}:{port}/postgres"
+
+
+def _execute(address: str, sql: str) -> None:
+    import psycopg
+
+    with psycopg.connect(address, autocommit=True, connect_timeout=5) as connection:
+        connection.execute(sql)
 
 
 # ------------------------------------------------------------------------------- its protocol

@@ -34,10 +34,12 @@ class Redis(Engine):
     """
 
     variable = "STATELAB_REDIS_URL"
+    usual_port = 6379
 
     def __init__(self, *, append_only: bool = False, replica_of: Upstream | None = None):
         self.append_only = append_only
         self.replica_of = replica_of
+        self.follows = replica_of is not None
 
     @classmethod
     def missing(cls) -> str:
@@ -49,6 +51,28 @@ class Redis(Engine):
             "macOS), or install redis-server or valkey-server, or set STATELAB_REDIS_URL to the "
             "address of one that runs (for Windows there is none: run it under WSL)"
         )
+
+    @classmethod
+    def within(cls, address: str, namespace: str) -> str:
+        """A URL whose fragment begins every key: see `prefix`; clients pass it over."""
+        return f"{address.partition('#')[0]}#{namespace}:"
+
+    @classmethod
+    def make(cls, address: str, namespace: str) -> None:
+        """Sees whether the server answers; keys need no making."""
+        import redis
+
+        with redis.Redis.from_url(address, socket_timeout=5) as client:
+            client.ping()
+
+    @classmethod
+    def remove(cls, address: str, namespace: str) -> None:
+        """Removes all keys with that prefix."""
+        import redis
+
+        with redis.Redis.from_url(address, socket_timeout=5) as client:
+            for key in client.scan_iter(f"{namespace}:*", count=1000):
+                client.unlink(key)
 
     def prepare(self, place: Place) -> list[Command]:
         """Writes its redis.conf; a client may rewrite it (CONFIG REWRITE)."""
@@ -75,6 +99,11 @@ class Redis(Engine):
     def address(self, host: str, port: int) -> str:
         """For `redis.Redis.from_url`."""
         return f"redis://{host}:{port}/0"
+
+
+def prefix(address: str) -> str:
+    """What each key must begin with that is written there: '' in a server of the world's own."""
+    return address.partition("#")[2]
 
 
 def binary() -> str:

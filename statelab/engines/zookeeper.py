@@ -7,9 +7,11 @@ than two ticks it refuses. What it has acknowledged is in its log, on the disk.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from statelab.engines.engine import Command, Engine, Place, ask
 from statelab.live.channel import IP
@@ -37,6 +39,7 @@ class ZooKeeper(Engine):
     """
 
     variable = "STATELAB_ZOOKEEPER_HOSTS"
+    usual_port = 2181
 
     def __init__(self, *, ensemble: Sequence[str] = ()):
         self.ensemble = tuple(ensemble)
@@ -51,6 +54,28 @@ class ZooKeeper(Engine):
             "libzookeeper-java default-jre-headless), or set STATELAB_ZOOKEEPER_HOSTS to the "
             "host:port, with commas between several, of servers that run"
         )
+
+    @classmethod
+    def within(cls, address: str, namespace: str) -> str:
+        """The hosts with the namespace as their root (a chroot)."""
+        return f"{address.rstrip('/')}/{namespace}"
+
+    @classmethod
+    def make(cls, address: str, namespace: str) -> None:
+        """Makes the node that is to be the root."""
+        with _client(address) as client:
+            client.ensure_path(namespace)
+
+    @classmethod
+    def remove(cls, address: str, namespace: str) -> None:
+        """Removes that node and all below."""
+        with _client(address) as client:
+            if client.exists(namespace):
+                client.delete(namespace, recursive=True)
+
+    def shares(self, name: str) -> str:
+        """The members of one ensemble share what they keep."""
+        return "+".join(self.ensemble) or name
 
     def prepare(self, place: Place) -> list[Command]:
         """Writes its zoo.cfg and, in an ensemble, its number."""
@@ -86,3 +111,16 @@ class ZooKeeper(Engine):
     def address(self, host: str, port: int) -> str:
         """For `KazooClient(hosts=…)`; several of an ensemble are joined by commas."""
         return f"{host}:{port}"
+
+
+@contextlib.contextmanager
+def _client(address: str) -> Iterator[Any]:
+    from kazoo.client import KazooClient
+
+    client = KazooClient(hosts=address)
+    try:
+        client.start(timeout=5)
+        yield client
+    finally:
+        client.stop()
+        client.close()

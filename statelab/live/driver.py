@@ -92,9 +92,9 @@ class LiveWorld(LinkFaults):
         return self._lives.node(name).status
 
     def pid(self, name: str) -> int | None:
-        """The number of the node's process, None if it is dead; raises UnknownNode."""
+        """The number of its process, None if it is dead or not this world's; raises UnknownNode."""
         node = self._lives.node(name)
-        return None if node.status == "dead" else node.pid
+        return None if node.status == "dead" else node.pid or None
 
     def port(self, name: str) -> int:
         """The port that it serves: a node `curl http://127.0.0.1:port/`; raises UnknownNode."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from statelab.engines import outside
 from statelab.engines.engine import Command, Engine, Place
 from statelab.live.channel import IP
 from statelab.live.livenode import LiveNode
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from statelab.live.hub import Hub
     from statelab.live.lives import Lives
 
-POLL_S = 0.01
+POLL_S = 0.02  # seldom enough that asking does not slow it down
 
 
 class LiveEngine(LiveNode):
@@ -26,13 +28,25 @@ class LiveEngine(LiveNode):
     def __init__(self, name: str, engine: Engine, port: int, folder: Path, lives: Lives):
         super().__init__(name, b"", port, folder)
         self.engine = engine
+        self.outside = engine.outside()
+        if self.outside:
+            named = re.search(r":(\d+)(?=[/,?#]|$)", self.outside)
+            self.port = int(named[1]) if named else engine.usual_port
+        self._namespace = lives.namespace(type(engine), engine.shares(name))
         self._place = Place(name, self.folder, port, lambda of: lives.node(of).port, lives.reserve)
         self._step: asyncio.Future[int] | None = None  # the exit code of what runs before it
 
     async def begin(self, hub: Hub, lives: Lives) -> None:
         """Has its server started; returns when it is up, or raises why it is not."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        if self.outside:
+            what = type(self.engine), self.outside, self._namespace
+            hub.tell_warden("after", self.key, *outside.command("remove", *what))
+            await self._finish(hub, outside.command("make", *what))
+            self.pid = 0  # of this world's it has none
+            self._is_up(hub)
+            return
         if self.life == 1:
-            self.folder.mkdir(mode=0o700)
             for command in self.engine.prepare(self._place):
                 await self._finish(hub, command)
         self._spawn(hub, self.engine.command(self._place))
@@ -41,11 +55,14 @@ class LiveEngine(LiveNode):
                 await asyncio.sleep(POLL_S)
             elif not self.up.done():
                 self.engine.began(self._place)
-                hub.record(self.source, "start", data=type(self.engine).__name__)
-                hub.flush()
-                self.status = "up"
-                self.up.set_result(None)
+                self._is_up(hub)
         await self.up
+
+    def _is_up(self, hub: Hub) -> None:
+        hub.record(self.source, "start", data=type(self.engine).__name__)
+        hub.flush()
+        self.status = "up"
+        self.up.set_result(None)
 
     def _spawn(self, hub: Hub, command: Command) -> None:
         options = {"cwd": str(self.folder), **command.options}
@@ -60,9 +77,7 @@ class LiveEngine(LiveNode):
         if self.up.done():
             await self.up  # there is no such program: raises
         if step.result():
-            raise RuntimeError(
-                f"{self.name} did not start: {command.argv[0]} failed: {self.last_lines()}"
-            )
+            raise RuntimeError(f"{self.name} did not start: {self.last_lines()}")
 
     def exited(self, code: int) -> bool:
         """Takes note of a process's end; returns whether that ends its life."""
@@ -78,4 +93,6 @@ class LiveEngine(LiveNode):
 
     def address(self) -> str:
         """What its client library connects to."""
+        if self.outside:
+            return self.engine.within(self.outside, self._namespace)
         return self.engine.address(IP, self.port)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import secrets
 import shutil
 import signal
 from typing import Any
@@ -36,6 +37,7 @@ class Lives:
         self._by_key: dict[int, LiveNode] = {}
         self._asked: dict[int, asyncio.Future] = {}
         self._ports: dict[tuple[str, str], int] = {}  # by name and purpose
+        self._namespaces: dict[tuple[type[Engine], str], str] = {}
         self.nodes: dict[str, LiveNode] = {}
         hub.journal.seen = self._seen
 
@@ -45,6 +47,11 @@ class Lives:
         hub = self._hub
         if name in self.nodes or name in hub.clients.callers:
             raise WrongState(f"the name {name} is taken: choose another, or restart {name}")
+        if isinstance(what, Engine) and what.outside() and what.follows:
+            raise WrongState(
+                f"{name} follows another server, and both must be of this world: unset "
+                f"{what.variable}"
+            )
         port = self.reserve(name)
         if isinstance(what, Engine):
             node = LiveEngine(name, what, port, hub.folder, self)
@@ -113,12 +120,16 @@ class Lives:
             self._ports[name, purpose] = ports.choose(set(self._ports.values()))
         return self._ports[name, purpose]
 
+    def namespace(self, kind: type[Engine], shared_by: str) -> str:
+        """A name for what this world keeps in a server that somebody else runs."""
+        return self._namespaces.setdefault((kind, shared_by), f"statelab_{secrets.token_hex(8)}")
+
     def _own(self, name: str) -> LiveNode:
         node = self.node(name)
         if node.outside:
             raise WrongState(
-                f"{name} is a server that somebody else runs ({node.outside}), and it stays as it "
-                f"is: to kill, pause or restart one of your own, unset {node.engine.variable}"
+                f"{name} is a server that somebody else runs, so it stays as it is: to kill, pause "
+                f"or restart one of this world's own, unset {node.engine.variable}"
             )
         return node
 
@@ -226,8 +237,9 @@ class Lives:
     def orphaned(self) -> None:
         """The warden is gone, which nobody asked it: ends its children in its place."""
         for node in list(self._by_key.values()):
-            with contextlib.suppress(psutil.Error):
-                trees.kill(node.pid)
+            if node.pid:
+                with contextlib.suppress(psutil.Error):
+                    trees.kill(node.pid)
             node.up.cancel()
             node.exit_code = -9
             node.reports = False

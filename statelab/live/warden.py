@@ -28,6 +28,7 @@ POSIX = os.name == "posix"
 # thread, so it may; macOS' system libraries do not like it, Windows cannot.
 FORKS = sys.platform == "linux"
 _IDLE_S = 0.05
+_LAST_S = 8.0  # less than what the driver waits for the warden's end
 
 
 class Warden:
@@ -38,6 +39,7 @@ class Warden:
         self._forks = forks
         self._pids: dict[int, int] = {}  # pid → key
         self._popen: dict[int, subprocess.Popen] = {}  # pid → what Popen made
+        self._after: list[tuple[list[str], dict[str, Any]]] = []
         self._wake, wake = socket.socketpair()
         wake.setblocking(False)
         if POSIX:
@@ -99,8 +101,12 @@ class Warden:
         return self._spawn(key, argv, spec["log"], pack(spec))
 
     def _do_program(self, key: int, argv: list[str], log: str, options: dict[str, Any]) -> int:
-        """Starts any other program, an engine say; `options` are Popen's."""
-        return self._spawn(key, argv, log, b"", **options)
+        """Starts any other program, an engine say; `options` are Popen's, but `env` adds."""
+        return self._spawn(key, argv, log, b"", **_adding(options))
+
+    def _do_after(self, key: int, argv: list[str], options: dict[str, Any]) -> None:
+        """Keeps a program to be run when the world has ended, and nothing runs any more."""
+        self._after.append((argv, options))
 
     def _do_tree(self, key: int, verb: str, number: int) -> int:
         """Kills, pauses or resumes a process and all that came of it; returns `number`."""
@@ -166,10 +172,23 @@ class Warden:
         return ended
 
     def _end(self) -> None:
-        """Kills every process tree."""
+        """Kills every process tree, then runs what was kept for the end."""
         from statelab.live import trees
 
         trees.end_all(self._ended)
+        last = []
+        for argv, options in self._after:
+            with contextlib.suppress(OSError):
+                last.append(subprocess.Popen(argv, stdin=subprocess.DEVNULL, **_adding(options)))
+        end = time.monotonic() + _LAST_S
+        for process in last:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, end - time.monotonic()))
+        trees.end_all(self._ended)
+
+
+def _adding(options: dict[str, Any]) -> dict[str, Any]:
+    return {**options, "env": {**os.environ, **options.get("env", {})}}
 
 
 def main() -> None:
