@@ -15,11 +15,11 @@ import time
 from types import MappingProxyType
 from typing import Any
 
+from statelab.engines.redis import prefix
 from statelab.message import NoReply, Refused
 from statelab.node import Node, Soft
 from statelab.servers.lease import Lease
 
-NAMESPACE = "statelab"  # all keys and nodes are below it
 _AGAIN_SOON = MappingProxyType({"max_tries": -1, "delay": 0.05, "backoff": 1, "max_jitter": 0.0})
 
 # Redis runs a script as one step: nobody comes in between. KEYS: the lease, its counter of tokens.
@@ -76,7 +76,7 @@ class RedisLease(Lease):
         """What a script returns; raises Refused without a connection, NoReply without an answer."""
         import redis
 
-        key = f"{NAMESPACE}:lease:{self.name}"
+        key = f"{prefix(self.url)}lease:{self.name}"
         ttl_ms = str(round(self.ttl * 1000))
         if self._pool is None:
             patience = {"socket_timeout": self.ttl / 4, "socket_connect_timeout": self.ttl / 4}
@@ -108,7 +108,7 @@ class ZooKeeperLease(Lease):
     def __init__(self, node: Node, name: str, holder: str, ttl: float, hosts: str):
         super().__init__(node, name, holder, ttl)
         self.hosts = hosts
-        self._path = f"/{NAMESPACE}/lease/{name}"
+        self._path = f"/lease/{name}"
         self._client = None
 
     async def acquire(self) -> Soft:
