@@ -17,9 +17,11 @@ _HOMES = {
     "Question": "exit_check",
     "Scrub": "scrub",
     "observe": "prediction",
+    "outcome_table": "tables",
     "predict": "prediction",
     "quiz": "exit_check",
     "requests": "outcomes",
+    "state_map": "tables",
 }
 
 __all__ = [*_HOMES, "check", "ready"]
