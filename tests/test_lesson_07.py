@@ -166,8 +166,8 @@ def test_to_look_twice_stops_the_sleeper_and_not_the_write_that_is_on_its_way(ca
 def test_the_check_fails_the_starter_and_passes_the_worked_answer(capsys):
     def verdict(server):
         return lab.check(
-            lesson.bills_one_by_one,
-            {"server": server},
+            lesson.billing,
+            {"writer": lesson.AsksForEachBill, "server": server, "fencing": True},
             invariants=[lesson.ITS_OWN],
             day=lesson.a_day_of_pauses,
             until=8.0,
@@ -178,5 +178,5 @@ def test_the_check_fails_the_starter_and_passes_the_worked_answer(capsys):
     assert "nobody but its holder ends a grant" in capsys.readouterr().out
     assert verdict(lesson.GivesBackItsOwn).passed
     run = Run.parse(starter.code)
-    world = run.replay(lesson.bills_one_by_one)
+    world = run.replay(lesson.billing)
     assert world.trace.breach(lesson.ITS_OWN).seq == starter.seq

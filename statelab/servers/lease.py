@@ -40,7 +40,7 @@ class LeaseServer(Node):
         return {"token": token}
 
     def end(self, ttl):
-        return self.now() + ttl
+        return round(self.now() + ttl, 6)
 
     def left(self, grant):
         return max(0, grant.until - self.now())
