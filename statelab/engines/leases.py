@@ -4,8 +4,8 @@ Rules of this file:
 
 1. The client lives in the node's own process: what it holds ends with that process, or is renewed
    by nobody while that is stopped.
-2. A request blocks its node, for a quarter of the time to live at most. Nothing is tried twice: a
-   request that may have happened is a NoReply, and the holder decides.
+2. A request blocks its node, for three quarters of the time to live at most. Nothing is tried
+   twice: a request that may have happened is a NoReply, and the holder decides.
 3. Expiry is counted from before the request, as everywhere.
 """
 
@@ -91,6 +91,8 @@ class RedisLease(Lease):
         except (redis.ConnectionError, redis.TimeoutError) as why:
             connection.disconnect()
             raise NoReply(f"{self.url}: {why}") from None
+        except redis.ResponseError as why:  # such as that of a replica, which takes no writes
+            raise Refused(f"{self.url}: {why}") from None
         finally:
             self._pool.release(connection)
 
@@ -150,7 +152,8 @@ class ZooKeeperLease(Lease):
     def _mine(self) -> Any:
         """The node's stat if this session made it, else None."""
         stat = self._done(self._client.exists_async(self._path))
-        mine = stat is not None and stat.ephemeralOwner == self._client.client_id[0]
+        session = self._client.client_id  # None if it has just been lost
+        mine = stat is not None and session is not None and stat.ephemeralOwner == session[0]
         return stat if mine else None
 
     def _connected(self) -> Any:
