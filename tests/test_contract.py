@@ -84,6 +84,22 @@ def hard_and_soft_state(lesson):
         yield what, lambda world, p=permission: lesson.writing_resumes(world, *p)
 
 
+def write_lease(lesson):
+    """What lesson 07 lets happen: a kill, and three pauses, of a writer that has the right."""
+
+    def told(story, *how, fencing=False):
+        def tell(world):
+            lesson.billing(world, fencing=fencing)
+            return story(world, *how)
+
+        return tell
+
+    yield "a kill", told(lesson.a_kill)
+    yield "a pause", told(lesson.a_pause)
+    yield "a pause, fenced", told(lesson.a_pause, fencing=True)
+    yield "a pause, fenced, not seen", told(lesson.a_pause, False, fencing=True)
+
+
 CASES = {
     "00_start_here": start_here,
     "01_state": state,
@@ -92,6 +108,7 @@ CASES = {
     "04_authentication": authentication,
     "05_many_servers": many_servers,
     "06_hard_and_soft_state": hard_and_soft_state,
+    "07_write_lease": write_lease,
 }
 
 

@@ -425,7 +425,7 @@ def test_the_servers_import_neither_a_world_nor_anything_from_outside():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["statelab"]
-    for module in ("auth", "store", "balancer", "tokens"):
+    for module in ("auth", "store", "balancer", "database", "lease", "tokens"):
         source = inspect.getsource(sys.modules[f"statelab.servers.{module}"])
         imported = [line.split()[1] for line in source.splitlines() if line.startswith("from ")]
         assert {name for name in imported if name.startswith("statelab")} <= {

@@ -2,6 +2,8 @@
 
 from statelab.servers.auth import AuthByConnection, AuthBySession, AuthByToken, KeyMadeAtStart
 from statelab.servers.balancer import Balancer
+from statelab.servers.database import Database
+from statelab.servers.lease import Lease, LeaseServer, ServerLease
 from statelab.servers.store import Store
 
 __all__ = [
@@ -9,6 +11,10 @@ __all__ = [
     "AuthBySession",
     "AuthByToken",
     "Balancer",
+    "Database",
     "KeyMadeAtStart",
+    "Lease",
+    "LeaseServer",
+    "ServerLease",
     "Store",
 ]

@@ -1,0 +1,182 @@
+"""Lesson 07: its predictions come true, each step taken out breaks its sentence, on Redis too."""
+
+import inspect
+
+import lessons
+import nbformat
+import pytest
+
+from statelab import LiveWorld, Run, World, lab
+from statelab.servers import database, lease
+
+NAME = "07_write_lease"
+lesson = lessons.load(NAME)
+
+
+def cell(name):
+    """The source of a cell by its id."""
+    notebook = nbformat.read(lessons.NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
+    return next(cell.source for cell in notebook.cells if cell.id == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "module"), [("LeaseServer", lease), ("Database", database)], ids=lambda it: str(it)
+)
+def test_the_servers_that_the_lesson_shows_are_those_of_the_package(name, module):
+    assert inspect.getsource(getattr(lesson, name)) == inspect.getsource(getattr(module, name))
+
+
+# ------------------------------------------------------------------------------- the panels
+def opened(number, answer):
+    """A panel of the lesson and its observation, as its cells make them, after a prediction."""
+    names = dict(vars(lesson))
+    exec(cell(f"predict-{number}"), names)
+    exec(cell(f"panel-{number}"), names)
+    names[f"guess_{number}"].answer(answer)
+    exec(f"observation = {cell(f'observe-{number}')}", names)
+    return names[f"panel_{number}"], names["observation"]
+
+
+def press(panel, *buttons):
+    for button in buttons:
+        panel.do(*button.split(maxsplit=1) if button.split()[0] in VERBS else ("action", button))
+
+
+VERBS = ("kill", "pause", "resume", "wait", "again")
+FIRST, OTHER = "bill by writer-1", "bill by writer-2"
+DIES = (FIRST, "kill writer-1", OTHER, "wait", OTHER, "wait", "wait", "wait")
+SLEEPS = (FIRST, "pause writer-1", "wait", "wait", OTHER, "wait", "wait", "resume writer-1")
+WAKES_FIRST = (FIRST, "pause writer-1", "wait", "wait", "resume writer-1", OTHER, "wait", "wait")
+
+
+@pytest.mark.parametrize(
+    ("number", "buttons", "right", "wrong"),
+    [
+        (1, DIES, "when that second is over", "at once"),
+        (2, SLEEPS, "it lands", "the lease server refuses it"),
+        (3, WAKES_FIRST, "it lands", "the database refuses it"),
+    ],
+)
+def test_what_a_panel_asks_for_decides_its_prediction(number, buttons, right, wrong):
+    for answer, mark in ((right, "right"), (wrong, "wrong")):
+        panel, observation = opened(number, answer)
+        assert "Still to do" in repr(observation)
+        press(panel, *buttons)
+        assert panel.error == ""
+        assert panel.verdict["mark"] == mark
+        assert panel.verdict["text"].startswith("And so it was" if mark == "right" else "It was")
+
+
+def test_the_first_observation_names_the_death_the_end_and_the_next_holder():
+    panel, observation = opened(1, "never")
+    press(panel, *DIES)
+    assert "writer-1 was killed at 1.0 s, with the right until 1.7 s. writer-2 has had it" in repr(
+        observation
+    )
+    statuses = [row.data[0] for row in panel.rows if (row.kind, row.node) == ("answer", "alice")]
+    assert statuses == [503, 200]
+
+
+def test_without_an_end_or_with_nobody_who_looks_at_it_a_dead_writer_keeps_the_right():
+    for step in (0, 2):
+        world = World(seed=7)
+        lesson.billing(world, **lesson.TAKEN_OUT[step])
+        world.run(1)
+        world.kill("writer-1")
+        world.run(5)
+        world.call("writer-2", "/bill", {"bill": 1})
+        assert lesson.after_the_kill(world.trace.rows)[0] == "never"
+        assert lesson.records(world.trace.rows)[-1][1] == "writer-1"
+
+
+def test_the_second_observation_tells_of_two_bills_and_alice_was_told_of_none():
+    panel, observation = opened(2, "it lands")
+    press(panel, *SLEEPS)
+    assert "with token 1, was written at 4.0 s, after one with a newer token" in repr(observation)
+    told = {row.other: row.kind for row in panel.rows if row.node == "alice" if row.kind in ENDS}
+    assert told == {"writer-1": "noreply", "writer-2": "answer"}
+
+
+ENDS = ("answer", "refused", "noreply")
+
+
+def test_the_third_panel_refuses_once_the_newer_token_was_seen_and_asks_for_the_other_order():
+    panel, observation = opened(3, "it lands")
+    press(panel, *SLEEPS)
+    assert panel.verdict["mark"] == "open"
+    assert "This time writer-2 had written first" in repr(observation)
+    assert 409 in [row.data[0] for row in panel.rows if (row.kind, row.node) == ("reply", "db")]
+    press(panel, "again", *WAKES_FIRST)
+    assert panel.verdict["mark"] == "right"
+
+
+# ------------------------------------------------------------------------------- the four steps
+def test_each_step_taken_out_breaks_its_own_sentence_and_no_other():
+    for number, taken_out in enumerate([{}, *lesson.TAKEN_OUT]):
+        world = World(seed=7)
+        lesson.billing(world, **taken_out)
+        lesson.a_day(world)
+        broken = [world.trace.breach(sentence) is not None for sentence in lesson.STEPS]
+        assert broken == [place == number for place in (1, 2, 3, 4)]
+
+
+# ------------------------------------------------------------------------------- the real thing
+@pytest.mark.live
+@pytest.mark.engines("redis")
+@pytest.mark.parametrize("fencing", [False, True])
+def test_on_a_real_redis_a_paused_holder_writes_late_unless_the_database_fences(fencing):
+    with LiveWorld() as world:
+        lesson.billing_on_redis(world, fencing)
+        found = lesson.a_pause(world)
+    if fencing:
+        assert found == {"the sleeper's bill": 409, "landed": ["the other"]}
+    else:
+        assert found == {"the sleeper's bill": 200, "landed": ["the other", "the sleeper"]}
+
+
+@pytest.mark.live
+@pytest.mark.engines("redis")
+def test_on_a_real_redis_another_has_the_right_soon_after_its_holder_was_killed():
+    with LiveWorld() as world:
+        lesson.billing_on_redis(world)
+        dead = lesson.holder(world)
+        world.kill(dead)
+        killed = world.now()
+        assert lesson.holder(world) != dead
+        assert world.now() - killed < lesson.Writer.ttl + 1
+
+
+# ------------------------------------------------------------------------------- the workshop
+LOOK_AGAIN = (
+    "# here",
+    'if not self.may_write():\n            return Response(503, {"error": "my right is over"})',
+)
+
+
+def test_to_look_twice_stops_the_sleeper_and_not_the_write_that_is_on_its_way(capsys):
+    names = dict(vars(lesson))
+    exec(cell("change"), names)
+    assert capsys.readouterr().out.count("'the other', 'the s") == 2
+    exec(cell("change").replace(*LOOK_AGAIN), names)
+    sleeper, slow = capsys.readouterr().out.splitlines()
+    assert sleeper == str({"the sleeper's bill": 503, "landed": ["the other"]})
+    assert slow == str({"landed": ["the other", "the slow one"]})
+
+
+def test_the_check_fails_the_starter_and_passes_the_worked_answer(capsys):
+    def verdict(server):
+        return lab.check(
+            lesson.billing,
+            {"writer": lesson.AsksForEachBill, "server": server, "fencing": True},
+            invariants=[lesson.ITS_OWN],
+            day=lesson.a_day_of_pauses,
+            until=8.0,
+        )
+
+    starter = verdict(lesson.GivesBackAnything)
+    assert not starter.passed
+    assert "nobody but its holder ends a grant" in capsys.readouterr().out
+    assert verdict(lesson.GivesBackItsOwn).passed
+    run = Run.parse(starter.code)
+    world = run.replay(lesson.billing)
+    assert world.trace.breach(lesson.ITS_OWN).seq == starter.seq
