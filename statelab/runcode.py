@@ -259,6 +259,7 @@ def fingerprint(function: Callable, world: World) -> str:
     return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
+@functools.lru_cache(maxsize=1024)  # a sweep makes a thousand run codes of the same classes
 def _source(function: Callable) -> str:
     try:
         return textwrap.dedent(inspect.getsource(function))

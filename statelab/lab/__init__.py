@@ -1,4 +1,4 @@
-"""What a lesson shows and asks: the panel, predictions, checks of exercises, the exit check."""
+"""What a lesson shows and asks: the panel, predictions, checks, sweeps, the exit check."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ _HOMES = {
     "Panel": "panel",
     "Question": "exit_check",
     "Scrub": "scrub",
+    "SweepError": "sweeps",
     "observe": "prediction",
     "predict": "prediction",
     "quiz": "exit_check",
     "requests": "outcomes",
+    "sweep": "sweeps",
 }
 
 __all__ = [*_HOMES, "check", "ready"]
