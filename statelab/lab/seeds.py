@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import os
 import random
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import psutil
@@ -46,11 +47,30 @@ def run_batch(parcel: bytes, seeds: Sequence[int], seconds: float) -> list[Seed]
     job = _job(parcel)
     end = time.perf_counter() + seconds
     done = []
-    for seed in seeds:
-        done.append(_run(job, seed))
-        if time.perf_counter() > end:
-            break
+    with _collecting_only_worlds():
+        for seed in seeds:
+            done.append(_run(job, seed))
+            gc.collect()
+            if time.perf_counter() > end:
+                break
     return done
+
+
+@contextlib.contextmanager
+def _collecting_only_worlds() -> Iterator[None]:
+    """Keeps the collector away from all that is there already: a world is soon there and gone.
+
+    Walking the rest again for each of them took a third of the time.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if collects:
+            gc.enable()
 
 
 @functools.lru_cache(maxsize=2)
