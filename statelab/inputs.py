@@ -33,20 +33,19 @@ def verb(method: Callable) -> Callable:
     def apply(self: Inputs, *args: Any, **named: Any) -> Any:
         bound = signature.bind(self, *args, **named)
         bound.apply_defaults()
-        args = bound.args[1:]
+        given = (method.__name__, *bound.args[1:])
         self._advance(self._clock.now_us)
         try:
-            result = method(self, *args)
-        except WrongState as wrong:
+            result = method(self, *given[1:])
+        except WrongState:
             if self._script is None:
                 raise
             # In a replay with other inputs than the recorded ones, a verb may find its node dead,
             # say. It is passed over, visibly.
-            data = (method.__name__, *args, str(wrong))
-            self._record("skipped", str(args[0]), 0, None, None, None, data)
-            result = None
+            given = ("attempt", *given)
+            result = VERBS["attempt"](self, *given[1:])
         if not self._setting_up:
-            self.inputs.append((self._clock.now_us, method.__name__, *args))
+            self.inputs.append((self._clock.now_us, *given))
         return result
 
     VERBS[method.__name__] = method
@@ -64,7 +63,17 @@ class Inputs:
         self.inputs: list[tuple] = []
         self._setting_up = False
         self._script: deque[tuple] | None = None  # in a replay: the inputs to come
+        self._unseen: int | None = None  # memory is recorded once so many of them are left
         self._each: Callable[[], None] | None = None  # after each event
+
+    @verb
+    def attempt(self, verb: str, *args: Any) -> Any:
+        """Does a verb, given by its name, if it applies now; else passes over it, visibly."""
+        try:
+            return VERBS[verb](self, *args)
+        except WrongState as wrong:
+            data = (verb, *args, str(wrong))
+            self._record("skipped", str(args[0]), 0, None, None, None, data)
 
     def set_up(self, scenario: Callable, args: dict[str, Any]) -> Any:
         """Runs a scenario's function in this world; what it does is no input."""
@@ -80,12 +89,17 @@ class Inputs:
         finally:
             self._setting_up = False
 
-    def replay(self, scenario: Callable, args: dict, inputs: list[tuple], horizon_us: int) -> None:
+    def replay(
+        self, scenario: Callable, args: dict, inputs: list[tuple], horizon_us: int,
+        memory_from: int | None = None,
+    ) -> None:  # fmt: skip
         """Sets up this new world by `scenario`, and applies `inputs` at their times.
 
-        It ends at `horizon_us`; inputs after that are left out.
+        It ends at `horizon_us`; inputs after that are left out. Memory is recorded from the input
+        `inputs[memory_from]` on, if it is not recorded anyway.
         """
         self._script = deque(item for item in inputs if item[0] <= horizon_us)
+        self._unseen = None if memory_from is None else len(self._script) - memory_from
         try:
             self.set_up(scenario, args)
         except (Refused, NoReply) as failed:
@@ -103,6 +117,8 @@ class Inputs:
         if ended is None or not ended():
             self._script.popleft()
             self._clock.now_us = max(time_us, self._clock.now_us)
+            if self._unseen == len(self._script) + 1:
+                self.watch()
             getattr(self, name)(*args)
 
     def _advance(self, target_us: int, ended: Callable[[], bool] | None = None) -> None:

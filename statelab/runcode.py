@@ -71,8 +71,11 @@ class Run:
     fingerprint: str = ""
 
     @classmethod
-    def of(cls, world: World) -> Run:
-        """The run of `world` up to now. Raises RunCodeError if no scenario tells of its set-up."""
+    def of(cls, world: World, *, signed: bool = True) -> Run:
+        """The run of `world` up to now. Raises RunCodeError if no scenario tells of its set-up.
+
+        With `signed=False` its digest and fingerprint are left out; they take time.
+        """
         if isinstance(world.setup, str):
             raise RunCodeError(
                 f"this world has no run code, for {world.setup}: set it up by a function marked "
@@ -85,8 +88,8 @@ class Run:
             world.seed,
             tuple(world.inputs),
             world._clock.now_us,
-            world.trace.digest(),
-            fingerprint(function, world),
+            world.trace.digest() if signed else "",
+            fingerprint(function, world) if signed else "",
         )
 
     def replay(self, function: Callable, *, memory: bool = False, check: bool = True) -> World:
@@ -183,12 +186,7 @@ class Run:
             if not (isinstance(item, list) and len(item) > 1 and _fits(item[:2], [int, str])):
                 raise RunCodeError(f"the run code holds something that is no input: {item!r}")
             step, verb, *rest = item
-            if verb not in VERBS:
-                raise RunCodeError(f"the run code holds a verb that no world has: {verb!r}")
-            try:
-                inspect.signature(VERBS[verb]).bind(None, *rest)
-            except TypeError as wrong:
-                raise RunCodeError(f"the run code's {verb} does not fit: {wrong}") from None
+            _check_verb(verb, rest)
             time_us += step
             if step < 0 or time_us > horizon_us:
                 raise RunCodeError("the run code's inputs are not in the order of their times")
@@ -210,8 +208,24 @@ class Run:
         return "\n".join(lines)
 
 
+def _check_verb(verb: Any, args: list) -> None:
+    """Raises RunCodeError unless a world has that verb, and it takes these arguments."""
+    if not isinstance(verb, str) or verb not in VERBS:
+        raise RunCodeError(f"the run code holds a verb that no world has: {verb!r}")
+    try:
+        inspect.signature(VERBS[verb]).bind(None, *args)
+    except TypeError as wrong:
+        raise RunCodeError(f"the run code's {verb} does not fit: {wrong}") from None
+    if verb == "attempt":
+        if args[0] == "attempt" or len(args) < 2:
+            raise RunCodeError("the run code attempts nothing")
+        _check_verb(args[0], args[1:])
+
+
 def line_of(verb: str, *args: Any) -> str:
     """One input as a line of Python."""
+    if verb == "attempt":
+        return f"world.attempt({', '.join(map(repr, args))})"
     if verb != "request":
         if verb == "reconnect":
             return f"world.client({args[0]!r}).reconnect()"

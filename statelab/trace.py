@@ -206,6 +206,10 @@ class Trace:
             self._rows.extend(map(Row._make, self._plain[len(self._rows) :]))
         return self._rows
 
+    def since(self, seq: int) -> list[Row]:
+        """The events from `seq` on; those before cost nothing."""
+        return list(map(Row._make, self._plain[seq:]))
+
     def __len__(self) -> int:
         return len(self._plain)
 
@@ -279,32 +283,43 @@ class Trace:
         return table.set_index("seq")
 
 
+# kind: what a row of it says, as a sentence without its time
+_SAYS: dict[str, Callable[[Row], str]] = {
+    "start": lambda row: f"{row.node} starts life {row.life} ({row.data})",
+    "client": lambda row: f"client {row.node}" + (f" takes port {row.data}" if row.data else ""),
+    "connect": lambda row: f"{row.node} connects to {row.other} from port {row.data}",
+    "close": lambda row: f"{row.node}'s connection to {row.other} closes: {row.data}",
+    "send": lambda row: (
+        f"{row.node} → {row.other}: {row.data[0]} {row.data[1]} {_short(row.data[2])}"
+    ),
+    "receive": lambda row: f"{row.node} takes up message {row.message} of {row.other}",
+    "reply": lambda row: f"{row.node} → {row.other}: {row.data[0]} {_short(row.data[1])}",
+    "answer": lambda row: f"{row.node} gets {row.data[0]} {_short(row.data[1])} from {row.other}",
+    "refused": lambda row: f"{row.node} is refused by {row.other}: {row.data}",
+    "noreply": lambda row: f"{row.node} gets no reply from {row.other}: {row.data}",
+    "drop": lambda row: f"a message of {row.other} for {row.node} is lost: {row.data}",
+    "error": lambda row: f"{row.node}'s handler raised {row.data}",
+    "crash": lambda row: f"{row.node} dies of {row.data}",
+    "log": lambda row: f"{row.node} says: {row.data}",
+    "disk": lambda row: f"{row.node} writes {_short(row.data)} to its disk",
+    "state": lambda row: f"{row.node} ends with memory {row.data[0]} and disk {row.data[1]}",
+    "skipped": lambda row: f"skipped: {_short(row.data)}",
+}
+
+
+def told(row: Row) -> str:
+    """What a row says, as a sentence without its time."""
+    says = _SAYS.get(row.kind)
+    if says is not None:
+        return says(row)
+    return f"{row.kind} {row.node}" + (f" – {row.other}" if row.other else "")
+
+
 def described(row: Row | None) -> str:
     """One row as a sentence a person can read."""
     if row is None:
         return "(the run has ended)"
-    data = row.data
-    texts = {
-        "start": lambda: f"{row.node} starts life {row.life} ({data})",
-        "client": lambda: f"client {row.node}" + (f" takes port {data}" if data else ""),
-        "connect": lambda: f"{row.node} connects to {row.other} from port {data}",
-        "close": lambda: f"{row.node}'s connection to {row.other} closes: {data}",
-        "send": lambda: f"{row.node} → {row.other}: {data[0]} {data[1]} {_short(data[2])}",
-        "receive": lambda: f"{row.node} takes up message {row.message} of {row.other}",
-        "reply": lambda: f"{row.node} → {row.other}: {data[0]} {_short(data[1])}",
-        "answer": lambda: f"{row.node} gets {data[0]} {_short(data[1])} from {row.other}",
-        "refused": lambda: f"{row.node} is refused by {row.other}: {data}",
-        "noreply": lambda: f"{row.node} gets no reply from {row.other}: {data}",
-        "drop": lambda: f"a message of {row.other} for {row.node} is lost: {data}",
-        "error": lambda: f"{row.node}'s handler raised {data}",
-        "crash": lambda: f"{row.node} dies of {data}",
-        "log": lambda: f"{row.node} says: {data}",
-        "disk": lambda: f"{row.node} writes {_short(data)} to its disk",
-        "state": lambda: f"{row.node} ends with memory {data[0]} and disk {data[1]}",
-        "skipped": lambda: f"skipped: {_short(data)}",
-    }
-    both = f"{row.kind} {row.node}" + (f" – {row.other}" if row.other else "")
-    return f"{row.time:.6f} s  #{row.seq}  {texts.get(row.kind, lambda: both)()}"
+    return f"{row.time:.6f} s  #{row.seq}  {told(row)}"
 
 
 def _short(value: Any) -> str:

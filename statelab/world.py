@@ -161,6 +161,8 @@ class World(Inputs, LinkFaults):
         if name in self._hosts:
             raise WrongState(f"{name} is a node; a client needs a name of its own")
         end = self._clients.get(name)
+        if end is not None and port is None:
+            return  # in a replay, another input may have made it before
         if end is not None:
             self._close_all(end)
         if port is not None:
@@ -177,10 +179,7 @@ class World(Inputs, LinkFaults):
     ) -> Pending:
         """What `Client.send` does without waiting, as an input."""
         self._host(to)
-        end = self._clients.get(name)
-        if end is None:
-            self.add_client.__wrapped__(self, name)
-            end = self._clients[name]
+        end = self._end_of(name)
         headers = with_token(end.client, headers or {})
         via = end.opened if end.fresh else None
         call = Call(to, path, body, method, headers, timeout, via)
@@ -191,8 +190,9 @@ class World(Inputs, LinkFaults):
     @verb
     def reconnect(self, name: str) -> None:
         """What `Client.reconnect` does, as an input."""
-        self._close_all(self._clients[name])
-        self._look(self._clients[name])
+        end = self._end_of(name)
+        self._close_all(end)
+        self._look(end)
 
     def run(self, seconds: float | None = None, *, until: float | None = None) -> None:
         """Lets `seconds` of virtual time pass, or runs `until` a time of this world."""
@@ -236,6 +236,12 @@ class World(Inputs, LinkFaults):
         if host is None:
             raise UnknownNode(self._unknown(name))
         return host
+
+    def _end_of(self, name: str) -> ClientEnd:
+        """The client of that name, made if need be."""
+        if name not in self._clients:
+            self.add_client.__wrapped__(self, name)
+        return self._clients[name]
 
     def _living(self, name: str) -> Host:
         host = self._host(name)
@@ -300,6 +306,14 @@ class World(Inputs, LinkFaults):
                 Row(len(self._rows) - 1, self._clock.now_us, "memory", who.name, who.number,
                     None, None, None, (changed, went))
             )  # fmt: skip
+
+    def watch(self) -> None:
+        """From here on, records changes of memory; what is remembered by now counts as seen."""
+        if not self._watches:
+            self._watches, self._each, self._stepped = True, self._observe, None
+            lives = [host.life for host in self._hosts.values() if host.life is not None]
+            for who in (*lives, *self._clients.values()):
+                who.seen = canonical_memory(who.name, who.memory)
 
     def _states(self) -> list[Row]:
         """The memory (None if dead) and the disk of every node and client, by name."""

@@ -1,6 +1,7 @@
 """Run codes: a run as a short text, and what is said of a text that is none."""
 
 import base64
+import dataclasses
 import json
 import zlib
 
@@ -240,10 +241,26 @@ def test_an_input_put_in_earlier_makes_another_run_and_later_ones_stay():
     (skipped,) = [row for row in branch.trace.rows if row.kind == "skipped"]
     assert skipped.data == ("kill", "web", "web is dead already; restart it first")
     assert skipped.time == 0.35
-    assert [item[1] for item in branch.inputs] == ["kill", *[item[1] for item in world.inputs]]
+    verbs = [item[1] for item in world.inputs]
+    assert [item[1] for item in branch.inputs] == ["kill", "attempt", *verbs[1:]]
+    assert branch.inputs[1][2:] == ("kill", "web")
     difference = world.trace.first_difference(branch.trace)
     assert (difference.right.kind, difference.right.time) == ("kill", 0.2)
     assert world.now() == branch.now()
+
+
+def test_a_run_with_an_input_that_did_not_apply_is_python_too():
+    branch = Run.of(a_run()).with_input(200_000, "kill", "web").replay(counting)
+    names = {"World": World, "counting": counting, "Counter": Counter}
+    exec(Run.of(branch).python(), names)
+    assert names["world"].trace.digest() == branch.trace.digest()
+
+
+@pytest.mark.parametrize("args", [["explode", "web"], ["kill"], ["attempt", "kill", "web"], []])
+def test_a_run_code_cannot_attempt_what_no_world_does(args):
+    run = dataclasses.replace(Run.of(a_run()), inputs=((0, "attempt", *args),))
+    with pytest.raises(RunCodeError):
+        Run.parse(run.code())
 
 
 def test_a_branch_has_a_run_code_of_its_own():

@@ -18,9 +18,11 @@ _HOMES = {
     "Scrub": "scrub",
     "SweepError": "sweeps",
     "observe": "prediction",
+    "outcome_table": "tables",
     "predict": "prediction",
     "quiz": "exit_check",
     "requests": "outcomes",
+    "state_map": "tables",
     "sweep": "sweeps",
 }
 

@@ -11,14 +11,18 @@ import itertools
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from statelab.lab.progress import Progress
 from statelab.lab.runner import Gone, Runner, pack
 from statelab.lab.suspects import WHAT
 from statelab.node import said
+from statelab.runcode import RunCodeError
 from statelab.trace import Invariant
 from statelab.world import World
+
+if TYPE_CHECKING:
+    from statelab.lab.panel import Panel
 
 HASH_SEEDS = (1, 2)  # PYTHONHASHSEED of the two processes
 
@@ -53,6 +57,7 @@ def check(
     seeds: int | Iterable[int] = 20,
     until: float = 5.0,
     seconds: float = 5.0,
+    panel: Panel | None = None,
 ) -> Verdict:
     """Runs `scenario(world, **args)` under hidden seeds, each twice, and prints a verdict.
 
@@ -60,7 +65,7 @@ def check(
     event; no handler may raise; every invariant must hold. `day(world, random)` does what happens
     from outside: its clicks and faults become the inputs of the run code. A run goes on `until` a
     virtual time, and has failed if it takes more than so many real `seconds`. `seeds` is how many,
-    or which.
+    or which. The run that fails opens in `panel`, at the event that decided it.
     """
     try:
         invariants = list(invariants)
@@ -81,7 +86,18 @@ def check(
     except Exception as wrong:
         verdict = Verdict(False, f"✕ this check could not be run: {said(wrong)}")
     print(verdict.text)
+    if panel is not None and verdict.code:
+        print(_opened(panel, verdict))
     return verdict
+
+
+def _opened(panel: Panel, verdict: Verdict) -> str:
+    """Opens the run that failed; says where, or why not."""
+    try:
+        panel.open_run(verdict.code, verdict.seq)
+    except (RunCodeError, ValueError) as wrong:
+        return f"  It cannot be opened in the panel “{panel.title}”: {wrong}"
+    return f"  It is open in the panel “{panel.title}”, at the event that decided it."
 
 
 def hidden_seeds(count: int) -> list[int]:

@@ -10,7 +10,8 @@ from typing import Any
 import anywidget
 import traitlets
 
-from statelab.lab.prediction import STATIC, with_text
+from statelab.lab.prediction import with_text
+from statelab.lab.static import script, style
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Question:
 class Quiz(anywidget.AnyWidget):
     """Questions, each with feedback as soon as a choice is taken; one may choose again."""
 
-    _esm = STATIC / "questions.js"
-    _css = STATIC / "panel.css"
+    _esm = script("tools", "questions")
+    _css = style()
 
     kind = traitlets.Unicode("quiz").tag(sync=True)
     questions = traitlets.List().tag(sync=True)  # [{question, choices}]

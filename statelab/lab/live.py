@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from statelab.lab.actions import Action
+from statelab.lab.branch import Branch
+from statelab.lab.recording import Book, Recording
 from statelab.live import LiveWorld
+from statelab.node import WrongState
 from statelab.runcode import line_of, seconds
-from statelab.trace import Row
+from statelab.trace import Trace
 
 
 class Live:
@@ -21,15 +25,19 @@ class Live:
     """
 
     mode = "live"
+    verbs = ("kill", "restart", "pause", "resume")
 
     def __init__(
         self,
         scenario: Callable,
         args: Mapping[str, Any],
+        book: Book,
+        numbers: itertools.count,
         changed: Callable[[], None],
         failed: Callable[[Exception], None],
     ):
         self._scenario, self._args = scenario, dict(args)
+        self._book, self._numbers = book, numbers
         self._changed, self._failed = changed, failed
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="panel")
         self._lock = threading.Lock()
@@ -41,18 +49,30 @@ class Live:
     def start(self) -> None:
         """Starts the scenario's processes, or ends them and starts new ones."""
         self._lines = []
-        self._submit(self._begin)
+        before, self.world = self.world, None
+        self.branch = Branch(next(self._numbers), "live", self._trace, Recording(self._book))
+        self.branches = {self.branch.number: self.branch}
+        self._submit(lambda: self._begin(before))
 
-    def act(self, action: Action) -> None:
+    def act(self, action: Action, at_us: int | None = None, keep: bool = True) -> None:
         """Lets a client do what a button says."""
+        _only_now(at_us)
         self._submit(lambda: action.apply(self.world), line_of(*action.verb()))
 
-    def fault(self, verb: str, name: str) -> None:
-        """Kills, restarts, pauses or resumes a node's process; errors go to `failed`."""
-        self._submit(lambda: getattr(self.world, verb)(name), line_of(verb, name))
+    def fault(self, verb: str, *names: str, at_us: int | None = None, keep: bool = True) -> None:
+        """Does a fault to a node's process or to a link; errors go to `failed`."""
+        _only_now(at_us)
+        self._submit(lambda: getattr(self.world, verb)(*names), line_of(verb, *names))
 
     def wait(self) -> None:
         """Does nothing: time passes by itself here."""
+
+    def open(self, code: str) -> None:
+        """Raises WrongState: real processes repeat nothing."""
+        raise WrongState("a run code opens in the simulated world: choose Simulated first")
+
+    def show(self, number: int) -> None:
+        """There is one run here, the one that goes on."""
 
     def close(self) -> None:
         """Ends all processes; may be called twice."""
@@ -68,15 +88,8 @@ class Live:
         threading.Thread(target=self.close, name="panel-close").start()
 
     # --------------------------------------------------------------------------- looking
-    @property
-    def rows(self) -> Sequence[Row]:
-        """What has happened, as far as it is known here."""
-        return [] if self.world is None else list(self.world.trace.rows)
-
-    @property
-    def memory(self) -> Sequence[Row]:
-        """What the processes have told of their memory."""
-        return [] if self.world is None else list(self.world.trace.memory)
+    def _trace(self) -> Trace:
+        return Trace([], [], list) if self.world is None else self.world.trace
 
     @property
     def pids(self) -> dict[str, int | None]:
@@ -91,8 +104,12 @@ class Live:
         """Seconds since the world began."""
         return 0.0 if self.world is None else self.world.now()
 
-    def texts(self) -> tuple[str, str]:
-        """The clicks as lines of Python, with their pauses; a live run has no run code."""
+    def code(self) -> str:
+        """A live run has no run code."""
+        return ""
+
+    def python(self) -> str:
+        """The clicks as lines of Python, with their pauses."""
         args = "".join(f", {name}={_named(value)}" for name, value in self._args.items())
         lines = ["world = LiveWorld()", f"{self._scenario.__name__}(world{args})"]
         before = None
@@ -102,12 +119,12 @@ class Live:
                 lines.append(f"world.run({seconds(round(pause * 1_000_000))})")
             lines.append(line)
             before = time
-        return "\n".join([*lines, "world.run(1)", "world.close()"]), ""
+        return "\n".join([*lines, "world.run(1)", "world.close()"])
 
     # --------------------------------------------------------------------------- its own thread
-    def _begin(self) -> None:
-        if self.world is not None:
-            self.world.close()
+    def _begin(self, before: LiveWorld | None) -> None:
+        if before is not None:
+            before.close()
         with self._lock:
             if self._closed:
                 return
@@ -129,6 +146,13 @@ class Live:
             self._changed()
 
         self._worker.submit(perform)
+
+
+def _only_now(at_us: int | None) -> None:
+    if at_us is not None:
+        raise WrongState(
+            "a live world cannot be branched: real processes have no past to go back to"
+        )
 
 
 def _named(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,35 +13,47 @@ import traitlets
 
 from statelab.lab import picture, previous
 from statelab.lab.actions import Action
-from statelab.lab.prediction import STATIC, Outcome, Predict, verdict, with_text
+from statelab.lab.prediction import Outcome, Predict, verdict, with_text
+from statelab.lab.recording import TABLES, Book, packed
 from statelab.lab.simulated import Simulated
-from statelab.lab.view import news, panel_state
+from statelab.lab.static import script, style
+from statelab.lab.still import still
+from statelab.lab.words import clock, news
 from statelab.message import NoReply, Refused
-from statelab.node import UnknownNode, WrongState
+from statelab.node import UnknownNode, WrongState, micros
 from statelab.runcode import RunCodeError
+from statelab.trace import Invariant
 
-FAULTS = ("kill", "restart", "pause", "resume")
+FEW = 5_000  # rows; of a longer run the drawing goes first, and what is told of it comes after
 _PLAIN_ERRORS = (WrongState, RunCodeError, Refused, NoReply)  # what they say is the sentence
 
 
 class Panel(anywidget.AnyWidget):
-    """A widget on a scenario: nodes with what they remember, actions, kills, and every outcome.
+    """A widget on a scenario: what each node remembers, kills, every outcome, and time to go back.
 
     It opens once `prediction` is answered or skipped. A click becomes an input of the panel's own
-    world, and a line of Python; `do` is the same by code. `level=0` shows kill and restart only,
-    for a first look. `step` is how many seconds a click takes in the simulated world.
+    world, and a line of Python; `do` is the same by code. `invariants` are shown as lights.
+    `level` is how much is shown: 0 clients, servers, kill and outcomes; 1 also the time line; 2
+    also faults of links, and branches. `step` is how many seconds a click takes in the simulated
+    world. `columns` puts nodes elsewhere than their class's name suggests.
     """
 
-    _esm = STATIC / "panel.js"
-    _css = STATIC / "panel.css"
+    _esm = script("tools", "recording", "stage", "timeline", "panel")
+    _css = style()
 
     title = traitlets.Unicode().tag(sync=True)
-    level = traitlets.Int(1).tag(sync=True)
+    level = traitlets.Int(2).tag(sync=True)
     actions = traitlets.List().tag(sync=True)  # [{client, label, line}]
     modes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     mode = traitlets.Unicode("simulated").tag(sync=True)
     gate = traitlets.Unicode("").tag(sync=True)  # the question to answer first, or ''
-    state = traitlets.Dict().tag(sync=True)  # view.panel_state
+    runs = traitlets.List().tag(sync=True)  # [Branch.about()]
+    run = traitlets.Int(0).tag(sync=True)  # the number of the current one
+    chunk = traitlets.Bytes(b"").tag(sync=True)  # what was recorded last, see `_send_chunk`
+    look = traitlets.Dict().tag(sync=True)  # {row: where to look, -1 for the end, n: a counter}
+    verbs = traitlets.List(traitlets.Unicode()).tag(sync=True)  # the faults that this world has
+    pids = traitlets.Dict().tag(sync=True)  # {node: process id}
+    lights = traitlets.List().tag(sync=True)  # [{sentence, row: of the first breach or -1, text}]
     news = traitlets.Unicode("").tag(sync=True)
     verdict = traitlets.Dict().tag(sync=True)
     python = traitlets.Unicode("").tag(sync=True)
@@ -57,8 +70,9 @@ class Panel(anywidget.AnyWidget):
         title: str = "",
         prediction: Predict | None = None,
         actions: Sequence[Action] = (),
+        invariants: Sequence[Invariant] = (),
         columns: Mapping[str, str] | None = None,
-        level: int = 1,
+        level: int = 2,
         step: float = 0.5,
         live: bool = False,
     ):
@@ -67,13 +81,19 @@ class Panel(anywidget.AnyWidget):
         self._prediction = prediction
         self._outcome: Outcome | None = None
         self._buttons = list(actions)
-        self._columns = dict(columns or {})
+        self._invariants = list(invariants)
         self._thread = threading.get_ident()
         self._loop = _running_loop()
         self._turn = threading.RLock()
-        self._since = 0  # the first row since the latest click
         self._waiting = False  # whether a showing of news from other threads is on its way
-        self._simulated = self._session = Simulated(scenario, self._args, seed, step)
+        self._telling = False  # whether what takes time is still to be told
+        self._book = Book(columns)
+        self._numbers = itertools.count(1)
+        self._looks, self._chunks = itertools.count(1), itertools.count(1)
+        self._sent: dict[Any, Any] = {}  # what the drawing has: by run, "texts" and "subjects"
+        self._simulated = self._session = Simulated(
+            scenario, self._args, seed, step, self._book, self._numbers
+        )
         super().__init__(
             title=title or scenario.__name__.replace("_", " "),
             level=level,
@@ -88,58 +108,54 @@ class Panel(anywidget.AnyWidget):
         self._predicted()
         self.on_msg(self._clicked)
         self._show()
-        self._first = self.state  # for the static picture: the same at each run
+        self._first = still(self._session.branch.recording)  # the picture: the same at each run
         previous.replace(self)
 
     # --------------------------------------------------------------------------- by code
     @property
     def rows(self):
-        """The trace rows of the panel's world, so far."""
-        return self._session.rows
+        """The trace rows of the current run, so far."""
+        return self._session.branch.trace().rows
 
     @property
     def world(self):
-        """The panel's own world."""
+        """The panel's own world, in which the current run goes on."""
         return self._session.world
 
-    def do(self, verb: str, *args: Any) -> None:
+    def do(self, verb: str, *args: Any, at: float | None = None, keep: bool = True) -> None:
         """Does what a click does.
 
-        'kill', 'restart', 'pause' or 'resume' with a node's name; 'action' with its place, or its
-        label and, if need be, its client; 'wait'; 'again' (start over); 'skip' (the prediction);
-        'world' with 'simulated' or 'live', which begins new processes each time.
+        A fault with a node's name (kill, restart, pause, resume) or with two names (partition,
+        heal, hold, release, lose_next); 'action' with its place, or its label and, if need be, its
+        client; 'wait'; 'again' (start over); 'open' with a run code; 'run' with the number of a
+        run; 'skip' (the prediction); 'world' with 'simulated' or 'live', which begins new
+        processes each time. With `at`, in seconds, a fault or an action happens then, in another
+        run that is the same before; what was done later stays as it was if `keep`.
         Raises ValueError, and what the world's verbs raise, for what cannot be done; in a live
         world, which goes on by itself, `error` tells.
         """
-        self.error = ""
-        self._since = len(self.rows)
-        if verb in FAULTS and len(args) == 1:
-            self._session.fault(verb, args[0])
-        elif verb == "action" and len(args) in (1, 2):
-            self._session.act(self._action(*args))
-        elif verb == "wait" and not args:
-            self._session.wait()
-        elif verb == "again" and not args:
-            self._session.start()
-            self._since = 0
-        elif verb == "skip" and not args:
-            if self._prediction is not None:
-                self._prediction.skip()
-        elif verb == "world" and len(args) == 1 and args[0] in self.modes:
-            self._enter(args[0])
-        else:
-            raise ValueError(f"a panel has no {verb!r} with {args!r}; see Panel.do")
-        self._show()
+        at_us = None if at is None else micros(at, "the time to go back to")
+        self._do(verb, *args, at_us=at_us, keep=keep)
+
+    def open_run(self, code: str, at: int | None = None) -> None:
+        """Opens the run of a run code, at the row `at` if it is given. Raises RunCodeError."""
+        self.do("world", "simulated")
+        self.do("open", code)
+        if at is not None:
+            self._look(at)
 
     def judge(self, outcome: Outcome) -> None:
         """Shows, from now on, what `outcome(rows)` says about the prediction; see `observe`."""
         self._outcome = outcome
         self._judge()
 
+    def still(self) -> dict[str, Any]:
+        """What is shown at the end of the current run, as plain data."""
+        return still(self._session.branch.recording)
+
     def close(self) -> None:
         """Closes the widget, and ends the processes of its live world; may be called twice."""
         self._session.close()
-        self._session = self._simulated
         super().close()
 
     def __repr__(self) -> str:
@@ -147,10 +163,34 @@ class Panel(anywidget.AnyWidget):
         return f"Panel({self._scenario.__name__}{args}, seed={self._seed})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        html = picture.html(self.title, self._first, self.actions)
+        html = picture.html(self.title, self._first, self.actions, self.level)
         return with_text(super()._repr_mimebundle_(**kwargs), repr(self), html)
 
-    # --------------------------------------------------------------------------- inside
+    # --------------------------------------------------------------------------- clicks
+    def _do(self, verb: str, *args: Any, at_us: int | None = None, keep: bool = True) -> None:
+        self.error = ""
+        session = self._session
+        if verb in session.verbs and len(args) == (1 if verb in session.verbs[:4] else 2):
+            session.fault(verb, *args, at_us=at_us, keep=keep)
+        elif verb == "action" and len(args) in (1, 2):
+            session.act(self._action(*args), at_us, keep)
+        elif verb == "wait" and not args:
+            session.wait()
+        elif verb == "again" and not args:
+            session.start()
+        elif verb == "open" and len(args) == 1 and isinstance(args[0], str):
+            session.open(args[0])
+        elif verb == "run" and len(args) == 1 and args[0] in session.branches:
+            session.show(args[0])
+        elif verb == "skip" and not args:
+            if self._prediction is not None:
+                self._prediction.skip()
+        elif verb == "world" and len(args) == 1 and args[0] in self.modes:
+            self._enter(args[0])
+        else:
+            raise ValueError(f"a panel has no {verb!r} with {args!r} here; see Panel.do")
+        self._show(look=True)
+
     def _action(self, label: str | int, client: str | None = None) -> Action:
         if isinstance(label, int) and 0 <= label < len(self._buttons):
             return self._buttons[label]
@@ -161,13 +201,21 @@ class Panel(anywidget.AnyWidget):
         raise ValueError(f"no action {label!r}; the panel's actions: {known}")
 
     def _clicked(self, _: Any, content: Any, buffers: Any) -> None:
-        """A message of the drawing: {do: [verb, arguments...], n: the click's number}."""
+        """A message of the drawing: {do: [verb, arguments...], n: the click's number, at_us, keep}.
+
+        {need: true} asks for all that is recorded, once more.
+        """
         self._in_kernel(lambda: self._handle(content))
 
     def _handle(self, content: Any) -> None:
+        if isinstance(content, dict) and content.get("need"):
+            self._sent.clear()
+            self._send_chunk()
+            return
         with self.hold_sync():
             try:
-                self.do(*content["do"])
+                at_us, keep = content.get("at_us"), content.get("keep", True)
+                self._do(*content["do"], at_us=at_us, keep=keep)
             except Exception as wrong:  # nobody would see it: callbacks have no output
                 self.error = sentence(wrong)
                 self._show()
@@ -178,13 +226,14 @@ class Panel(anywidget.AnyWidget):
         """Goes to the world of that mode; a live one begins anew."""
         if self._session is not self._simulated:
             self._session.close_soon()
-        self._since = 0
         if mode == "simulated":
             self._session = self._simulated
             return
         from statelab.lab.live import Live
 
-        self._session = Live(self._scenario, self._args, self._changed, self._failed)
+        self._session = Live(
+            self._scenario, self._args, self._book, self._numbers, self._changed, self._failed
+        )
 
     def _changed(self) -> None:
         """There are new rows of the live world; called on other threads."""
@@ -203,6 +252,7 @@ class Panel(anywidget.AnyWidget):
         elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(work)
 
+    # --------------------------------------------------------------------------- what is shown
     def _predicted(self) -> None:
         closed = self._prediction is not None and not self._prediction.done
         self.gate = self._prediction.question if closed else ""
@@ -219,27 +269,81 @@ class Panel(anywidget.AnyWidget):
             choice, text = None, f"The outcome could not be told: {sentence(wrong)}"
         self.verdict = verdict(self._prediction, choice, text)
 
-    def _show(self) -> None:
-        """Sends what there is now."""
+    def _show(self, look: bool = False) -> None:
+        """Sends what there is now; `look` moves the eyes to the end of it."""
         self._waiting = False
-        session = self._session
-        rows = session.rows
-        actions = self._buttons
+        session, actions = self._session, self._buttons
+        branch = session.branch
+        began = len(branch.recording) == branch.parting and branch.parent is None
+        fresh = branch.update()
+        branch.recording.expect(
+            [action.client for action in actions],
+            [(action.client, action.to) for action in actions if action.to],
+        )
         with self.hold_sync():
-            self.mode = session.mode
-            self.state = panel_state(
-                rows,
-                session.memory,
-                now=session.now,
-                columns=self._columns,
-                clients=[action.client for action in actions],
-                links=[(action.client, action.to) for action in actions if action.to],
-                pids=session.pids,
-                level=self.level,
-            )
-            self.news = news(rows, self._since)
-            self.python, self.code = session.texts()
+            self.mode, self.verbs, self.pids = session.mode, list(session.verbs), session.pids
+            self._send_chunk()
+            self.runs = [branch.about() for branch in session.branches.values()]
+            self.run = branch.number
+            if fresh:
+                self.news = "" if began else news(fresh, self._book.clients())
+            self.python = session.python()
+            if look:
+                self._look(-1)
+            if len(branch.recording) <= FEW or self._loop is None:
+                self._tell()
+            elif not self._telling:
+                self._telling = True
+                self._loop.call_soon(self._tell)
+
+    def _tell(self) -> None:
+        """Tells what takes time on long runs: the verdict, the invariants, the run code."""
+        self._telling = False
+        with self.hold_sync():
             self._judge()
+            self.lights = [self._light(invariant) for invariant in self._invariants]
+            self.code = self._session.code()
+
+    def _light(self, invariant: Invariant) -> dict[str, Any]:
+        try:
+            row = self._session.branch.trace().breach(invariant)
+        except Exception as wrong:
+            return {"sentence": invariant.sentence, "row": -1, "text": sentence(wrong)}
+        if row is None:
+            return {"sentence": invariant.sentence, "row": -1, "text": ""}
+        text = f"first broken at {clock(row.time)} · {row.node}"
+        return {"sentence": invariant.sentence, "row": row.seq, "text": text}
+
+    def _look(self, row: int) -> None:
+        self.look = {"row": row, "n": next(self._looks)}
+
+    def _send_chunk(self) -> None:
+        """Sends what was recorded since the last time: all of it, if nothing was."""
+        book, sent, runs, buffers = self._book, self._sent, [], []
+        there = set(sent)
+        for number, branch in self._session.branches.items():
+            recording = branch.recording
+            since, source = sent.get(number), None
+            if since is None and branch.parent in there:
+                source = {"run": branch.parent, "parting": branch.parting}
+                since = recording.place_at(branch.parting)
+            counts, columns = recording.part(since or {})
+            if number in sent and all(start == end for start, end in counts.values()):
+                continue
+            sent[number] = recording.place()
+            runs.append({"run": number, "source": source, "counts": counts})
+            buffers += columns
+        texts, subjects = sent.get("texts", 0), sent.get("subjects", 0)
+        header = {
+            "n": next(self._chunks),
+            "tables": {name: list(columns.items()) for name, columns in TABLES.items()},
+            "texts": [texts, book.texts[texts:]],
+            "subjects": [subjects, book.subjects[subjects:]],
+            "runs": runs,
+            "now": [self._session.branch.number, micros(self._session.now)],
+        }
+        sent["texts"], sent["subjects"] = len(book.texts), len(book.subjects)
+        self.chunk = packed(header, buffers)
 
 
 def sentence(wrong: BaseException) -> str:

@@ -15,9 +15,11 @@ INK, MUTED, EDGE, MEMORY, DISK, UP = (
 )  # fmt: skip
 
 
-def html(title: str, state: Mapping[str, Any], actions: Sequence[Mapping[str, str]]) -> str:
+def html(
+    title: str, state: Mapping[str, Any], actions: Sequence[Mapping[str, str]], level: int = 2
+) -> str:
     """The picture as an `<img>`: inline SVG is stripped where a notebook is not trusted."""
-    data = base64.b64encode(svg(title, state, actions).encode()).decode()
+    data = base64.b64encode(svg(title, state, actions, level).encode()).decode()
     words = escape(alternative(title, state))
     return f'<img alt="{words}" src="data:image/svg+xml;base64,{data}">'
 
@@ -28,8 +30,10 @@ def alternative(title: str, state: Mapping[str, Any]) -> str:
     return f"Lab panel “{title}”: " + "; ".join(node["label"] for node in nodes)
 
 
-def svg(title: str, state: Mapping[str, Any], actions: Sequence[Mapping[str, str]]) -> str:
-    """The panel before its first click, as SVG."""
+def svg(
+    title: str, state: Mapping[str, Any], actions: Sequence[Mapping[str, str]], level: int = 2
+) -> str:
+    """The panel before its first click, as SVG; `state` is what `still` tells."""
     columns = state["columns"]
     pitch = (WIDTH - 2 * PAD - CARD) // max(len(columns) - 1, 1)
     parts: list[str] = []
@@ -39,7 +43,7 @@ def svg(title: str, state: Mapping[str, Any], actions: Sequence[Mapping[str, str
         x, y = PAD + number * pitch, 64
         for node in column["nodes"]:
             labels = [action["label"] for action in actions if action["client"] == node["name"]]
-            card, height = _card(node, labels, x, y)
+            card, height = _card(node, labels, level, x, y)
             parts.append(card)
             places[node["name"]] = (x, y, height)
             y += height + GAP
@@ -63,7 +67,9 @@ def svg(title: str, state: Mapping[str, Any], actions: Sequence[Mapping[str, str
     )  # fmt: skip
 
 
-def _card(node: Mapping[str, Any], labels: Sequence[str], x: int, y: int) -> tuple[str, int]:
+def _card(
+    node: Mapping[str, Any], labels: Sequence[str], level: int, x: int, y: int
+) -> tuple[str, int]:
     word = node["status"] if node["lives"] else "client"
     lines = node["memory"]["lines"]
     inside = 40
@@ -75,7 +81,8 @@ def _card(node: Mapping[str, Any], labels: Sequence[str], x: int, y: int) -> tup
     inside = _box(parts, "memory", lines, x, y, inside, MEMORY, ' stroke-dasharray="4 3"')
     if node["disk"]:
         inside = _box(parts, "disk", node["disk"], x, y, inside, DISK, "")
-    buttons = [verb.capitalize() for verb in node["verbs"]] or list(labels)
+    verbs = ["Kill", "Pause"] if level else ["Kill"]
+    buttons = verbs if node["lives"] else list(labels)
     left = x + 12
     for label in buttons:
         width = 16 + round(6.6 * len(label))

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 
+from statelab.lab.static import script, style
 from statelab.trace import Row
 
 if TYPE_CHECKING:
     from statelab.lab.panel import Panel
 
-STATIC = Path(__file__).parent / "static"
 SURE = {"guess": "a guess", "fairly": "fairly sure", "certain": "certain"}
 SKIPPED = "You skipped the prediction."
 
@@ -33,8 +32,8 @@ def with_text(bundle: Any, text: str, html: str) -> Any:
 class Predict(anywidget.AnyWidget):
     """A question with choices, and how sure one is; `done` is '', 'answered' or 'skipped'."""
 
-    _esm = STATIC / "questions.js"
-    _css = STATIC / "panel.css"
+    _esm = script("tools", "questions")
+    _css = style()
 
     kind = traitlets.Unicode("predict").tag(sync=True)
     question = traitlets.Unicode().tag(sync=True)
@@ -90,8 +89,8 @@ def predict(question: str, choices: Sequence[str], right: str) -> Predict:
 class Observe(anywidget.AnyWidget):
     """One sentence that compares the prediction with what happened; it follows the panel."""
 
-    _esm = STATIC / "questions.js"
-    _css = STATIC / "panel.css"
+    _esm = script("tools", "questions")
+    _css = style()
 
     kind = traitlets.Unicode("observe").tag(sync=True)
     verdict = traitlets.Dict().tag(sync=True)

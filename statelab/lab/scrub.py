@@ -9,7 +9,8 @@ from typing import Any
 import anywidget
 import traitlets
 
-from statelab.lab.prediction import STATIC, Outcome, Predict, verdict, with_text
+from statelab.lab.prediction import Outcome, Predict, verdict, with_text
+from statelab.lab.static import script, style
 
 Play = Callable[[Any, Any], Mapping[str, Any]]
 _CELL = "padding:2px 12px;text-align:left"
@@ -23,8 +24,8 @@ class Scrub(anywidget.AnyWidget):
     (the places of the inputs left out, whether the end is the same as with all of them).
     """
 
-    _esm = STATIC / "scrub.js"
-    _css = STATIC / "panel.css"
+    _esm = script("tools", "scrub")
+    _css = style()
 
     inputs = traitlets.List(traitlets.Unicode()).tag(sync=True)
     names = traitlets.List(traitlets.Unicode()).tag(sync=True)  # of the state's parts

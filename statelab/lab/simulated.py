@@ -1,65 +1,117 @@
-"""A panel's own simulated world: every click is an input, and virtual time runs on a little."""
+"""A panel's own simulated runs: every click is an input, at the end of a run or in its past."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from statelab.lab.actions import Action
+from statelab.lab.branch import Branch
+from statelab.lab.recording import Book, Recording
+from statelab.lab.words import clock
 from statelab.node import micros
 from statelab.runcode import Run, RunCodeError
-from statelab.trace import Row
 from statelab.world import World
 
 
 class Simulated:
-    """One simulated run that grows by clicks; no task drives it.
+    """Simulated runs that grow and branch by clicks; no task drives them.
 
-    After each click the world runs to the next whole `step` (seconds of virtual time), so that a
-    request's outcome is there, and times are easy to say.
+    After each click at a run's end its world runs to the next whole `step` (seconds of virtual
+    time), so that a request's outcome is there, and times are easy to say. A click in a run's past
+    makes another run: the same up to there, then the click.
     """
 
     mode = "simulated"
+    verbs = (
+        "kill", "restart", "pause", "resume",
+        "partition", "heal", "hold", "release", "lose_next",
+    )  # fmt: skip
 
-    def __init__(self, scenario: Callable, args: Mapping[str, Any], seed: int, step: float):
+    def __init__(
+        self, scenario: Callable, args: Mapping[str, Any], seed: int, step: float, book: Book,
+        numbers: itertools.count,
+    ):  # fmt: skip
         self._scenario = scenario
         self._args = dict(args)
         self._seed = seed
         self._step_us = micros(step, "the step")
+        self._book = book
+        self._numbers = numbers
         self.start()
 
     def start(self) -> None:
-        """Begins the run, or begins it anew."""
-        self.world = World(self._seed, memory=True)
-        self._scenario(self.world, **self._args)
+        """Begins with one new run, and forgets all others."""
+        world = World(self._seed, memory=True)
+        self._scenario(world, **self._args)
+        self._worlds: dict[int, World] = {}
+        self.branches: dict[int, Branch] = {}
+        self._add("as it was", world, Recording(self._book), None)
 
-    def act(self, action: Action) -> None:
-        """Lets a client do what a button says."""
-        action.apply(self.world)
-        self.wait()
+    def _add(self, label: str, world: World, recording: Recording, parent: int | None) -> None:
+        number = next(self._numbers)
+        self._worlds[number] = world
+        self.branches[number] = Branch(number, label, lambda: world.trace, recording, parent)
+        self.show(number)
 
-    def fault(self, verb: str, name: str) -> None:
-        """Kills, restarts, pauses or resumes a node. Raises WrongState, UnknownNode."""
-        getattr(self.world, verb)(name)
-        self.wait()
+    def show(self, number: int) -> None:
+        """Makes the run of that number the current one."""
+        self.branch = self.branches[number]
+        self.world = self._worlds[number]
+
+    # --------------------------------------------------------------------------- clicks
+    def act(self, action: Action, at_us: int | None = None, keep: bool = True) -> None:
+        """Lets a client do what a button says, at the end of the run or at `at_us`."""
+        if self._is_past(at_us):
+            self._branch(at_us, keep, *action.verb())
+        else:
+            action.apply(self.world)
+            self.wait()
+
+    def fault(self, verb: str, *names: str, at_us: int | None = None, keep: bool = True) -> None:
+        """Does a fault to a node or a link. Raises WrongState, UnknownNode."""
+        if self._is_past(at_us):
+            self._branch(at_us, keep, verb, *names)
+        else:
+            getattr(self.world, verb)(*names)
+            self.wait()
 
     def wait(self) -> None:
         """Lets virtual time pass, to the next whole step."""
-        now_us = micros(self.world.now())
-        until_us = (now_us // self._step_us + 1) * self._step_us
-        self.world.run(until=until_us / 1_000_000)
+        self.world.run(until=self._next_step_us(micros(self.world.now())) / 1_000_000)
+
+    def open(self, code: str) -> None:
+        """Opens the run of a run code beside the others. Raises RunCodeError."""
+        run = Run.parse(code)
+        world = run.replay(self._scenario, memory=True)
+        self._add("from a run code", world, Recording(self._book), None)
+
+    def _is_past(self, at_us: int | None) -> bool:
+        return at_us is not None and at_us < micros(self.world.now())
+
+    def _next_step_us(self, time_us: int) -> int:
+        return (time_us // self._step_us + 1) * self._step_us
+
+    def _branch(self, at_us: int, keep: bool, verb: str, *args: Any) -> None:
+        """Another run: this one up to `at_us`, then the verb; later inputs stay if `keep`."""
+        old, world = self.branch, self.world
+        if isinstance(world.setup, str):
+            raise RunCodeError(f"this run cannot be made again, for {world.setup}")
+        scenario, arguments = world.setup
+        place = sum(1 for item in world.inputs if item[0] <= at_us)
+        later = world.inputs[place:] if keep else []
+        script = [*world.inputs[:place], (at_us, verb, *args), *later]
+        end_us = self._next_step_us(at_us)
+        if keep:
+            end_us = max(end_us, micros(world.now()))
+        other = World(world.seed)
+        other.replay(scenario, arguments, script, end_us, memory_from=place)
+        parting = first_difference(world._rows, other._rows)
+        said = f"from {clock(at_us / 1e6)}: {brief(verb, *args)}"
+        self._add(said, other, old.recording.branch(parting), old.number)
 
     # --------------------------------------------------------------------------- looking
-    @property
-    def rows(self) -> Sequence[Row]:
-        """What has happened."""
-        return self.world.trace.rows
-
-    @property
-    def memory(self) -> Sequence[Row]:
-        """What was seen of the nodes' memory."""
-        return self.world.trace.memory
-
     @property
     def pids(self) -> dict[str, int | None]:
         """None here is a process."""
@@ -70,13 +122,38 @@ class Simulated:
         """Seconds of virtual time."""
         return self.world.now()
 
-    def texts(self) -> tuple[str, str]:
-        """The run as lines of Python, and as a run code ('' if it is too large for one)."""
-        run = Run.of(self.world)
+    def python(self) -> str:
+        """The run as lines of Python."""
+        return Run.of(self.world, signed=False).python()
+
+    def code(self) -> str:
+        """The run as a run code; '' if it is too large for one."""
         try:
-            return run.python(), run.code()
+            return Run.of(self.world).code()
         except RunCodeError:
-            return run.python(), ""
+            return ""
 
     def close(self) -> None:
         """Nothing runs that would have to end."""
+
+
+def first_difference(one: list[tuple], other: list[tuple]) -> int:
+    """The first place where two lists of rows differ, or where the shorter one ends."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:  # up to `low` all is equal
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def brief(verb: str, *args: Any) -> str:
+    """A verb in a few words, for the label of a run."""
+    if verb == "request":
+        client, method, _, path = args[:4]
+        return f"{client} {method} {path}"
+    if verb == "reconnect":
+        return f"{args[0]} reconnects"
+    return f"{verb.replace('_', ' ')} {' – '.join(args)}"

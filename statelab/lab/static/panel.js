@@ -1,420 +1,254 @@
-// The drawing of a lab panel. It knows nothing but traits, decides nothing, and says only which
-// button was pressed. DOM nodes are kept and changed in place, so that focus and place stay.
+// The panel. It knows nothing but traits, decides nothing, and says only which button was pressed,
+// and at which moment one looked. Scrubbing, stepping and playing happen here.
 
-const ICONS = {
-  up: "M6 2.2a3.8 3.8 0 1 0 0 7.6a3.8 3.8 0 1 0 0-7.6z",
-  cross: "M2.5 2.5l7 7M9.5 2.5l-7 7",
-  bars: "M4 2v8M8 2v8",
-  dots: "M2 6h.01M6 6h.01M10 6h.01",
-  again: "M9.6 4.2A4 4 0 1 0 10 6.6M10 1.8v2.6H7.4",
-  play: "M3.5 2.2l6 3.8l-6 3.8z",
-  check: "M2 6.5l2.7 2.7L10 3.4",
-  copy: "M4.2 4.2h5.6v5.6H4.2zM2.2 7.6V2.2h5.4",
-  hourglass: "M3 1.8h6M3 10.2h6M3.6 1.8c0 2.6 4.8 5.6 4.8 8.4M8.4 1.8c0 2.6-4.8 5.6-4.8 8.4",
-};
-const STATUS = { up: "up", paused: "bars", dead: "cross" };
-const VERBS = {
-  kill: ["cross", "Kill"], restart: ["again", "Restart"],
-  pause: ["bars", "Pause"], resume: ["play", "Resume"],
-};
-const MARKS = { ok: "check", fail: "cross", wait: "dots" };
-const COLUMNS = { clients: "clients", balancers: "in between", servers: "servers", stores: "stores" };
 const PATIENCE_MS = 4000; // then a click without an answer is said to have none
-const SVG = "http://www.w3.org/2000/svg";
+const CATCH_UP_MS = 900; // so long, at the most, the eyes need to where the run has come
+const SPEEDS = [0.25, 0.5, 1, 4, 16, 64];
+const GONE = "The kernel is gone, and nothing was done: start it, and run the cell again.";
+const SILENT = "The kernel has not answered. If it is busy, wait for it; if it is gone, run the cell again.";
 
-// ------------------------------------------------------------------ small tools
-function h(tag, attributes = {}, ...children) {
-  const [name, ...classes] = tag.split(".");
-  const node = document.createElement(name || "div");
-  if (classes.length) node.className = classes.map((c) => `sl-${c}`).join(" ");
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else node.setAttribute(key, value);
-  }
-  node.append(...children);
-  return node;
-}
-
-function icon(name) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 12 12");
-  svg.setAttribute("aria-hidden", "true");
-  svg.setAttribute("class", `sl-icon sl-icon-${name}`);
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", ICONS[name]);
-  svg.append(path);
-  return svg;
-}
-
-function text(node, value) {
-  if (node.textContent !== value) node.textContent = value;
-}
-
-function attribute(node, name, value) {
-  if (node.getAttribute(name) !== value) node.setAttribute(name, value);
-}
-
-function flash(node) {
-  node.classList.remove("sl-changed");
-  void node.offsetWidth; // so that the same animation begins anew
-  node.classList.add("sl-changed");
-}
-
-// Makes the children of `parent` those of `items`, each kept by its key.
-function sync(parent, items, key, make, update) {
-  const kept = (parent.slKept ??= new Map());
-  const wanted = new Map(items.map((item) => [String(key(item)), item]));
-  for (const [name, node] of kept) {
-    if (!wanted.has(name)) { node.remove(); kept.delete(name); }
-  }
-  let place = 0;
-  for (const [name, item] of wanted) {
-    let node = kept.get(name);
-    if (!node) kept.set(name, (node = make(item)));
-    if (parent.children[place] !== node) parent.insertBefore(node, parent.children[place] ?? null);
-    update(node, item);
-    place += 1;
-  }
-}
-
-function button(label, name, onclick, title = "") {
-  const node = h("button.button", { type: "button", onclick });
-  if (name) node.append(icon(name));
-  node.append(h("span", {}, label));
-  if (title) { node.title = title; }
-  return node;
-}
-
-async function copy(value, node, done = "Copied") {
-  const label = node.querySelector("span");
-  const before = (node.slLabel ??= label.textContent);
+async function copy(value, label) {
   try {
     await navigator.clipboard.writeText(value);
-  } catch {
-    const area = h("textarea", { class: "sl-offscreen" });
+  } catch { // where the page may not
+    const area = document.createElement("textarea");
     area.value = value;
-    node.after(area);
+    document.body.append(area);
     area.select();
     document.execCommand("copy");
     area.remove();
-    node.focus();
   }
-  label.textContent = done;
+  const before = label.textContent;
+  label.textContent = "Copied";
   setTimeout(() => { label.textContent = before; }, 1200);
 }
 
-// ------------------------------------------------------------------ a node's card
-function card(node, act) {
-  const parts = {
-    name: h("h4.name"), status: h("span.status"), lines: h("div.lines"), caption: h("div.caption"),
-    pid: h("span.caption"), disk: h("div.lines"), last: h("div.last"), buttons: h("div.buttons"),
-  };
-  parts.memory = h("div.memory", {}, parts.caption, parts.lines);
-  parts.diskbox = h("div.disk", {}, h("div.caption", {}, "disk"), parts.disk);
-  const article = h("article.card", { "data-node": node.name },
-    h("div.head", {}, parts.name, parts.pid, parts.status),
-    parts.memory, parts.diskbox, parts.buttons, parts.last);
-  article.slParts = parts;
-  article.slVerbs = {};
-  if (node.lives) {
-    for (const [verb, [name, label]] of Object.entries(VERBS)) {
-      const one = button(label, name, (event) => {
-        if (event.detail < 2) act("fault", verb, node.name); // not the second of a double click
-      });
-      one.dataset.verb = verb;
-      one.setAttribute("aria-label", `${label} ${node.name}`);
-      article.slVerbs[verb] = one;
-      parts.buttons.append(one);
-    }
-  }
-  return article;
-}
-
-function lines(parent, items, whenEmpty) {
-  const shown = items.length ? items : [{ name: "", text: whenEmpty, full: "", token: false }];
-  sync(parent, shown, (line) => line.name, () => h("div.line", {}, h("span.key"), h("span.value")),
-    (row, line) => {
-      const [key, value] = row.children;
-      text(key, line.name ? `${line.name} = ` : "");
-      if (value.textContent !== line.text) {
-        if (value.textContent) flash(row);
-        value.textContent = line.text;
-      }
-      attribute(row, "title", line.full);
-      row.classList.toggle("sl-token", line.token);
-      row.classList.toggle("sl-empty", !line.name);
-    });
-}
-
-function drawCard(article, node, buttons) {
-  const p = article.slParts;
-  attribute(article, "aria-label", node.label);
-  attribute(article, "data-status", node.lives ? node.status : "client");
-  text(p.name, node.name);
-  text(p.pid, node.pid ? `pid ${node.pid}` : "");
-  const word = node.lives ? node.status : "";
-  if (p.status.dataset.word !== word + node.lifeword) {
-    p.status.dataset.word = word + node.lifeword;
-    p.status.replaceChildren(...(node.lives ? [icon(STATUS[node.status])] : []), h("span", {}, word),
-      ...(node.lifeword ? [h("span.muted", {}, ` ${node.lifeword}`)] : []));
-    p.status.className = `sl-status sl-is-${word || "client"}`;
-  }
-  p.status.title = node.died;
-  text(p.caption, node.memory.caption);
-  p.memory.classList.toggle("sl-lost", node.memory.lost);
-  lines(p.lines, node.memory.lines, "empty");
-  p.diskbox.hidden = !node.disk.length;
-  lines(p.disk, node.disk, "");
-  let moved = null;
-  for (const [verb, one] of Object.entries(article.slVerbs)) {
-    const shown = node.verbs.includes(verb);
-    if (!shown && document.activeElement === one) moved = one;
-    one.hidden = !shown;
-  }
-  if (moved) p.buttons.querySelector("button:not([hidden])")?.focus();
-  if (!node.lives) {
-    sync(p.buttons, buttons, (b) => b.place, (b) => {
-      const one = button(b.label, "", b.press, b.line);
-      one.setAttribute("aria-label", `${node.name}: ${b.label}`);
-      one.dataset.action = b.label;
-      return one;
-    }, () => {});
-    drawOutcome(p.last, node.last);
-  }
-  p.last.hidden = node.lives;
-}
-
-function drawOutcome(place, request) {
-  const key = request ? `${request.id} ${request.word}` : "";
-  if (place.dataset.key === key) return;
-  place.dataset.key = key;
-  if (!request) { place.replaceChildren(); return; }
-  place.replaceChildren(outcome(request), h("span.answer", { title: request.answer }, request.answer));
-  flash(place);
-}
-
-function outcome(request) {
-  return h(`span.outcome.${request.mark}`, {}, icon(MARKS[request.mark]), h("span", {}, request.word));
-}
-
-// ------------------------------------------------------------------ links between cards
-function drawLinks(svg, stage, links) {
-  const origin = stage.getBoundingClientRect();
-  const cards = new Map([...stage.querySelectorAll("[data-node]")].map((c) => [c.dataset.node, c]));
-  const drawn = [];
-  for (const link of links) {
-    const a = cards.get(link.from)?.getBoundingClientRect();
-    const b = cards.get(link.to)?.getBoundingClientRect();
-    if (!a || !b || b.left < a.right) continue;
-    const [x1, x2] = [a.right - origin.left, b.left - origin.left];
-    const [y1, y2] = [a.top + 28 - origin.top, b.top + 28 - origin.top];
-    const middle = (x1 + x2) / 2;
-    drawn.push({ ...link, d: `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}` });
-  }
-  sync(svg, drawn, (l) => `${l.from}>${l.to}`, () => document.createElementNS(SVG, "path"),
-    (path, link) => {
-      attribute(path, "d", link.d);
-      attribute(path, "class", link.open ? "sl-link sl-open" : "sl-link");
-    });
-}
-
-// ------------------------------------------------------------------ the panel
-function render({ model, el }) {
+function renderPanel({ model, el, book }) {
   const get = (name) => model.get(name);
-  let clicks = get("handled");
-  let patience = null;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const root = document.createElement("div");
+  root.className = "statelab sl-panel";
+  // Where one looks: `weight` is the place in what is played. `moves` is "", "play" or "follow".
+  const eye = { run: 0, row: 0, time: 0, weight: 0, moves: "", speed: 1, keep: true };
+  let [clicks, patience, frame, looked, silent, width] = [get("handled"), 0, 0, 0, "", 0];
+  const run = () => book.runs.get(eye.run);
+  const last = () => run().count - 1;
+  const isPast = () => get("level") > 0 && eye.moves !== "follow" && eye.row < last();
 
-  const act = (what, ...args) => {
+  function act(...doing) {
     clicks += 1;
-    const doing = what === "fault" ? args : [what, ...args];
     clearTimeout(patience);
+    const here = get("level") > 1 && isPast() && (get("verbs").includes(doing[0]) || doing[0] === "action");
     try {
-      model.send({ do: doing, n: clicks });
+      model.send({ do: doing, n: clicks, ...(here ? { at_us: Math.round(eye.time), keep: eye.keep } : {}) });
     } catch {
-      say("The kernel is gone, and nothing was done: start it, and run the cell again.");
-      return;
+      silent = GONE;
+      return draw();
     }
-    patience = setTimeout(() => {
-      say("The kernel has not answered. If it is busy, wait for it; if it is gone, run the cell again.");
-    }, PATIENCE_MS);
-  };
+    patience = setTimeout(() => { silent = SILENT; draw(); }, PATIENCE_MS);
+  }
 
-  const error = h("div.error", { role: "alert" });
-  const say = (sentence) => { text(error, sentence); error.hidden = !sentence; };
+  // ---------------------------------------------------------------- where one looks
+  function seekRow(row) {
+    const { rows, weight, now, length } = run();
+    eye.row = Math.max(0, Math.min(last(), row));
+    [eye.time, eye.weight] = row > last() ? [now, length] : [rows.time[eye.row], weight[eye.row]];
+    draw();
+  }
+  // Looks where `values` (the times of the rows, or their weights) come to `wanted`.
+  function seek(values, end, wanted) {
+    const { rows, weight, now, length } = run();
+    eye.row = Math.max(0, place(values, wanted));
+    const [from, to] = [values[eye.row], values[eye.row + 1] ?? end];
+    const part = to > from ? Math.min(1, Math.max(0, (wanted - from) / (to - from))) : 1;
+    eye.time = rows.time[eye.row] + part * ((rows.time[eye.row + 1] ?? now) - rows.time[eye.row]);
+    eye.weight = weight[eye.row] + part * ((weight[eye.row + 1] ?? length) - weight[eye.row]);
+    draw();
+  }
+  function stop() {
+    cancelAnimationFrame(frame);
+    eye.moves = "";
+  }
+  function move(how) {
+    stop();
+    eye.moves = how;
+    let [before, hurry] = [0, 1];
+    const tick = (now) => {
+      const { weight, length } = run();
+      if (how === "follow") hurry = Math.max(hurry, (length - eye.weight) / CATCH_UP_MS);
+      const wanted = eye.weight + (before ? now - before : 0) * (how === "follow" ? hurry : eye.speed);
+      before = now;
+      if (wanted >= length) { stop(); seekRow(Infinity); return; }
+      frame = requestAnimationFrame(tick);
+      seek(weight, length, wanted);
+    };
+    frame = requestAnimationFrame(tick);
+  }
+  // Lets the eyes come after what has happened; what was pressed shows at once.
+  function follow(from) {
+    if (calm.matches || get("gate") !== "") { stop(); seekRow(Infinity); return; }
+    eye.row = Math.min(from + 1, last());
+    eye.weight = Math.max(eye.weight, run().weight[eye.row]);
+    move("follow");
+    seek(run().weight, run().length, eye.weight);
+  }
+  const jump = (row) => { stop(); seekRow(row); };
 
-  // ---- header
-  const title = h("h3.title");
-  const modes = h("div.segments", { role: "radiogroup", "aria-label": "world" });
-  const code = h("code.code");
-  const copyCode = button("Copy run code", "copy", () => copy(get("code"), copyCode));
-  const header = h("header.header", {}, title, modes, h("span.space"), code, copyCode);
+  // ---------------------------------------------------------------- parts
+  function header() {
+    const [code, level, live] = [get("code"), get("level"), get("mode") === "live"];
+    const open = () => { const input = root.querySelector(".sl-paste"); if (input.value.trim()) act("open", input.value); };
+    return h("header.header", {}, h("h3.title", {}, get("title")),
+      get("modes").length > 1 && segments("world", get("modes").map((mode) => [mode, mode[0].toUpperCase() + mode.slice(1)]), get("mode"), (mode) => act("world", mode)),
+      h("span.space", { key: "space" }),
+      level > 0 && !live && [h("input.paste", { key: "paste", type: "text", placeholder: "paste a run code", "aria-label": "a run code to open",
+        spellcheck: "false", onkeydown: (event) => { if (event.key === "Enter") open(); } }), button("Open", "", open, { key: "open" })],
+      code && [h("code.code", { key: "code" }, `${code.slice(0, 12)}…`),
+        button("Copy run code", "copy", (event) => copy(code, event.currentTarget.lastChild), { key: "copy" })]);
+  }
 
-  // ---- stage
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", "sl-links");
-  svg.setAttribute("aria-hidden", "true");
-  const columns = h("div.columns");
-  const time = h("span.time");
-  const news = h("span.news", { "aria-live": "polite" });
-  const wait = button("Wait", "hourglass", () => act("wait"), "let time pass");
-  wait.classList.add("sl-wait-button");
-  const again = button("Start over", "again", () => act("again"), "begin the run anew");
-  const stage = h("section.stage", { "aria-label": "nodes" }, svg, columns);
-  const foot = h("div.foot", {}, time, news, h("span.space"), wait, again);
+  // What is said under the stage: what has just happened, or that one looks at the past.
+  function foot(now) {
+    const here = get("level") > 1 && get("mode") === "simulated";
+    const words = here ? "what you press happens here, in another run. What was done later" : get("mode") === "live"
+      ? "a live world cannot be branched: what you press happens now." : "what you press happens at the end.";
+    const looks = isPast() && !eye.moves;
+    return h("div.foot", { key: "foot" }, get("level") === 0 && h("span.time", { key: "now" }, now),
+      looks ? [h("span.past", { key: "past" }, `You look at ${now}: ${words}`),
+        here && segments("what was done later", [[true, "stays"], [false, "is left out"]], eye.keep, (keep) => { eye.keep = keep; draw(); })]
+        : h("span.news", { key: "news", "aria-live": "polite" }, get("news")),
+      h("span.space", { key: "space" }),
+      get("mode") !== "live" && button("Wait", "wait", () => act("wait"), { key: "wait", title: "let time pass" }),
+      button("Start over", "again", () => act("again"), { key: "again", title: "begin the run anew" }));
+  }
 
-  // ---- side
-  const said = h("p.said");
-  const judged = h("p.judged", { "aria-live": "polite" });
-  const predicted = h("section.section", {}, h("h4.heading", {}, "You predicted"), said, judged);
-  const list = h("ol.requests", { tabindex: "0", "aria-label": "requests, the latest first" });
-  const none = h("p.muted", {}, "nothing yet: press a button of a client");
-  const earlier = h("p.muted");
-  const outcomes = h("section.section", {}, h("h4.heading", {}, "Requests"), none, list, earlier);
-  const places = h("dl.where");
-  const where = h("section.section", {}, h("h4.heading", {}, "Where state lives now"), places);
-  const side = h("aside.side", { "aria-label": "what came of it" }, predicted, outcomes, where);
+  function side(shown, count, nodes) {
+    const { mark, said, text } = get("verdict");
+    const places = get("level") ? book.where(run(), eye.row, nodes) : [];
+    const section = (name, ...inside) => h("section.section", { key: name }, h("h4.heading", {}, name), inside);
+    return h("aside.side", { "aria-label": "what came of it" },
+      (said || text) && section("You predicted", said && h("p.said", { key: "said" }, said), text && judged(mark, text)),
+      get("lights").length > 0 && section("Invariants", h("ul.lights", {}, get("lights").map(({ sentence, row, text: when }) => {
+        const broken = row >= 0 && row <= eye.row;
+        return h("li.light", { key: sentence, is: broken ? "is-wrong" : "is-right" }, icon(broken ? "dead" : "check"),
+          h("span.muted", {}, sentence, when && h("button.moment", { type: "button", onclick: () => jump(row) }, when)));
+      }))),
+      section("Requests", count ? h("ol.requests", { key: "list", tabindex: "0", "aria-label": "requests, the latest first" }, shown.map((one) =>
+        h("li.request", { key: one.n, title: `${one.client}: ${one.what} to ${one.to}: ${one.word}` },
+          h("span.when", {}, `${(one.time / 1e6).toFixed(2)} s`), h("b", {}, one.client), h("span.what", {}, `${one.what} → ${one.to}`), outcome(one))))
+        : h("p.muted", { key: "none" }, "nothing yet: press a button of a client"),
+      count > shown.length && h("p.muted", { key: "earlier" }, `and ${count - shown.length} earlier`)),
+      places.length > 0 && section("Where state lives now", h("dl.where", {}, places.map(([name, at]) =>
+        h("div.place", { key: name, is: at.length ? "" : "nowhere" }, h("dt", {}, name), h("dd", {}, at.join(", ") || "nowhere"))))));
+  }
 
-  // ---- as Python
-  const python = h("pre.python", { tabindex: "0", "aria-label": "this run as Python" });
-  const copyPython = button("Copy as Python", "copy", () => copy(get("python"), copyPython));
-  const log = h("footer.log", {},
-    h("div.run", {}, h("div.heading", {}, "This run as Python"), python), copyPython);
+  const timeline = makeTimeline((part) => { stop(); seek(run().rows.time, run().now, part * timelineEnd()); }, (steps) => jump(eye.row + steps));
+  function others() {
+    const [all, now] = [get("runs"), get("runs").find((one) => one.number === eye.run) ?? {}];
+    const child = [...all].reverse().find((one) => one.parent === eye.run);
+    const parting = now.parent ? now.parting : child?.parting ?? null;
+    return { all, other: book.runs.get(now.parent ?? child?.number), parting };
+  }
+  const timelineEnd = () => Math.max(run().now, others().other?.now ?? 0, 1);
+  function times(now, says) {
+    const { all, other, parting } = others();
+    const count = `event ${eye.row + 1} of ${run().count}`;
+    const step = (label, name, steps) => button("", name, () => jump(eye.row + steps), { key: name, title: label, "aria-label": label });
+    const on = eye.moves === "play";
+    const play = () => { if (on) { stop(); draw(); } else { if (eye.weight >= run().length) seekRow(0); move("play"); } };
+    return h("section.times", { key: "times", "aria-label": "time" },
+      all.length > 1 && h("div.branches", { key: "runs" }, h("span.muted", {}, "Runs"),
+        segments("runs", all.map((one) => [one.number, one.label]), eye.run, (number) => act("run", number)),
+        parting !== null && button("Where they part", "", () => jump(parting), { key: "part" })),
+      timeline(book, run(), other, parting, width, { time: eye.time, row: eye.row, said: `${now}, ${count}: ${says}` }),
+      h("div.steps", { key: "steps" }, step("to the start", "first", -Infinity), step("one event back", "left", -1),
+        button(on ? "Pause" : "Play", on ? "paused" : "play", play, { key: "play" }), step("one event on", "right", 1), step("to the end", "last", Infinity),
+        h("select.speed", { key: "speed", "aria-label": "speed", onchange: (event) => { eye.speed = Number(event.target.value); } },
+          SPEEDS.map((value) => h("option", { value, selected: value === 1 }, `× ${value}`))),
+        h("span.time", { key: "time" }, now), h("span.muted", { key: "count" }, count), h("span.happens", { key: "says", title: says }, says)));
+  }
 
-  // ---- before the prediction
-  const question = h("span", {});
-  const skip = button("Skip the prediction", "", () => act("skip"));
-  const gate = h("div.gate", {}, h("p", {}, h("b", {}, "Predict first, or skip: "), question), skip);
+  function draw() {
+    const gate = get("gate");
+    const error = silent || get("error");
+    const parts = [header(), h("div.error", { key: "error", role: "alert", hidden: !error }, error)];
+    if (gate) {
+      parts.push(h("div.gate", { key: "gate" }, h("p", {}, h("b", {}, "Predict first, or skip: "), gate), button("Skip the prediction", "", () => act("skip"))));
+    } else if (run()) {
+      const [now, level] = [`${(eye.time / 1e6).toFixed(3)} s`, get("level")];
+      const nodes = book.nodes(run(), eye.row);
+      const [shown, count] = book.requests(run(), eye.row, 40);
+      stage.draw({ nodes, level, latest: shown, actions: get("actions"), links: book.links(run(), eye.row), flights: book.flights(run(), eye.row),
+        time: eye.time / 1e6, weight: eye.weight, pids: get("pids"), verbs: get("verbs") });
+      parts.push(h("div.body", { key: "body" }, h("div.main", {}, h("div.hold", { key: "stage" }), foot(now)), side(shown, count, nodes)),
+      level > 0 && times(now, book.texts[run().rows.says[eye.row]] ?? ""),
+      h("footer.log", { key: "log" }, h("div.run", {}, h("div.heading", {}, "This run as Python"),
+        h("pre.python", { tabindex: "0", "aria-label": "this run as Python" }, get("python"))),
+      button("Copy as Python", "copy", (event) => copy(get("python"), event.currentTarget.lastChild), { key: "copy" })));
+    }
+    patch(root, parts);
+    const hold = root.querySelector(".sl-hold");
+    if (hold && stage.root.parentNode !== hold) hold.append(stage.root);
+    for (const [name, value] of [["role", "group"], ["aria-label", get("title")], ["data-level", get("level")], ["data-mode", get("mode")], ["data-lm-suppress-shortcuts", true]]) root.setAttribute(name, value);
+  }
+  const stage = makeStage(act, draw);
 
-  const body = h("div.body", {}, h("div.main", {}, stage, foot), side);
-  const root = h("div.panel", { role: "group" }, header, error, gate, body, log);
-  root.classList.add("statelab");
-  el.append(root);
-
-  const drawGate = () => {
-    const closed = get("gate") !== "";
-    text(question, get("gate"));
-    gate.hidden = !closed;
-    for (const part of [body, log]) part.hidden = closed;
-    if (!closed) drawState();
-  };
-
-  const drawHeader = () => {
-    text(title, get("title"));
-    attribute(root, "aria-label", get("title"));
-    attribute(root, "data-level", String(get("level")));
-    attribute(root, "data-mode", get("mode"));
-    modes.hidden = get("modes").length < 2;
-    sync(modes, get("modes"), (mode) => mode, (mode) => {
-      const one = h("button.segment", { type: "button", role: "radio", onclick: () => act("world", mode) },
-        mode[0].toUpperCase() + mode.slice(1));
-      one.dataset.mode = mode;
-      return one;
-    }, (one, mode) => {
-      attribute(one, "aria-checked", String(mode === get("mode")));
-      attribute(one, "tabindex", mode === get("mode") ? "0" : "-1");
-    });
-  };
-  modes.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    const all = [...modes.children];
-    const next = all[(all.indexOf(document.activeElement) + step + all.length) % all.length];
-    next.focus();
-    next.click();
-    event.preventDefault();
-  });
-
-  const drawState = () => {
-    if (get("gate") !== "") return;
-    const state = get("state");
-    const buttons = get("actions").map((a, place) =>
-      ({ ...a, place, press: () => act("action", place) }));
-    const most = Math.max(...state.columns.map((c) => c.nodes.length));
-    attribute(columns, "data-columns", String(state.columns.length));
-    sync(columns, state.columns, (c) => c.name,
-      (c) => h("div.column", { role: "group", "aria-label": COLUMNS[c.name] },
-        h("div.heading", {}, COLUMNS[c.name]), h("div.cards")),
-      (column, c) => {
-        column.classList.toggle("sl-full", c.nodes.length === most);
-        sync(column.lastChild, c.nodes, (n) => n.name, (n) => card(n, act),
-          (article, n) => drawCard(article, n, buttons.filter((b) => b.client === n.name)));
-      });
-    text(time, state.now);
-    sync(list, state.requests, (r) => r.id, () => h("li.request"), drawRequest);
-    none.hidden = state.requests.length > 0;
-    earlier.hidden = state.earlier === 0;
-    text(earlier, `and ${state.earlier} earlier`);
-    where.hidden = state.where.length === 0;
-    sync(places, state.where, (w) => w.name,
-      () => h("div.place", {}, h("dt", {}), h("dd", {})),
-      (row, w) => {
-        text(row.children[0], w.name);
-        text(row.children[1], w.places || "nowhere");
-        row.classList.toggle("sl-nowhere", !w.places);
-      });
-    drawLinks(svg, stage, state.links);
-  };
-
-  const drawRequest = (row, request) => {
-    const key = `${request.time} ${request.word}`;
-    if (row.dataset.key === key) return;
-    const fresh = row.dataset.key === undefined;
-    row.dataset.key = key;
-    attribute(row, "title", request.label);
-    row.replaceChildren(
-      h("span.when", {}, request.time), h("b", {}, request.client),
-      h("span.what", {}, `${request.what} → ${request.to}`), outcome(request));
-    if (fresh) flash(row);
-  };
-
-  const drawVerdict = () => {
-    const verdict = get("verdict");
-    predicted.hidden = !verdict.said && !verdict.text;
-    text(said, verdict.said ?? "");
-    judged.className = `sl-judged sl-is-${verdict.mark}`;
-    if (judged.dataset.text === verdict.text) return;
-    judged.dataset.text = verdict.text;
-    const name = { right: "check", wrong: "cross" }[verdict.mark];
-    judged.replaceChildren(...(name ? [icon(name)] : []), h("span", {}, verdict.text ?? ""));
-  };
-
-  const drawTexts = () => {
-    text(news, get("news"));
-    text(python, get("python"));
-    python.scrollTop = python.scrollHeight;
-    const run = get("code");
-    text(code, run ? `${run.slice(0, 14)}…` : "");
-    code.hidden = copyCode.hidden = !run;
-  };
-
-  const drawHandled = () => {
+  // ---------------------------------------------------------------- news of the kernel
+  function heard() {
     clicks = Math.max(clicks, get("handled"));
     clearTimeout(patience);
-    say(get("error"));
-  };
-
-  const draws = {
-    "change:gate": drawGate, "change:state": drawState, "change:verdict": drawVerdict,
-    "change:title change:level change:mode change:modes": drawHeader,
-    "change:news change:python change:code": drawTexts,
-    "change:handled change:error": drawHandled,
-  };
-  for (const [names, draw] of Object.entries(draws)) model.on(names, draw);
-  drawHeader();
-  drawVerdict();
-  drawTexts();
-  drawHandled();
-  drawGate();
-
-  const watcher = new ResizeObserver(() => {
-    if (get("gate") === "") drawLinks(svg, stage, get("state").links);
-  });
-  watcher.observe(stage);
+    silent = "";
+    draw();
+  }
+  // A click or the run itself has brought something: look there.
+  function arrived() {
+    const [number, look] = [get("run"), get("look")];
+    if (!book.runs.has(number)) return;
+    const now = get("runs").find((one) => one.number === number);
+    const here = number === eye.run ? eye.row : now?.parent === eye.run && now.parting !== null ? now.parting - 1 : -1;
+    const grown = number === eye.run && look.n === looked;
+    const atEnd = eye.weight >= (eye.length ?? 0) - 1 || eye.moves === "follow";
+    if (!grown && number !== eye.run) eye.weight = book.runs.get(number).weight[Math.max(here, 0)] ?? 0;
+    [eye.run, looked] = [number, look.n];
+    eye.length = run().length;
+    if (look.row >= 0 && !grown) jump(look.row);
+    else if (grown ? atEnd : here >= 0) follow(Math.max(here, 0));
+    else if (!grown) jump(Infinity);
+    else draw();
+  }
+  const names = ["gate", "title", "level", "mode", "modes", "verdict", "news", "python", "code", "lights", "pids", "verbs", "actions"];
+  const draws = { [names.map((name) => `change:${name}`).join(" ")]: draw, "change:handled change:error": heard, "change:look change:run change:runs": arrived };
+  for (const [events, does] of Object.entries(draws)) model.on(events, does);
+  book.views.add(arrived);
+  el.append(root);
+  arrived();
+  draw();
+  const watcher = new ResizeObserver(() => { if (root.clientWidth !== width) { width = root.clientWidth; draw(); } });
+  watcher.observe(root);
   return () => {
-    for (const [names, draw] of Object.entries(draws)) model.off(names, draw);
-    watcher.disconnect();
+    stop();
     clearTimeout(patience);
+    for (const [events, does] of Object.entries(draws)) model.off(events, does);
+    book.views.delete(arrived);
+    stage.stop();
+    watcher.disconnect();
   };
 }
 
-export default { render };
+// One library for each model, whatever its views: a chunk comes once.
+export default () => {
+  const book = Object.assign(library(), { views: new Set() });
+  return {
+    initialize({ model }) {
+      const take = () => {
+        if (!model.get("chunk")?.byteLength) return;
+        if (book.take(model.get("chunk"))) for (const arrived of book.views) arrived();
+        else model.send({ need: true });
+      };
+      model.on("change:chunk", take);
+      take();
+      return () => model.off("change:chunk", take);
+    },
+    render: ({ model, el }) => renderPanel({ model, el, book }),
+  };
+};

@@ -1,0 +1,119 @@
+"""The words of a panel: times, statuses, values, and what has just happened."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from statelab.lab.outcomes import Exchange, requests
+from statelab.node import Soft
+from statelab.trace import Row
+
+
+def clock(time: float) -> str:
+    """Seconds as a learner reads them: 2.0 s, 2.25 s."""
+    text = f"{time:.2f}"
+    return (text[:-1] if text.endswith("0") else text) + " s"
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{'th' if number % 100 in (11, 12, 13) else ending}"
+
+
+def status_word(status: int) -> str:
+    """A status with its phrase: 401 Unauthorized."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def outcome_word(exchange: Exchange) -> str:
+    """What became of a request: 200 OK, refused, no reply, waiting."""
+    return exchange.outcome if exchange.status is None else status_word(exchange.status)
+
+
+# ------------------------------------------------------------------------------- values
+class _Short(reprlib.Repr):
+    def __init__(self):
+        super().__init__()
+        self.maxstring = 22
+        self.maxother = 40
+        self.maxdict = self.maxlist = self.maxtuple = self.maxset = 8
+        self.maxlevel = 4
+
+    def repr_Soft(self, value: Soft, level: int) -> str:
+        return f"{self.repr1(value.value, level - 1)} until {clock(value.until)}"
+
+
+_short = _Short()
+_PLAIN = (type(None), bool, int, float)
+
+
+def shown(value: Any) -> str:
+    """A value as one short text."""
+    if type(value) in _PLAIN:
+        return repr(value)
+    return _short.repr(value).replace("...", "…")
+
+
+def plain(value: Any, most: int) -> str:
+    """A value as one short text, and text without its quotes."""
+    if not isinstance(value, str):
+        return shown(value)
+    return value if len(value) <= most else value[: most - 1] + "…"
+
+
+def in_full(value: Any) -> str:
+    """A value as a text of 400 characters at the most."""
+    text = repr(value)
+    return text if len(text) <= 400 else text[:399] + "…"
+
+
+def parts(name: str, value: Any) -> Iterable[tuple[str, Any, float]]:
+    """The lines of one attribute, each as (its name, its value, until when, in s, or 0).
+
+    What expires has a line of its own, also within a dict, and so has each of a client's ports.
+    """
+    if type(value) is Soft:
+        yield name, value.value, value.until
+    elif isinstance(value, Mapping) and any(type(item) is Soft for item in value.values()):
+        for key, item in value.items():
+            line = f"{name}[{plain(key, 12)}]"
+            yield (line, *item) if type(item) is Soft else (line, item, 0.0)
+    else:
+        yield name, value, 0.0
+
+
+# ------------------------------------------------------------------------------- news
+_TELLS = {
+    "kill": lambda row: f"{row.node} was killed at {clock(row.time)}: its memory is lost.",
+    "crash": lambda row: f"{row.node} died at {clock(row.time)} of {row.data}.",
+    "pause": lambda row: f"{row.node} was paused at {clock(row.time)}: requests wait.",
+    "resume": lambda row: f"{row.node} goes on at {clock(row.time)}.",
+    "start": lambda row: (
+        f"{row.node} began its {ordinal(row.life)} life at {clock(row.time)}, with a new memory."
+    ),
+    "partition": lambda row: f"{row.node} and {row.other} were cut off from each other.",
+    "heal": lambda row: f"{row.node} and {row.other} reach each other again.",
+    "hold": lambda row: f"What {row.node} and {row.other} say to each other is held.",
+    "release": lambda row: f"What {row.node} and {row.other} said goes on its way.",
+    "lose_next": lambda row: f"The next message from {row.node} to {row.other} will be lost.",
+    "skipped": lambda row: f"Skipped at {clock(row.time)}: {row.data[-1]}.",
+}
+
+
+def news(fresh: Sequence[Row], clients: Iterable[str]) -> str:
+    """What happened in `fresh` rows, in a sentence or two; for eyes and screen readers."""
+    said = [_TELLS[row.kind](row) for row in fresh if row.kind in _TELLS]
+    for exchange in requests(fresh, clients):
+        word = outcome_word(exchange)
+        if exchange.method:
+            said.append(f"{exchange.client}: {exchange.method} {exchange.path} → {word}.")
+        else:  # it was sent before
+            said.append(f"{exchange.client}: {word} from {exchange.to}.")
+    return " ".join(said[-3:])
