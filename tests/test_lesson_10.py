@@ -30,13 +30,13 @@ def broken(table, lesson):
 
 
 # ------------------------------------------------------------------------------- the judge
-def test_a_thousand_hostile_days_rank_three_designs_rightly(lesson):
+def test_hostile_days_rank_three_designs_rightly_and_the_sound_one_survives_a_thousand(lesson):
     naive, reasonable, sound = (
-        lesson.judged(design, lesson.HOSTILE, 1000)
-        for design in (lesson.MINE, lesson.NEIGHBOUR, lesson.SOUND)
+        lesson.judged(design, lesson.HOSTILE, days)
+        for design, days in ((lesson.MINE, 300), (lesson.NEIGHBOUR, 300), (lesson.SOUND, 1000))
     )
     assert lesson.survived(sound) == 1000
-    assert lesson.survived(naive) < lesson.survived(reasonable) < 500
+    assert lesson.survived(naive) < lesson.survived(reasonable) < 150
     rules_broken = [(~t[lesson.SENTENCES]).sum(axis=1).mean() for t in (naive, reasonable, sound)]
     assert rules_broken[0] > 2 * rules_broken[1] > rules_broken[2] == 0
     assert sound["lost"].sum() == sound["too much"].sum() == 0
