@@ -53,11 +53,18 @@ def authentication(lesson):
             )
 
 
+def capstone(lesson):
+    """What lesson 10 lets happen: a restart between two matches, with each of its designs."""
+    for name in ("MINE", "NEIGHBOUR", "SOUND"):
+        yield name, lambda world, design=getattr(lesson, name): lesson.visit(world, design)
+
+
 CASES = {
     "00_start_here": start_here,
     "01_state": state,
     "02_determinism": determinism,
     "04_authentication": authentication,
+    "10_capstone": capstone,
 }
 
 

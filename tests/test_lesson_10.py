@@ -8,7 +8,7 @@ import lessons
 import nbformat
 import pytest
 
-from statelab import LiveWorld, Run, World, lab
+from statelab import Run, World, lab
 
 NAME = "10_capstone"
 
@@ -205,13 +205,10 @@ def test_a_sound_design_in_the_panel_decides_for_no(lesson, monkeypatch):
 
 
 # ------------------------------------------------------------------------------- the workshop
-@pytest.mark.live
-def test_a_restart_costs_dee_the_same_in_both_worlds(lesson):
-    for design, status in ((lesson.MINE, 401), (lesson.SOUND, 200)):
-        simulated = lesson.visit(World(7), design)
-        with LiveWorld() as world:
-            assert lesson.visit(world, design) == simulated
-        assert simulated[:2] == ({"coins": 10}, status)
+def test_a_restart_costs_dee_her_login_and_her_coins_unless_they_live_elsewhere(lesson):
+    assert lesson.visit(World(7), lesson.MINE) == ({"coins": 10}, 401, "please log in")
+    for design in (lesson.NEIGHBOUR, lesson.SOUND):
+        assert lesson.visit(World(7), design) == ({"coins": 10}, 200, {"coins": 20})
 
 
 def test_one_lost_answer_breaks_the_neighbours_design_and_one_kill_does_not(lesson):
