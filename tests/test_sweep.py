@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -172,6 +173,11 @@ def test_a_worker_of_a_given_executor_that_dies_is_named_by_its_seeds():
             lab.sweep(trap, 80, {"what": "exit", "trapped": 12}, executor=executor)
     assert "BrokenProcessPool" in str(failed.value)
     assert {*failed.value.table.index} <= {*range(12)}
+
+
+def test_a_measure_that_cannot_travel_back_is_told():
+    with pytest.raises(lab.SweepError, match="the worker with the seed 0 failed: TypeError"):
+        lab.sweep(trap, 10, measure=lambda rows: {"lock": threading.Lock()})
 
 
 def test_a_wrong_argument_is_told_before_anything_runs():

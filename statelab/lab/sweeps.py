@@ -138,7 +138,7 @@ class _Sweep:
                         if rest:
                             pending[self._submit(executor, rest)] = rest
                     except Exception as wrong:
-                        if seconds is not None:
+                        if seconds is not None and isinstance(wrong, BrokenExecutor):
                             raise
                         self._lost.append((batch, wrong))
         finally:
