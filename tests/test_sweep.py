@@ -1,11 +1,9 @@
 """A sweep runs many seeds on whatever there is, and what goes wrong is a sentence, not a hang."""
 
 import os
-import pty
 import signal
 import subprocess
 import sys
-import termios
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -240,7 +238,11 @@ def test_the_processes_of_a_sweep_end_with_a_killed_parent():
     assert not alive
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such terminals")
 def test_a_terminal_shows_how_far_it_is_and_a_file_gets_nothing_of_it():
+    import pty
+    import termios
+
     ours, its = pty.openpty()
     termios.tcsetwinsize(its, (24, 80))
     subprocess.run(program(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=its)
