@@ -163,8 +163,20 @@ class Panel(anywidget.AnyWidget):
         return f"Panel({self._scenario.__name__}{args}, seed={self._seed})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return with_text(super()._repr_mimebundle_(**kwargs), repr(self), "<!-- a panel -->")
+
+    def _ipython_display_(self) -> None:
+        # JupyterLab waits for ever for a widget whose kernel is gone, and shows nothing that
+        # stands beside it in the same output. So the picture is an output of its own: the drawing
+        # hides it when it comes, and without a kernel it stays.
+        from IPython.display import display
+
+        words = picture.alternative(self.title, self._first)
         html = picture.html(self.title, self._first, self.actions, self.level)
-        return with_text(super()._repr_mimebundle_(**kwargs), repr(self), html)
+        display({"text/plain": words, "text/html": html}, raw=True)
+        bundle = self._repr_mimebundle_()
+        if bundle is not None:
+            display(bundle[0], metadata=bundle[1], raw=True)
 
     # --------------------------------------------------------------------------- clicks
     def _do(self, verb: str, *args: Any, at_us: int | None = None, keep: bool = True) -> None:

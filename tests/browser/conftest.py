@@ -8,7 +8,7 @@ from browser import scratch
 from browser.jupyter import FLAGS, ROOT, Lab, jupyterlab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def folder(tmp_path_factory):
     """A copy of the notebooks, since JupyterLab saves what it opens."""
     root = tmp_path_factory.mktemp("jupyterlab")
@@ -16,15 +16,15 @@ def folder(tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shots(tmp_path_factory):
     """Where pictures of panels go."""
     return tmp_path_factory.mktemp("screenshots")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium_path):
-    """The one Chromium."""
+    """The one Chromium. Its loop ends with this folder: other tests run loops of their own."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -33,14 +33,14 @@ def browser(chromium_path):
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(folder, chromium_path):
     """The one JupyterLab: its address and token."""
     with jupyterlab(folder) as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(browser, server):
     """JupyterLab in the one page."""
     return Lab(browser, *server)
@@ -72,7 +72,7 @@ def house(folder, opened):
     return opened("house.ipynb")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def all_looks():
     """A script that measures all of statelab's views on a page: sentences, none if all is well."""
     looks = (Path(__file__).parent / "looks.js").read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 import nbformat
 
 SETUP = '''
-from statelab import LiveWorld, Node, Response, World, lab, scenario
+from statelab import Invariant, LiveWorld, Node, Response, World, lab, scenario
 
 
 class Door(Node):
@@ -30,10 +30,19 @@ ACTIONS = [
     lab.Action("alice", "ask", "GET", "door", "/"),
     lab.Action("alice", "ask nobody", "GET", "nobody", "/"),
 ]
+
+
+def first_401(rows):
+    return next((row.seq for row in rows if row.kind == "answer" and row.data[0] == 401), None)
+
+
+KNOWN = Invariant("who is inside is known", first_401)
 '''
 CELLS = {
     "setup": SETUP,
-    "one": 'one = lab.Panel(house, title="one", actions=ACTIONS, live=True)\none',
+    "one": """
+one = lab.Panel(house, title="one", actions=ACTIONS, invariants=[KNOWN], live=True)
+one""",
     "again": "one",
     "other": 'lab.Panel(house, title="other", actions=ACTIONS)',
 }

@@ -23,6 +23,13 @@ async function copy(value, label) {
   setTimeout(() => { label.textContent = before; }, 1200);
 }
 
+// The static picture is for who has no kernel: it is an output of its own, before the panel's.
+function hidePicture(el) {
+  for (const picture of el.closest(".jp-OutputArea")?.querySelectorAll("img[alt^='Lab panel']") ?? []) {
+    picture.closest(".jp-OutputArea-child").style.display = "none";
+  }
+}
+
 function renderPanel({ model, el, book }) {
   const get = (name) => model.get(name);
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -37,8 +44,9 @@ function renderPanel({ model, el, book }) {
 
   function act(...doing) {
     clicks += 1;
+    root.ariaBusy = "true";
     clearTimeout(patience);
-    const here = get("level") > 1 && isPast() && (get("verbs").includes(doing[0]) || doing[0] === "action");
+    const here = get("level") > 1 && get("mode") === "simulated" && isPast() && (get("verbs").includes(doing[0]) || doing[0] === "action");
     try {
       model.send({ do: doing, n: clicks, ...(here ? { at_us: Math.round(eye.time), keep: eye.keep } : {}) });
     } catch {
@@ -196,6 +204,7 @@ function renderPanel({ model, el, book }) {
   // ---------------------------------------------------------------- news of the kernel
   function heard() {
     clicks = Math.max(clicks, get("handled"));
+    root.ariaBusy = String(get("handled") < clicks);
     clearTimeout(patience);
     silent = "";
     draw();
@@ -223,7 +232,7 @@ function renderPanel({ model, el, book }) {
   el.append(root);
   arrived();
   draw();
-  const watcher = new ResizeObserver(() => { if (root.clientWidth !== width) { width = root.clientWidth; draw(); } });
+  const watcher = new ResizeObserver(() => { hidePicture(root); if (root.clientWidth !== width) { width = root.clientWidth; draw(); } });
   watcher.observe(root);
   return () => {
     stop();

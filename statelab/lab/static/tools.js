@@ -23,7 +23,13 @@ function patch(parent, children) {
   const kept = parent.slKept ?? new Map();
   const wanted = new Map(children.map((child, n) =>
     [typeof child === "object" ? `${child.name} ${child.props.key ?? n}` : `text ${n}`, child]));
-  for (const [key, node] of kept) if (!wanted.has(key)) { node.remove(); kept.delete(key); }
+  let bereft = false; // whether what had the focus goes: then what comes in its place gets it
+  for (const [key, node] of kept) {
+    if (wanted.has(key)) continue;
+    bereft ||= node.contains(document.activeElement);
+    node.remove();
+    kept.delete(key);
+  }
   let at = parent.firstChild;
   for (const [key, child] of wanted) {
     let node = kept.get(key);
@@ -34,6 +40,7 @@ function patch(parent, children) {
     else if (node.slTree !== child) update(node, child);
   }
   parent.slKept = kept;
+  if (bereft) parent.querySelector("button")?.focus();
 }
 
 function made(parent, child) {
