@@ -20,6 +20,7 @@ from pathlib import Path
 OLDEST = (3, 11)
 RECIPE = 1  # raise it when `Environment` makes something else than before: all are then remade
 FIRST_LESSON = "notebooks/00_start_here.ipynb"
+ANSWERS = {"answer", "answer-server"}  # the tags of the cells that a class does not get
 
 # JupyterLab's question about news would be the first thing that a learner sees.
 JUPYTERLAB_SETTINGS = {
@@ -32,6 +33,7 @@ python3 lab.py               install what is missing, open JupyterLab on the fir
 python3 lab.py test [...]    run every check; with arguments: run pytest with them
 python3 lab.py soak          repeat for hours what flakes could hide in (--rounds N)
 python3 lab.py record [...]  run all notebooks, or those named, and store their outputs
+python3 lab.py class FOLDER  copy the notebooks for a class: without the worked answers
 """
 
 
@@ -309,6 +311,23 @@ def record(environment, notebooks):
     return environment.run(environment.root / "tests" / "record.py", *paths, alone=True)
 
 
+def copy_for_class(root, folder):
+    """Copy the notebooks and their pictures into a new or empty folder, without the answers."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Trouble(f"{folder} is there and not empty: name a folder that is new or empty.")
+    shutil.copytree(str(root / "notebooks" / "pictures"), str(folder / "pictures"))
+    paths = sorted((root / "notebooks").glob("*.ipynb"))
+    for path in paths:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        cells = notebook["cells"]
+        kept = [cell for cell in cells if ANSWERS.isdisjoint(cell["metadata"].get("tags", []))]
+        notebook["cells"] = kept
+        text = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
+        (folder / path.name).write_text(text, encoding="utf-8")
+    say(f"{len(paths)} notebooks without the worked answers are in {folder}")
+    return 0
+
+
 def main(arguments, root):
     """Do what the command line asks for; return the exit code."""
     check_python()
@@ -323,8 +342,12 @@ def main(arguments, root):
     if verb == "soak":
         parser.add_argument("--rounds", type=int, default=20)
         return soak(environment, parser.parse_args(rest).rounds)
+    if verb == "class":
+        parser.add_argument("folder")
+        return copy_for_class(root, Path(parser.parse_args(rest).folder).resolve())
     if verb and not verb.startswith("-"):
-        raise Trouble(f"lab.py knows no {verb!r}: say test, soak, record, or nothing for lessons.")
+        verbs = "test, soak, record, class, or nothing for lessons"
+        raise Trouble(f"lab.py knows no {verb!r}: say {verbs}.")
     parser.add_argument("--port", type=int)
     parser.add_argument("--no-browser", dest="browser", action="store_false")
     chosen, others = parser.parse_known_args(arguments)

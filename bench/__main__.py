@@ -15,6 +15,7 @@ PARTS = {
     "sidebyside": "Against simpy: the same work, in turns",
     "growth": "Growth: the requests workload, 100 clients",
     "startup": "Start",
+    "sweep": "A sweep: many seeds of a lesson",
     "live": "The live world",
     "engines": "Real engines",
     "notebooks": "Notebooks",

@@ -261,16 +261,20 @@ def seconds(time_us: int) -> str:
 
 def fingerprint(function: Callable, world: World) -> str:
     """8 hex digits that stand for the source of the scenario and of the nodes' own classes."""
-    classes = {host.factory for host in world._hosts.values()}
-    sources = {f"scenario {function.__name__}": _source(function)}
-    for cls in classes:
+    functions = {f"scenario {function.__name__}": function}
+    for cls in dict.fromkeys(host.factory for host in world._hosts.values()):
         for base in cls.__mro__[: cls.__mro__.index(Node)]:
             for name, value in vars(base).items():
                 value = getattr(value, "fget", getattr(value, "__func__", value))
                 if inspect.isfunction(value):
-                    sources[f"{base.__qualname__}.{name}"] = _source(value)
-    text = json.dumps(sorted(sources.items()))
-    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+                    functions[f"{base.__qualname__}.{name}"] = value
+    return _fingerprint(tuple(functions.items()))
+
+
+@functools.lru_cache(maxsize=256)  # a sweep makes a thousand run codes of the same classes
+def _fingerprint(functions: tuple[tuple[str, Callable], ...]) -> str:
+    sources = sorted((name, _source(function)) for name, function in functions)
+    return hashlib.blake2b(json.dumps(sources).encode(), digest_size=4).hexdigest()
 
 
 def _source(function: Callable) -> str:

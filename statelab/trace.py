@@ -89,16 +89,31 @@ def _canonical(value: Any, depth: int) -> Any:
         return value
     if depth > 100:
         raise TypeError("is nested more than 100 deep: does it contain itself?")
+    # Plain values, the most of all, are not handed on: a run's digest is half of what a seed costs.
     if kind is list:
-        return [_item(item, f"[{i}]", depth) for i, item in enumerate(value)]
+        return [
+            item if type(item) in PLAIN else _item(item, f"[{i}]", depth)
+            for i, item in enumerate(value)
+        ]
     if kind is dict:
         pairs = [
-            (_item(key, " (a key)", depth), _item(item, f"[{key!r}]", depth))
+            (
+                key if type(key) in PLAIN else _item(key, " (a key)", depth),
+                item if type(item) in PLAIN else _item(item, f"[{key!r}]", depth),
+            )
             for key, item in value.items()
         ]
-        return ("dict", *sorted(pairs, key=lambda pair: marshal.dumps(pair[0], 2)))
+        if len(pairs) > 1:
+            pairs.sort(key=lambda pair: marshal.dumps(pair[0], 2))
+        return ("dict", *pairs)
     if kind is tuple:
-        return ("tuple", *(_item(item, f"[{i}]", depth) for i, item in enumerate(value)))
+        return (
+            "tuple",
+            *[
+                item if type(item) in PLAIN else _item(item, f"[{i}]", depth)
+                for i, item in enumerate(value)
+            ],
+        )
     if kind is set or kind is frozenset:
         forms = [_item(item, " (an element)", depth) for item in value]
         return ("set", *sorted(forms, key=lambda form: marshal.dumps(form, 2)))

@@ -100,6 +100,13 @@ def write_lease(lesson):
     yield "a pause, fenced, not seen", told(lesson.a_pause, False, fencing=True)
 
 
+def capstone(lesson):
+    """What lesson 10 lets happen: a restart between two matches, with each of its designs."""
+    designs = {"naive": lesson.MINE, "reasonable": lesson.NEIGHBOUR, "sound": lesson.SOUND}
+    for name, design in designs.items():
+        yield name, lambda world, design=design: lesson.visit(world, design)
+
+
 CASES = {
     "00_start_here": start_here,
     "01_state": state,
@@ -109,6 +116,7 @@ CASES = {
     "05_many_servers": many_servers,
     "06_hard_and_soft_state": hard_and_soft_state,
     "07_write_lease": write_lease,
+    "10_capstone": capstone,
 }
 
 

@@ -258,7 +258,8 @@ def test_a_word_that_is_no_verb_gets_a_sentence():
     assert done.returncode == 1
     assert done.stdout == ""
     assert (
-        done.stderr == "lab.py knows no 'tset': say test, soak, record, or nothing for lessons.\n"
+        done.stderr
+        == "lab.py knows no 'tset': say test, soak, record, class, or nothing for lessons.\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a lesson shows and asks: the panel, predictions, checks of exercises, the exit check."""
+"""What a lesson shows and asks: the panel, predictions, checks, sweeps, the exit check."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ _HOMES = {
     "Scrub": "scrub",
     "Slider": "slider",
     "Wire": "wire",
+    "SweepError": "sweeps",
     "observe": "prediction",
     "outcome_table": "tables",
     "predict": "prediction",
     "quiz": "exit_check",
     "requests": "outcomes",
     "state_map": "tables",
+    "sweep": "sweeps",
 }
 
 __all__ = [*_HOMES, "check", "ready"]

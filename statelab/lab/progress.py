@@ -1,9 +1,9 @@
-"""A bar that fills while a cell works; nothing where there is no notebook."""
+"""A bar that fills while a cell works: in a notebook, or in a terminal; else nothing."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Callable
 
 
 class Progress:
@@ -13,19 +13,20 @@ class Progress:
     """
 
     def __init__(self, text: str, steps: int):
-        self._bar = _bar(text, steps) if _in_notebook() else None
+        self._move, self._hide = (_widget if _in_notebook() else _line)(text, steps)
 
-    def step(self) -> None:
-        """One step is done."""
-        if self._bar is not None:
-            self._bar.value += 1
+    def step(self, count: int = 1) -> None:
+        """So many steps are done."""
+        self._move(count)
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.layout.display = "none"
+        self._hide()
+
+
+Bar = tuple[Callable[[int], object], Callable[[], object]]  # moves on by so many; goes away
 
 
 def _in_notebook() -> bool:
@@ -36,15 +37,30 @@ def _in_notebook() -> bool:
     return hasattr(get_ipython(), "kernel")
 
 
-def _bar(text: str, steps: int) -> Any:
+def _line(text: str, steps: int) -> Bar:
+    """A bar on the terminal; it is silent where the output is a file or a pipe."""
+    from tqdm.std import tqdm
+
+    line = tqdm(total=steps, desc=text, leave=False, disable=None)
+    return line.update, line.close
+
+
+def _widget(text: str, steps: int) -> Bar:
     import ipywidgets
     from IPython.display import display
 
-    class Bar(ipywidgets.IntProgress):
+    class IntProgress(ipywidgets.IntProgress):
         def __repr__(self) -> str:
             return f"({text})"
 
     style = {"description_width": "initial"}
-    bar = Bar(min=0, max=steps, description=text, style=style, layout={"width": "32em"})
+    bar = IntProgress(min=0, max=steps, description=text, style=style, layout={"width": "32em"})
     display(bar)
-    return bar
+
+    def move(count: int) -> None:
+        bar.value += count
+
+    def hide() -> None:
+        bar.layout.display = "none"
+
+    return move, hide

@@ -131,7 +131,8 @@ def pack(job: dict[str, Any]) -> bytes:
 
     Raises whatever keeps it from travelling.
     """
-    functions = [job["scenario"], job["day"], *(i.first_breach for i in job["invariants"])]
+    functions = [job["scenario"], job["day"], job.get("measure")]
+    functions += [invariant.first_breach for invariant in job["invariants"]]
     classes = [value for value in job["args"].values() if isinstance(value, type)]
     classes += _classes_of(job["scenario"])
     things = [*functions, *(base for cls in classes for base in cls.__mro__)]

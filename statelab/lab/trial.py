@@ -23,6 +23,7 @@ import random
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from statelab.lab.suspects import Watch, entered, is_learners, place
@@ -59,32 +60,31 @@ class Trial:
         if self._number:
             _crowd(world)
         self._begun = False
-        job, doing = self._job, _name(self._job["scenario"])
+        job, doing = self._job, name_of(self._job["scenario"])
         try:
             world.set_up(job["scenario"], job["args"])
             self._begun = True
             if job["day"] is not None:
-                doing = _name(job["day"])
+                doing = name_of(job["day"])
                 job["day"](world, random.Random(f"{seed}:day"))
             doing = "the run"
             world.run(until=max(job["until"], world.now()))
             digest = world.trace.digest()
         except BaseException as wrong:
-            return {"digest": "", "wrong": ["raised", _told(f"{doing} stopped", wrong), None]}
+            return {"digest": "", "wrong": ["raised", told(f"{doing} stopped", wrong), None]}
         return {"digest": digest, "wrong": self._broken()}
 
     def _broken(self) -> list | None:
         trace = self.world.trace
-        for row in trace.rows:
-            expected = row.kind == "error" and row.data.startswith(_EXPECTED)
-            if row.kind == "crash" or (row.kind == "error" and not expected):
-                return ["error", [described(row)], row.seq]
+        failed = failure(trace.rows)
+        if failed is not None:
+            return ["error", [described(failed)], failed.seq]
         for invariant in self._job["invariants"]:
             try:
                 row = trace.breach(invariant)
             except Exception as wrong:
                 what = f"the check of “{invariant.sentence}” stopped"
-                return ["raised", _told(what, wrong), None]
+                return ["raised", told(what, wrong), None]
             if row is not None:
                 return ["breach", [invariant.sentence, described(row)], row.seq]
         return None
@@ -124,7 +124,16 @@ class Trial:
 _EXPECTED = tuple(f"{kind.__name__}:" for kind in (Refused, NoReply))
 
 
-def _name(function: Any) -> str:
+def failure(rows: Sequence[Row]) -> Row | None:
+    """The row in which a server's own code failed, and not a call of it; None if there is none."""
+    for row in rows:
+        expected = row.kind == "error" and row.data.startswith(_EXPECTED)
+        if row.kind == "crash" or (row.kind == "error" and not expected):
+            return row
+    return None
+
+
+def name_of(function: Any) -> str:
     """What to call a function of the job."""
     return getattr(function, "__name__", "the scenario")
 
@@ -149,7 +158,7 @@ def _memory(row: Row, name: str, value: Any) -> list:
     return [row.seq, _stamp((row.seq, row.node, name, canonical(value))), text]
 
 
-def _told(what: str, wrong: BaseException) -> list[str]:
+def told(what: str, wrong: BaseException) -> list[str]:
     """What stopped, of which error, and the learner's line that it came from, in lines."""
     lines = [f"{what}: {said(wrong)}"]
     at, deepest = wrong.__traceback__, None
@@ -191,7 +200,7 @@ def serve(number: int) -> None:
 
     threading.Thread(target=listen, daemon=True).start()
     try:
-        trial = Trial(_unpacked(parcel), number)
+        trial = Trial(unpacked(parcel), number)
     except BaseException as wrong:
         answer({"failed": said(wrong)})
         return
@@ -211,7 +220,8 @@ def _where(thread: int) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def _unpacked(parcel: bytes) -> dict[str, Any]:
+def unpacked(parcel: bytes) -> dict[str, Any]:
+    """The job that `pack` made the parcel from, with the text of its cells."""
     import cloudpickle
 
     job = cloudpickle.loads(parcel)
