@@ -137,7 +137,7 @@ function renderPanel({ model, el, book }) {
       section("Requests", count ? h("ol.requests", { key: "list", tabindex: "0", "aria-label": "requests, the latest first" }, shown.map((one) =>
         h("li.request", { key: one.n, title: `${one.client}: ${one.what} to ${one.to}: ${one.word}` },
           h("span.when", {}, `${(one.time / 1e6).toFixed(2)} s`), h("b", {}, one.client), h("span.what", {}, `${one.what} → ${one.to}`), outcome(one))))
-        : h("p.muted", { key: "none" }, "nothing yet: press a button of a client"),
+        : h("p.muted", { key: "none" }, get("actions").length ? "nothing yet: press a button of a client" : "nothing yet"),
       count > shown.length && h("p.muted", { key: "earlier" }, `and ${count - shown.length} earlier`)),
       places.length > 0 && section("Where state lives now", h("dl.where", {}, places.map(([name, at]) =>
         h("div.place", { key: name, is: at.length ? "" : "nowhere" }, h("dt", {}, name), h("dd", {}, at.join(", ") || "nowhere"))))));
