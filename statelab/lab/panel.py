@@ -13,8 +13,9 @@ import traitlets
 
 from statelab.lab import picture, previous
 from statelab.lab.actions import Action
+from statelab.lab.book import Book
+from statelab.lab.columns import TABLES, packed
 from statelab.lab.prediction import Outcome, Predict, verdict, with_text
-from statelab.lab.recording import TABLES, Book, packed
 from statelab.lab.simulated import Simulated
 from statelab.lab.static import script, style
 from statelab.lab.still import still
@@ -298,7 +299,7 @@ class Panel(anywidget.AnyWidget):
             self.runs = [branch.about() for branch in session.branches.values()]
             self.run = branch.number
             if fresh:
-                self.news = "" if began else news(fresh, self._book.clients())
+                self.news = "" if began else news(fresh[-FEW:], self._book.clients())
             self.python = session.python()
             if look:
                 self._look(-1)
