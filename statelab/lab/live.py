@@ -26,7 +26,6 @@ class Live:
     """
 
     mode = "live"
-    verbs = ("kill", "restart", "pause", "resume")
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ import anywidget
 import traitlets
 
 from statelab.lab import picture, previous
-from statelab.lab.actions import Action
+from statelab.lab.actions import LINK_FAULTS, NODE_FAULTS, Action
 from statelab.lab.book import Book
 from statelab.lab.columns import TABLES, packed
 from statelab.lab.prediction import Outcome, Predict, verdict, with_text
@@ -52,7 +52,6 @@ class Panel(anywidget.AnyWidget):
     run = traitlets.Int(0).tag(sync=True)  # the number of the current one
     chunk = traitlets.Bytes(b"").tag(sync=True)  # what was recorded last, see `_send_chunk`
     look = traitlets.Dict().tag(sync=True)  # {row: where to look, -1 for the end, n: a counter}
-    verbs = traitlets.List(traitlets.Unicode()).tag(sync=True)  # the faults that this world has
     pids = traitlets.Dict().tag(sync=True)  # {node: process id}
     lights = traitlets.List().tag(sync=True)  # [{sentence, row: of the first breach or -1, text}]
     news = traitlets.Unicode("").tag(sync=True)
@@ -183,7 +182,7 @@ class Panel(anywidget.AnyWidget):
     def _do(self, verb: str, *args: Any, at_us: int | None = None, keep: bool = True) -> None:
         self.error = ""
         session = self._session
-        if verb in session.verbs and len(args) == (1 if verb in session.verbs[:4] else 2):
+        if (verb in NODE_FAULTS and len(args) == 1) or (verb in LINK_FAULTS and len(args) == 2):
             session.fault(verb, *args, at_us=at_us, keep=keep)
         elif verb == "action" and len(args) in (1, 2):
             session.act(self._action(*args), at_us, keep)
@@ -294,7 +293,7 @@ class Panel(anywidget.AnyWidget):
             [(action.client, action.to) for action in actions if action.to],
         )
         with self.hold_sync():
-            self.mode, self.verbs, self.pids = session.mode, list(session.verbs), session.pids
+            self.mode, self.pids = session.mode, session.pids
             self._send_chunk()
             self.runs = [branch.about() for branch in session.branches.values()]
             self.run = branch.number

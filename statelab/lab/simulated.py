@@ -25,10 +25,6 @@ class Simulated:
     """
 
     mode = "simulated"
-    verbs = (
-        "kill", "restart", "pause", "resume",
-        "partition", "heal", "hold", "release", "lose_next",
-    )  # fmt: skip
 
     def __init__(
         self, scenario: Callable, args: Mapping[str, Any], seed: int, step: float, book: Book,

@@ -39,7 +39,7 @@ function renderPanel({ model, el, book }) {
     clicks += 1;
     root.ariaBusy = "true";
     clearTimeout(patience);
-    const here = get("level") > 1 && get("mode") === "simulated" && isPast() && (get("verbs").includes(doing[0]) || doing[0] === "action");
+    const here = get("level") > 1 && get("mode") === "simulated" && isPast() && (doing[0] in VERBS || doing[0] in LINK_VERBS || doing[0] === "action");
     try {
       model.send({ do: doing, n: clicks, ...(here ? { at_us: Math.round(eye.time), keep: eye.keep } : {}) });
     } catch {
@@ -179,7 +179,7 @@ function renderPanel({ model, el, book }) {
       const nodes = book.nodes(run(), eye.row);
       const [shown, count] = book.requests(run(), eye.row, 40);
       stage.draw({ nodes, level, latest: shown, actions: get("actions"), links: book.links(run(), eye.row), flights: book.flights(run(), eye.row),
-        time: eye.time / 1e6, weight: eye.weight, pids: get("pids"), verbs: get("verbs") });
+        time: eye.time / 1e6, weight: eye.weight, pids: get("pids") });
       parts.push(h("div.body", { key: "body" }, h("div.main", {}, h("div.hold", { key: "stage" }), foot(now)), side(shown, count, nodes)),
       level > 0 && times(now, book.texts[run().rows.says[eye.row]] ?? ""),
       h("footer.log", { key: "log" }, h("div.run", {}, h("div.heading", {}, "This run as Python"),

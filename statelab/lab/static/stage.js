@@ -1,6 +1,10 @@
 // The stage: a card for each node and client, links between them, and what travels on the links.
 
 const VERBS = { kill: ["dead", "Kill"], restart: ["again", "Restart"], pause: ["paused", "Pause"], resume: ["play", "Resume"] };
+const LINK_VERBS = { // [what it is called, when it applies]
+  partition: ["Cut", (link) => !link.cut], heal: ["Heal", (link) => link.cut], hold: ["Hold", (link) => !link.held],
+  release: ["Release", (link) => link.held], lose_next: ["Lose the next to ", () => true],
+};
 const APPLY = { up: ["kill", "pause"], paused: ["kill", "resume"], dead: ["restart"], client: [] };
 const COLUMNS = { clients: "clients", balancers: "in between", servers: "servers", stores: "stores" };
 const FLIGHT = 420; // ms: what waits or is lost on its way has come so far by then
@@ -74,16 +78,15 @@ function makeStage(act, changed) {
     const open = menu === named(link.a, link.b);
     const [x, y] = on(curves.get(named(link.a, link.b)), 0.5);
     const both = [[link.a, link.b], [link.b, link.a]];
-    const offers = [["partition", !link.cut, "Cut", both[0]], ["heal", link.cut, "Heal", both[0]], ["hold", !link.held, "Hold", both[0]],
-      ["release", link.held, "Release", both[0]], ...both.map((pair) => ["lose_next", true, `Lose the next to ${pair[1]}`, pair])]
-      .filter(([verb, now]) => now && view.verbs.includes(verb));
+    const offers = Object.entries(LINK_VERBS).filter(([, [, applies]]) => applies(link))
+      .flatMap(([verb, [label]]) => (verb === "lose_next" ? both : both.slice(0, 1)).map((pair) => [verb, label + (verb === "lose_next" ? pair[1] : ""), pair]));
     const toggle = (to) => { menu = to; changed(); };
     return h("div.link", { key: named(link.a, link.b), style: `left:${x.toFixed(1)}px;top:${y.toFixed(1)}px`,
       onkeydown: (event) => { if (event.key === "Escape" && open) { toggle(null); event.currentTarget.firstChild.focus(); } } },
-    h("button.chip", { type: "button", is: link.fault ? "faulty" : "", "aria-expanded": String(open), disabled: !offers.length,
+    h("button.chip", { type: "button", is: link.fault ? "faulty" : "", "aria-expanded": String(open),
       "aria-label": `link ${link.a} – ${link.b}: ${link.fault || (link.open ? "open" : "no connection")}`,
       onclick: () => toggle(open ? null : named(link.a, link.b)) }, icon("dots"), link.fault),
-    open && h("div.menu", { role: "group", "aria-label": `the link of ${link.a} and ${link.b}` }, offers.map(([verb, , label, pair]) =>
+    open && h("div.menu", { role: "group", "aria-label": `the link of ${link.a} and ${link.b}` }, offers.map(([verb, label, pair]) =>
       button(label, "", () => { menu = null; act(verb, ...pair); changed(); }, { key: label }))));
   }
 
