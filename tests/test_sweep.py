@@ -155,11 +155,11 @@ def test_what_raises_is_named_with_its_seed_and_its_run_code(args, options, seed
 
 
 @pytest.mark.parametrize(
-    ("what", "said"), [("exit", "its process ended"), ("loop", "had not ended after 1 s")]
+    ("what", "said"), [("exit", "its process ended"), ("loop", "had not ended after 3 s")]
 )
 def test_a_seed_that_takes_its_process_along_is_found_and_the_others_are_kept(what, said):
     with pytest.raises(lab.SweepError, match=said) as failed:
-        lab.sweep(trap, 40, {"what": what}, seconds=1)
+        lab.sweep(trap, 40, {"what": what}, seconds=3)
     assert str(failed.value).startswith("seed 13: ")
     assert {*range(13)} <= {*failed.value.table.index} <= {*range(40)} - {13}
     assert len(lab.sweep(trap, 40)) == 40  # and the next sweep has processes again
