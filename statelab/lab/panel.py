@@ -25,7 +25,9 @@ from statelab.node import UnknownNode, WrongState, micros
 from statelab.runcode import RunCodeError
 from statelab.trace import Invariant
 
-FEW = 5_000  # rows; of a longer run the drawing goes first, and what is told of it comes after
+# Of a long run the drawing goes first: its first rows, then the others, then what is told of it.
+FEW, LONG = 2_000, 5_000  # rows
+SOON_S, LATER_S = 0.1, 0.3
 _PLAIN_ERRORS = (WrongState, RunCodeError, Refused, NoReply)  # what they say is the sentence
 
 
@@ -86,6 +88,7 @@ class Panel(anywidget.AnyWidget):
         self._loop = _running_loop()
         self._turn = threading.RLock()
         self._waiting = False  # whether a showing of news from other threads is on its way
+        self._behind = False  # whether rows of the current run are still to be recorded
         self._telling = False  # whether what takes time is still to be told
         self._book = Book(columns)
         self._numbers = itertools.count(1)
@@ -151,6 +154,7 @@ class Panel(anywidget.AnyWidget):
 
     def still(self) -> dict[str, Any]:
         """What is shown at the end of the current run, as plain data."""
+        self._session.branch.update()
         return still(self._session.branch.recording)
 
     def close(self) -> None:
@@ -287,7 +291,7 @@ class Panel(anywidget.AnyWidget):
         session, actions = self._session, self._buttons
         branch = session.branch
         began = len(branch.recording) == branch.parting and branch.parent is None
-        fresh = branch.update()
+        fresh = branch.update(None if self._loop is None or self._behind else FEW)
         branch.recording.expect(
             [action.client for action in actions],
             [(action.client, action.to) for action in actions if action.to],
@@ -297,16 +301,19 @@ class Panel(anywidget.AnyWidget):
             self._send_chunk()
             self.runs = [branch.about() for branch in session.branches.values()]
             self.run = branch.number
-            if fresh:
-                self.news = "" if began else news(fresh[-FEW:], self._book.clients())
+            if fresh and not self._behind:
+                self.news = "" if began else news(fresh, self._book.clients())
             self.python = session.python()
             if look:
                 self._look(-1)
-            if len(branch.recording) <= FEW or self._loop is None:
+            self._behind = branch.behind
+            if self._behind:
+                self._loop.call_later(SOON_S, self._show)
+            elif len(branch.recording) <= LONG or self._loop is None:
                 self._tell()
             elif not self._telling:
                 self._telling = True
-                self._loop.call_soon(self._tell)
+                self._loop.call_later(LATER_S, self._tell)
 
     def _tell(self) -> None:
         """Tells what takes time on long runs: the verdict, the invariants, the run code."""

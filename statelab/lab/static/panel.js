@@ -28,6 +28,7 @@ function renderPanel({ model, el, book }) {
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const root = document.createElement("div");
   root.className = "statelab sl-panel";
+  const asked = new Map(); // what was drawn of each request
   // Where one looks: `weight` is the place in what is played. `moves` is "", "play" or "follow".
   const eye = { run: 0, seen: null, row: 0, time: 0, weight: 0, length: 0, moves: "", speed: 1, keep: true };
   let [clicks, patience, frame, looked, silent, width] = [get("handled"), 0, 0, 0, "", 0];
@@ -135,8 +136,8 @@ function renderPanel({ model, el, book }) {
           h("span.muted", {}, sentence, when && h("button.moment", { type: "button", onclick: () => jump(row) }, when)));
       }))),
       section("Requests", count ? h("ol.requests", { key: "list", tabindex: "0", "aria-label": "requests, the latest first" }, shown.map((one) =>
-        h("li.request", { key: one.n, title: `${one.client}: ${one.what} to ${one.to}: ${one.word}` },
-          h("span.when", {}, `${(one.time / 1e6).toFixed(2)} s`), h("b", {}, one.client), h("span.what", {}, `${one.what} → ${one.to}`), outcome(one))))
+        memo(asked, `${eye.run} ${one.n}`, one.word, () => h("li.request", { key: one.n, title: `${one.client}: ${one.what} to ${one.to}: ${one.word}` },
+          h("span.when", {}, `${(one.time / 1e6).toFixed(2)} s`), h("b", {}, one.client), h("span.what", {}, `${one.what} → ${one.to}`), outcome(one)))))
         : h("p.muted", { key: "none" }, get("actions").length ? "nothing yet: press a button of a client" : "nothing yet"),
       count > shown.length && h("p.muted", { key: "earlier" }, `and ${count - shown.length} earlier`)),
       places.length > 0 && section("Where state lives now", h("dl.where", {}, places.map(([name, at]) =>

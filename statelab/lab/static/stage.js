@@ -26,11 +26,19 @@ function line(l, time, seen) {
       h("span.left", {}, left ? `${left.toFixed(1)} s` : "expired")));
 }
 
+// Made anew only when something on it has changed, or runs out.
 function card(node, view, act) {
+  const shown = [...node.memory, ...node.disk];
+  const last = view.latest.find((one) => one.client === node.name);
+  const mark = [node.status, node.life, node.caption, view.level, view.pids[node.name], last?.n, last?.word,
+    shown.some((l) => l.until) && view.time, ...shown.map((l) => l.field + l.text)].join("\n");
+  return memo(view.cards, node.name, mark, () => madeCard(node, view, act, last));
+}
+
+function madeCard(node, view, act, last) {
   const { level, time, pids, seen } = view;
   const verbs = APPLY[node.status].filter((verb) => level > 0 || verb === "kill" || verb === "restart");
   const kept = level > 0 ? node.memory : node.memory.filter((l) => !(l.flags & FLAGS.port));
-  const last = view.latest.find((one) => one.client === node.name);
   return h("article.card", { key: node.name, "data-node": node.name, "data-status": node.status,
     "aria-label": [node.name, node.role, ...(node.lives ? [node.status] : [])].join(", ") },
   h("div.head", {}, h("h4.name", {}, node.name), pids[node.name] && h("span.caption", {}, `pid ${pids[node.name]}`),
@@ -70,7 +78,7 @@ function makeStage(act, changed) {
   const root = document.createElement("section");
   root.className = "sl-stage";
   root.ariaLabel = "nodes";
-  const [curves, seen, watched] = [new Map(), new Map(), new WeakSet()];
+  const [curves, seen, cards, watched] = [new Map(), new Map(), new Map(), new WeakSet()];
   let [view, menu] = [null, null]; // menu: the two names of the link that it is open on
   const named = (a, b) => `${a}\t${b}`;
 
@@ -114,7 +122,7 @@ function makeStage(act, changed) {
   }
 
   function draw(next) {
-    view = { ...(next ?? view), seen };
+    view = { ...(next ?? view), seen, cards };
     const known = view.links.filter((link) => curves.has(named(link.a, link.b)));
     const columns = Object.keys(COLUMNS).map((name) => [name, view.nodes.filter((node) => node.column === name)]).filter(([, all]) => all.length);
     const most = Math.max(...columns.map(([, all]) => all.length));
