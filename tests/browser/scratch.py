@@ -11,6 +11,7 @@ class Door(Node):
 
     def __init__(self):
         self.inside = []
+        self.doubts = 0
 
     async def handle(self, request):
         if request.path == "/enter":

@@ -62,7 +62,8 @@ function curve(a, b, origin) {
   const [ya, yb] = [a, b].map((box) => box.top + 24 - origin.top);
   if (a.left <= b.right && b.left <= a.right) { // in one column: around its right side
     const x = Math.max(a.right, b.right) - origin.left;
-    return [[a.right - origin.left, ya], [x + 32, ya], [x + 32, yb], [b.right - origin.left, yb]];
+    const out = Math.min(x + 32, origin.width - 16);
+    return [[a.right - origin.left, ya], [out, ya], [out, yb], [b.right - origin.left, yb]];
   }
   const [xa, xb] = a.right < b.left ? [a.right, b.left] : [a.left, b.right];
   const middle = (xa + xb) / 2 - origin.left;

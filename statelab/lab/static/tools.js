@@ -22,7 +22,7 @@ function h(tag, props = {}, ...children) {
 function patch(parent, children) {
   const kept = parent.slKept ?? new Map();
   const wanted = new Map(children.map((child, n) =>
-    [typeof child === "object" ? `${child.name} ${child.props.key ?? n}` : `text ${n}`, child]));
+    [typeof child === "object" ? `${child.name} ${child.props.key ?? `#${n}`}` : `text ${n}`, child]));
   let bereft = false; // whether what had the focus goes: then what comes in its place gets it
   for (const [key, node] of kept) {
     if (wanted.has(key)) continue;
