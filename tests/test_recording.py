@@ -142,6 +142,16 @@ def test_a_line_for_each_thing_that_expires_and_none_when_it_is_gone(panel):
     assert set(lines()) == {"seen", "count"}
 
 
+def test_a_dead_node_has_no_open_connection(panel):
+    def open_links():
+        return {link["from"] for link in panel.still()["links"] if link["open"]}
+
+    panel.do("action", 0)
+    assert open_links() == {"alice", "balancer"}
+    panel.do("kill", "balancer")
+    assert open_links() == set()
+
+
 # ------------------------------------------------------------------------------- chunks
 def test_the_drawing_has_all_tables_though_each_chunk_brings_what_is_new(panel):
     drawing = Drawing(panel)

@@ -47,6 +47,10 @@ class Book:
             self.subjects.append({"a": a, "b": b})
         return number
 
+    def links(self, name: str) -> list[int]:
+        """The numbers of the links that end at a name."""
+        return [n for n, s in enumerate(self.subjects) if name in (s.get("a"), s.get("b"))]
+
     def clients(self) -> list[str]:
         """The names of those whose requests are outcomes."""
         return [s["name"] for s in self.subjects if s.get("column") == "clients"]

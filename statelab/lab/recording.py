@@ -173,6 +173,9 @@ class Recording(Columns):
         self._set(at, subject, "caption", _caption("lost", row))
         self._set(at, subject, "died", f"died of {row.data}" if row.kind == "crash" else "")
         self._end(at, ("life", row.node), FAIL, "dead")
+        for link in self.book.links(row.node):
+            if "open" in self._last.get(link, {}):
+                self._set(at, link, "open", "0")
         for key in [key for key in self._flying if row.node in key[1:]]:
             self._land(at, key, lost=True)
 

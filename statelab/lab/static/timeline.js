@@ -33,7 +33,7 @@ function bars(book, run, rows, x, width, ghost, since = 0) {
       h("title", {}, about)));
     if (ghost) continue;
     if (life && bar.mark === "fail") made.push(h("path.cross", { d: `M${right - 4} ${y + 6}l8 8m0 -8l-8 8` }));
-    const word = mark === "fault" ? bar.what : mark === "fail" ? `✕ ${bar.word.split(" ")[0]}` : "";
+    const word = mark === "fault" ? bar.what : mark === "fail" ? `✕ ${bar.word.match(/^\d+|.*/)[0]}` : "";
     const space = 12 + 7.5 * word.length;
     if (word && right > (free[lane] ?? -1) && right + space < width) {
       made.push(h("text.tag.bad", { x: right + 4, y: y + 14 }, word));
