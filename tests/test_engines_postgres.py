@@ -67,12 +67,12 @@ def until(condition):
         time.sleep(0.01)
 
 
-def commit_rows(connection, setting, count=ROWS):
-    """Commits that many rows one by one; returns how many were acknowledged."""
+def commit_rows(connection, setting, numbers=range(ROWS)):
+    """Commits those rows one by one; returns how many were acknowledged."""
     connection.execute(f"SET synchronous_commit = {setting}")
-    for n in range(count):
+    for n in numbers:
         connection.execute("INSERT INTO kept VALUES (%s)", [n])
-    return count
+    return len(numbers)
 
 
 def surviving(connection):
@@ -86,8 +86,11 @@ def a_commit_that_waits(connection):
     connection.add_notice_handler(lambda notice: said.append(notice.message_primary))
 
     def commit():
-        connection.execute("INSERT INTO kept VALUES (1)")
-        said.append("acknowledged")
+        try:
+            connection.execute("INSERT INTO kept VALUES (-1)")
+            said.append("acknowledged")
+        except psycopg.OperationalError:
+            said.append("the connection is lost")
 
     thread = threading.Thread(target=commit)
     thread.start()
@@ -132,6 +135,37 @@ def test_what_waited_for_the_standby_survives_the_kill_of_both(pair, connect, se
     standby = connect("standby")
     standby.execute("SELECT pg_promote()")
     assert surviving(standby) == ROWS
+
+
+@pytest.mark.parametrize("setting", COMMITS)
+@pytest.mark.parametrize("synchronous", [False, True])
+def test_acknowledged_rows_are_lost_with_the_primary_unless_each_commit_waited_for_the_standby(
+    world, connect, setting, synchronous
+):
+    world.start("primary", Postgres, synchronous_standby="standby" if synchronous else "")
+    world.start("standby", Postgres, standby_of="primary")
+    primary = connect("primary")
+    primary.execute("CREATE TABLE kept (n int PRIMARY KEY)")
+    until(lambda: sync_state(connect("primary")) == ("sync" if synchronous else "async"))
+    there = "SELECT to_regclass('kept') IS NOT NULL"
+    until(lambda: connect("standby").execute(there).fetchone()[0])
+    acknowledged = commit_rows(primary, setting, range(50))
+    until(lambda: surviving(connect("standby")) == 50)
+    world.hold("standby", "primary")
+    if synchronous and setting in WAITS:
+        watcher = connect("primary")
+        with a_commit_that_waits(primary) as said:
+            until(lambda: is_waiting(watcher))
+            world.kill("primary")
+        assert said == ["the connection is lost"]
+    else:
+        acknowledged += commit_rows(primary, setting, range(50, ROWS))
+        world.kill("primary")
+    standby = connect("standby")
+    standby.execute("SELECT pg_promote()")
+    assert surviving(standby) == 50
+    waited = synchronous and setting in WAITS
+    assert acknowledged - surviving(standby) == (0 if waited else ROWS - 50)
 
 
 def test_a_read_from_the_standby_may_be_stale_unless_the_commit_waited_for_its_replay(
