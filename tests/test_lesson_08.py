@@ -219,3 +219,12 @@ class CountsByNumber(lesson.PaysRides):
 @pytest.mark.parametrize("worker", [AcksFirst, CountsByNumber])
 def test_what_only_seems_to_mend_it_fails_the_check(worker):
     assert not verdict(worker).passed
+
+
+def test_nobody_is_dead_when_a_panel_of_the_recorded_lesson_opens():
+    notebook = nbformat.read(lessons.NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
+    panels = [cell for cell in notebook.cells if cell.id.startswith("panel-")]
+    assert len(panels) == 5
+    for panel in panels:
+        assert ", up" in panel.outputs[0].data["text/plain"]
+        assert ", dead" not in panel.outputs[0].data["text/plain"]
