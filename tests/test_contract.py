@@ -100,6 +100,17 @@ def write_lease(lesson):
     yield "a pause, fenced, not seen", told(lesson.a_pause, False, fencing=True)
 
 
+def sharing_state(lesson):
+    """What lesson 08 lets happen, each way: what a reader sees, what a kill of the keeper takes."""
+    for way, (args, keeper) in lesson.WAYS.items():
+
+        def readings(world, args=args, keeper=keeper):
+            lesson.game(world, **args, phones=False)
+            return lesson.readings(world, keeper)
+
+        yield way, readings
+
+
 def capstone(lesson):
     """What lesson 10 lets happen: a restart between two matches, with each of its designs."""
     designs = {"naive": lesson.MINE, "reasonable": lesson.NEIGHBOUR, "sound": lesson.SOUND}
@@ -116,6 +127,7 @@ CASES = {
     "05_many_servers": many_servers,
     "06_hard_and_soft_state": hard_and_soft_state,
     "07_write_lease": write_lease,
+    "08_sharing_state": sharing_state,
     "10_capstone": capstone,
 }
 
