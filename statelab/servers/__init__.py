@@ -4,6 +4,7 @@ from statelab.servers.auth import AuthByConnection, AuthBySession, AuthByToken, 
 from statelab.servers.balancer import Balancer
 from statelab.servers.database import Database
 from statelab.servers.lease import Lease, LeaseServer, ServerLease
+from statelab.servers.replica import Original, Replica
 from statelab.servers.store import Store
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "KeyMadeAtStart",
     "Lease",
     "LeaseServer",
+    "Original",
+    "Replica",
     "ServerLease",
     "Store",
 ]
