@@ -100,6 +100,14 @@ def write_lease(lesson):
     yield "a pause, fenced, not seen", told(lesson.a_pause, False, fencing=True)
 
 
+def replicas(lesson):
+    """What lesson 09 lets happen: an obedient copy, a failover of both kinds, lost baskets."""
+    yield "a DELETE", lesson.obeys
+    for synchronous in (False, True):
+        yield f"synchronous={synchronous}", lambda world, s=synchronous: lesson.failover(world, s)
+    yield "baskets", lesson.basket
+
+
 def capstone(lesson):
     """What lesson 10 lets happen: a restart between two matches, with each of its designs."""
     designs = {"naive": lesson.MINE, "reasonable": lesson.NEIGHBOUR, "sound": lesson.SOUND}
@@ -116,6 +124,7 @@ CASES = {
     "05_many_servers": many_servers,
     "06_hard_and_soft_state": hard_and_soft_state,
     "07_write_lease": write_lease,
+    "09_replicas": replicas,
     "10_capstone": capstone,
 }
 
