@@ -184,6 +184,31 @@ def test_a_cancelled_wait_is_a_warning_and_success_at_the_primary_only(pair, con
     assert surviving(standby) == 0
 
 
+@pytest.mark.parametrize("setting", COMMITS)
+def test_behind_a_held_link_only_what_waited_for_the_standby_survives_a_failover(
+    pair, connect, setting
+):
+    primary, watcher, standby = connect("primary"), connect("primary"), connect("standby")
+    acknowledged = commit_rows(primary, setting, 50)
+    until(lambda: surviving(standby) == 50)
+    pair.hold("primary", "standby")
+
+    def commit():
+        nonlocal acknowledged
+        with contextlib.suppress(psycopg.OperationalError):  # the primary is killed
+            for n in range(50, ROWS):
+                primary.execute("INSERT INTO kept VALUES (%s)", [n])
+                acknowledged += 1
+
+    thread = threading.Thread(target=commit)
+    thread.start()
+    until(lambda: not thread.is_alive() or is_waiting(watcher))
+    pair.kill("primary")
+    thread.join(30)
+    standby.execute("SELECT pg_promote()")
+    assert (acknowledged, surviving(standby)) == (50 if setting in WAITS else ROWS, 50)
+
+
 def test_without_the_standby_a_synchronous_commit_waits_until_it_is_back(pair, connect):
     primary, watcher = connect("primary"), connect("primary")
     pair.kill("standby")

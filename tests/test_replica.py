@@ -141,7 +141,7 @@ def test_the_first_event_at_which_two_runs_part_is_the_input_that_was_lost():
 
 
 def test_a_copy_that_throws_its_own_dice_parts_at_the_first_throw():
-    class Other(lesson.ThrowsDice, Replica):
+    class Other(lesson.ThrowsDice, lesson.Replica):
         """Follows, and throws too."""
 
     world = World(seed=7)
