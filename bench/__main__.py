@@ -20,6 +20,7 @@ PARTS = {
     "engines": "Real engines",
     "notebooks": "Notebooks",
     "click": "A click on kill, to the page",
+    "panel": "The panel on a long run",
     "breakdown": "Where the time of the requests workload goes (per request)",
 }
 

@@ -206,9 +206,9 @@ class Trace:
             self._rows.extend(map(Row._make, self._plain[len(self._rows) :]))
         return self._rows
 
-    def since(self, seq: int) -> list[Row]:
-        """The events from `seq` on; those before cost nothing."""
-        return list(map(Row._make, self._plain[seq:]))
+    def since(self, seq: int, most: int | None = None) -> list[Row]:
+        """The events from `seq` on, at most so many; the others cost nothing."""
+        return list(map(Row._make, self._plain[seq : None if most is None else seq + most]))
 
     def __len__(self) -> int:
         return len(self._plain)

@@ -48,6 +48,7 @@ class World(Inputs, LinkFaults):
         weakref.finalize(self, _shut, self._doors)
         self._stepped: Life | ClientEnd | None = None  # who moved in the latest event
         self._watches = memory
+        self.watched_from = 0  # the first row whose memory is recorded
         self._each = self._observe if memory else None
 
     # --------------------------------------------------------------------------- looking
@@ -312,6 +313,7 @@ class World(Inputs, LinkFaults):
         """From here on, records changes of memory; what is remembered by now counts as seen."""
         if not self._watches:
             self._watches, self._each, self._stepped = True, self._observe, None
+            self.watched_from = len(self._rows)
             lives = [host.life for host in self._hosts.values() if host.life is not None]
             for who in (*lives, *self._clients.values()):
                 who.seen = canonical_memory(who.name, who.memory)

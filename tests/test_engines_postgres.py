@@ -67,12 +67,12 @@ def until(condition):
         time.sleep(0.01)
 
 
-def commit_rows(connection, setting, count=ROWS):
-    """Commits that many rows one by one; returns how many were acknowledged."""
+def commit_rows(connection, setting, numbers=range(ROWS)):
+    """Commits those rows one by one; returns how many were acknowledged."""
     connection.execute(f"SET synchronous_commit = {setting}")
-    for n in range(count):
+    for n in numbers:
         connection.execute("INSERT INTO kept VALUES (%s)", [n])
-    return count
+    return len(numbers)
 
 
 def surviving(connection):
@@ -86,8 +86,11 @@ def a_commit_that_waits(connection):
     connection.add_notice_handler(lambda notice: said.append(notice.message_primary))
 
     def commit():
-        connection.execute("INSERT INTO kept VALUES (1)")
-        said.append("acknowledged")
+        try:
+            connection.execute("INSERT INTO kept VALUES (-1)")
+            said.append("acknowledged")
+        except psycopg.OperationalError:
+            said.append("the connection is lost")
 
     thread = threading.Thread(target=commit)
     thread.start()
@@ -132,6 +135,37 @@ def test_what_waited_for_the_standby_survives_the_kill_of_both(pair, connect, se
     standby = connect("standby")
     standby.execute("SELECT pg_promote()")
     assert surviving(standby) == ROWS
+
+
+@pytest.mark.parametrize("setting", COMMITS)
+@pytest.mark.parametrize("synchronous", [False, True])
+def test_acknowledged_rows_are_lost_with_the_primary_unless_each_commit_waited_for_the_standby(
+    world, connect, setting, synchronous
+):
+    world.start("primary", Postgres, synchronous_standby="standby" if synchronous else "")
+    world.start("standby", Postgres, standby_of="primary")
+    primary = connect("primary")
+    primary.execute("CREATE TABLE kept (n int PRIMARY KEY)")
+    until(lambda: sync_state(connect("primary")) == ("sync" if synchronous else "async"))
+    there = "SELECT to_regclass('kept') IS NOT NULL"
+    until(lambda: connect("standby").execute(there).fetchone()[0])
+    acknowledged = commit_rows(primary, setting, range(50))
+    until(lambda: surviving(connect("standby")) == 50)
+    world.hold("standby", "primary")
+    if synchronous and setting in WAITS:
+        watcher = connect("primary")
+        with a_commit_that_waits(primary) as said:
+            until(lambda: is_waiting(watcher))
+            world.kill("primary")
+        assert said == ["the connection is lost"]
+    else:
+        acknowledged += commit_rows(primary, setting, range(50, ROWS))
+        world.kill("primary")
+    standby = connect("standby")
+    standby.execute("SELECT pg_promote()")
+    assert surviving(standby) == 50
+    waited = synchronous and setting in WAITS
+    assert acknowledged - surviving(standby) == (0 if waited else ROWS - 50)
 
 
 def test_a_read_from_the_standby_may_be_stale_unless_the_commit_waited_for_its_replay(
@@ -182,31 +216,6 @@ def test_a_cancelled_wait_is_a_warning_and_success_at_the_primary_only(pair, con
     standby = connect("standby")
     standby.execute("SELECT pg_promote()")
     assert surviving(standby) == 0
-
-
-@pytest.mark.parametrize("setting", COMMITS)
-def test_behind_a_held_link_only_what_waited_for_the_standby_survives_a_failover(
-    pair, connect, setting
-):
-    primary, watcher, standby = connect("primary"), connect("primary"), connect("standby")
-    acknowledged = commit_rows(primary, setting, 50)
-    until(lambda: surviving(standby) == 50)
-    pair.hold("primary", "standby")
-
-    def commit():
-        nonlocal acknowledged
-        with contextlib.suppress(psycopg.OperationalError):  # the primary is killed
-            for n in range(50, ROWS):
-                primary.execute("INSERT INTO kept VALUES (%s)", [n])
-                acknowledged += 1
-
-    thread = threading.Thread(target=commit)
-    thread.start()
-    until(lambda: not thread.is_alive() or is_waiting(watcher))
-    pair.kill("primary")
-    thread.join(30)
-    standby.execute("SELECT pg_promote()")
-    assert (acknowledged, surviving(standby)) == (50 if setting in WAITS else ROWS, 50)
 
 
 def test_without_the_standby_a_synchronous_commit_waits_until_it_is_back(pair, connect):

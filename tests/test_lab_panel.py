@@ -434,3 +434,15 @@ def test_a_scenario_that_fails_in_the_live_world_says_so():
     click(panel, "world", "live")
     until(lambda: panel.error == "RuntimeError: no such luck")
     panel.close()
+
+
+@pytest.mark.live
+def test_a_live_link_is_held_and_released(living):
+    click(living, "action", 0)
+    until(lambda: words(living) == ["200 OK"])
+    click(living, "hold", "alice", "door")
+    until(lambda: any(link["fault"] == "held" for link in living.still()["links"]))
+    click(living, "action", 1)
+    until(lambda: words(living) == ["200 OK", "waiting"])
+    click(living, "release", "alice", "door")
+    until(lambda: words(living) == ["200 OK", "200 OK"])

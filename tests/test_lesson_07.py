@@ -146,6 +146,24 @@ def test_on_a_real_redis_another_has_the_right_soon_after_its_holder_was_killed(
         assert world.now() - killed < lesson.Writer.ttl + 1
 
 
+@pytest.mark.live
+@pytest.mark.engines("redis")
+@pytest.mark.parametrize(("append_only", "of_bob"), [(False, 1), (True, None)])
+def test_a_killed_redis_forgets_the_right_and_its_count_unless_it_has_a_file(append_only, of_bob):
+    with LiveWorld() as world:
+        assert lesson.redis_dies(world, append_only) == {"ann": 1, "bob": of_bob}
+
+
+@pytest.mark.live
+@pytest.mark.engines("redis")
+@pytest.mark.parametrize(("held", "copies", "of_bob"), [(True, 0, 1), (False, 1, None)])
+def test_an_acknowledged_right_is_lost_by_failover_to_a_replica_behind_a_held_link(
+    held, copies, of_bob
+):
+    with LiveWorld() as world:
+        assert lesson.redis_fails_over(world, held) == {"ann": 1, "copies": copies, "bob": of_bob}
+
+
 # ------------------------------------------------------------------------------- the workshop
 LOOK_AGAIN = (
     "# here",

@@ -15,7 +15,9 @@ from statelab import (
     lab,
     scenario,
 )
-from statelab.lab.recording import TABLES, Book, Recording
+from statelab.lab.book import Book
+from statelab.lab.columns import TABLES
+from statelab.lab.recording import Recording
 from statelab.lab.still import still
 
 

@@ -1,4 +1,4 @@
-"""What a learner can let a client do: one button for each action."""
+"""What a learner can do: faults of nodes and links, and a button for each action of a client."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from statelab.node import DEFAULT_TIMEOUT, Call
+
+NODE_FAULTS = ("kill", "restart", "pause", "resume")
+LINK_FAULTS = ("partition", "heal", "hold", "release", "lose_next")
 
 
 @dataclass(frozen=True)

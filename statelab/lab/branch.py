@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -24,15 +25,23 @@ class Branch:
         self.parting = len(recording)
         self._memory = 0  # how many rows of memory are recorded
 
-    def update(self) -> list[Row]:
-        """Records what has come since; returns those rows."""
+    def update(self, most: int | None = None) -> list[Row]:
+        """Records what has come since, `most` rows of it; returns those rows."""
         trace = self.trace()
         # Memory first: what was seen after a row is not there before the row.
         memory = trace.memory[self._memory :]
+        rows = trace.since(len(self.recording), most)
+        if most is not None:
+            end = len(self.recording) + len(rows)
+            memory = list(itertools.takewhile(lambda row: row.seq < end, memory))
         self._memory += len(memory)
-        rows = trace.since(len(self.recording))
         self.recording.feed(rows, [row for row in memory if row.seq >= self.parting])
         return rows
+
+    @property
+    def behind(self) -> bool:
+        """Whether there are rows that are not recorded yet."""
+        return len(self.recording) < len(self.trace())
 
     def about(self) -> dict[str, Any]:
         """What the drawing is told of it."""

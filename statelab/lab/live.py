@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from statelab.lab.actions import Action
+from statelab.lab.book import Book
 from statelab.lab.branch import Branch
-from statelab.lab.recording import Book, Recording
+from statelab.lab.recording import Recording
 from statelab.live import LiveWorld
 from statelab.node import WrongState
 from statelab.runcode import line_of, seconds
@@ -25,7 +26,6 @@ class Live:
     """
 
     mode = "live"
-    verbs = ("kill", "restart", "pause", "resume")
 
     def __init__(
         self,

@@ -12,9 +12,10 @@ import anywidget
 import traitlets
 
 from statelab.lab import picture, previous
-from statelab.lab.actions import Action
+from statelab.lab.actions import LINK_FAULTS, NODE_FAULTS, Action
+from statelab.lab.book import Book
+from statelab.lab.columns import TABLES, packed
 from statelab.lab.prediction import Outcome, Predict, verdict, with_text
-from statelab.lab.recording import TABLES, Book, packed
 from statelab.lab.simulated import Simulated
 from statelab.lab.static import script, style
 from statelab.lab.still import still
@@ -24,7 +25,9 @@ from statelab.node import UnknownNode, WrongState, micros
 from statelab.runcode import RunCodeError
 from statelab.trace import Invariant
 
-FEW = 5_000  # rows; of a longer run the drawing goes first, and what is told of it comes after
+# Of a long run the drawing goes first: its first rows, then the others, then what is told of it.
+FEW, LONG = 2_000, 5_000  # rows
+SOON_S, LATER_S = 0.1, 0.3
 _PLAIN_ERRORS = (WrongState, RunCodeError, Refused, NoReply)  # what they say is the sentence
 
 
@@ -51,7 +54,6 @@ class Panel(anywidget.AnyWidget):
     run = traitlets.Int(0).tag(sync=True)  # the number of the current one
     chunk = traitlets.Bytes(b"").tag(sync=True)  # what was recorded last, see `_send_chunk`
     look = traitlets.Dict().tag(sync=True)  # {row: where to look, -1 for the end, n: a counter}
-    verbs = traitlets.List(traitlets.Unicode()).tag(sync=True)  # the faults that this world has
     pids = traitlets.Dict().tag(sync=True)  # {node: process id}
     lights = traitlets.List().tag(sync=True)  # [{sentence, row: of the first breach or -1, text}]
     news = traitlets.Unicode("").tag(sync=True)
@@ -86,6 +88,7 @@ class Panel(anywidget.AnyWidget):
         self._loop = _running_loop()
         self._turn = threading.RLock()
         self._waiting = False  # whether a showing of news from other threads is on its way
+        self._behind = False  # whether rows of the current run are still to be recorded
         self._telling = False  # whether what takes time is still to be told
         self._book = Book(columns)
         self._numbers = itertools.count(1)
@@ -151,6 +154,7 @@ class Panel(anywidget.AnyWidget):
 
     def still(self) -> dict[str, Any]:
         """What is shown at the end of the current run, as plain data."""
+        self._session.branch.update()
         return still(self._session.branch.recording)
 
     def close(self) -> None:
@@ -182,7 +186,7 @@ class Panel(anywidget.AnyWidget):
     def _do(self, verb: str, *args: Any, at_us: int | None = None, keep: bool = True) -> None:
         self.error = ""
         session = self._session
-        if verb in session.verbs and len(args) == (1 if verb in session.verbs[:4] else 2):
+        if (verb in NODE_FAULTS and len(args) == 1) or (verb in LINK_FAULTS and len(args) == 2):
             session.fault(verb, *args, at_us=at_us, keep=keep)
         elif verb == "action" and len(args) in (1, 2):
             session.act(self._action(*args), at_us, keep)
@@ -287,26 +291,29 @@ class Panel(anywidget.AnyWidget):
         session, actions = self._session, self._buttons
         branch = session.branch
         began = len(branch.recording) == branch.parting and branch.parent is None
-        fresh = branch.update()
+        fresh = branch.update(None if self._loop is None or self._behind else FEW)
         branch.recording.expect(
             [action.client for action in actions],
             [(action.client, action.to) for action in actions if action.to],
         )
         with self.hold_sync():
-            self.mode, self.verbs, self.pids = session.mode, list(session.verbs), session.pids
+            self.mode, self.pids = session.mode, session.pids
             self._send_chunk()
             self.runs = [branch.about() for branch in session.branches.values()]
             self.run = branch.number
-            if fresh:
+            if fresh and not self._behind:
                 self.news = "" if began else news(fresh, self._book.clients())
             self.python = session.python()
             if look:
                 self._look(-1)
-            if len(branch.recording) <= FEW or self._loop is None:
+            self._behind = branch.behind
+            if self._behind:
+                self._loop.call_later(SOON_S, self._show)
+            elif len(branch.recording) <= LONG or self._loop is None:
                 self._tell()
             elif not self._telling:
                 self._telling = True
-                self._loop.call_soon(self._tell)
+                self._loop.call_later(LATER_S, self._tell)
 
     def _tell(self) -> None:
         """Tells what takes time on long runs: the verdict, the invariants, the run code."""

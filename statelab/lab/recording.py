@@ -11,103 +11,36 @@ Rules of this file:
 
 from __future__ import annotations
 
-import json
 from array import array
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from statelab.lab.book import Book
+from statelab.lab.columns import (
+    CUT,
+    FAIL,
+    GONE,
+    HELD,
+    HELD_UP,
+    OK,
+    PAUSED,
+    PORT,
+    REQUEST,
+    TOKEN,
+    UP,
+    WAIT,
+    Columns,
+)  # fmt: skip
 from statelab.lab.words import clock, in_full, ordinal, parts, plain, shown, status_word
 from statelab.trace import Row, told
 
-COLUMNS = ("clients", "balancers", "servers", "stores")
-_STORES = ("store", "database", "redis", "zookeeper", "postgres", "queue", "cache")
 
-# Each column is of 64-bit floats ('d') or 32-bit ints ('i'). A text or a subject is its number in
-# the book. `rows` has no `at`: its entries are the rows themselves, in µs, with what they say.
-TABLES = {
-    "rows": {"time": "d", "says": "i"},
-    "changes": {
-        "at": "i", "subject": "i", "field": "i", "value": "i", "full": "i", "flags": "i",
-        "until": "d",
-    },
-    "bars": {"at": "i", "lane": "i", "kind": "i", "what": "i", "to": "i"},
-    "ends": {"at": "i", "bar": "i", "mark": "i", "word": "i", "answer": "i"},
-    "flights": {"at": "i", "from": "i", "to": "i", "label": "i", "mark": "i"},
-    "landings": {"at": "i", "flight": "i", "lost": "i"},
-}  # fmt: skip
-GONE = -1  # the value of what is no longer there
-HELD, TOKEN, PORT = 1, 2, 4  # flags: it is not empty; it is a token; it is a client's port
-WAIT, OK, FAIL = 0, 1, 2  # marks
-# A bar on the lane of a client, a node or a link: a request, a life as far as it was up or paused,
-# a time in which the link was cut or held.
-REQUEST, UP, PAUSED, CUT, HELD_UP = range(5)
-
-
-class Book:
-    """The texts and the subjects (nodes, clients and links) of all recordings of one panel."""
-
-    def __init__(self, columns: Mapping[str, str] | None = None):
-        self.texts: list[str] = []
-        self.subjects: list[dict[str, Any]] = []
-        self._columns = dict(columns or {})
-        self._texts: dict[str, int] = {}
-        self._nodes: dict[str, int] = {}
-        self._links: dict[tuple[str, str], int] = {}
-
-    def text(self, text: str) -> int:
-        """The number of a text."""
-        number = self._texts.get(text)
-        if number is None:
-            number = self._texts[text] = len(self.texts)
-            self.texts.append(text)
-        return number
-
-    def node(self, name: str, role: str = "client") -> int:
-        """The number of a node or client; `role` is its class's name when it is first seen."""
-        number = self._nodes.get(name)
-        if number is None:
-            number = self._nodes[name] = len(self.subjects)
-            self.subjects.append(
-                {"name": name, "role": role, "column": self._columns.get(name) or _column(role),
-                 "lives": role != "client"}
-            )  # fmt: skip
-        return number
-
-    def link(self, a: str, b: str) -> int:
-        """The number of the link between two names, whichever comes first."""
-        number = self._links.get((a, b))
-        if number is None:
-            number = self._links[a, b] = self._links[b, a] = len(self.subjects)
-            self.subjects.append({"a": a, "b": b})
-        return number
-
-    def clients(self) -> list[str]:
-        """The names of those whose requests are outcomes."""
-        return [s["name"] for s in self.subjects if s.get("column") == "clients"]
-
-
-def _column(role: str) -> str:
-    if role == "client":
-        return "clients"
-    if "balancer" in role.lower():
-        return "balancers"
-    return "stores" if any(word in role.lower() for word in _STORES) else "servers"
-
-
-class Recording:
+class Recording(Columns):
     """One run as tables; `feed` adds rows, `part` tells what a drawing lacks."""
 
     def __init__(self, book: Book, tables: dict[str, dict[str, array]] | None = None):
+        super().__init__(tables)
         self.book = book
-        self.tables = tables or {
-            name: {column: array(kind) for column, kind in columns.items()}
-            for name, columns in TABLES.items()
-        }
-        self._appends = {
-            name: [values.append for values in columns.values()]
-            for name, columns in self.tables.items()
-        }
         self._last: dict[int, dict[str, int]] = {}  # subject → {field: its value's number}
         self._lives: dict[int, int] = {}
         self._bar_keys: list[tuple] = []
@@ -115,9 +48,6 @@ class Recording:
         self._flight_keys: list[tuple] = []
         self._flying: dict[tuple, int] = {}  # (message, whose it is) → its flight
         self._answers: dict[tuple, tuple[int, int]] = {}
-
-    def __len__(self) -> int:
-        return len(self.tables["rows"]["time"])
 
     # --------------------------------------------------------------------------- reading rows
     def feed(self, rows: Sequence[Row], memory: Sequence[Row]) -> None:
@@ -151,14 +81,7 @@ class Recording:
 
     def branch(self, parting: int) -> Recording:
         """A recording of the first `parting` rows, to be gone on with otherwise."""
-        ends = self.place_at(parting)
-        other = Recording(
-            self.book,
-            {
-                name: {column: values[: ends[name]] for column, values in columns.items()}
-                for name, columns in self.tables.items()
-            },
-        )
+        other = Recording(self.book, self.before(parting))
         changes = other.tables["changes"]
         texts = self.book.texts
         for subject, field, value in zip(
@@ -308,10 +231,6 @@ class Recording:
         if bar is not None:
             self._add("ends", at, bar, mark, self.book.text(word), self.book.text(answer))
 
-    def _add(self, table: str, *values: float) -> None:
-        for append, value in zip(self._appends[table], values):  # noqa: B905 - a third faster
-            append(value)
-
     def _reply(self, row: Row, at: int) -> None:
         self._fly(at, row, str(row.data[0]), OK if row.data[0] < 400 else FAIL)
 
@@ -364,27 +283,6 @@ class Recording:
         else:
             self._set_value(at, subject, field, key, row.data[1])
 
-    # --------------------------------------------------------------------------- to the drawing
-    def place(self) -> dict[str, int]:
-        """How many entries each table has."""
-        return {name: len(next(iter(columns.values()))) for name, columns in self.tables.items()}
-
-    def place_at(self, row: int) -> dict[str, int]:
-        """How many entries each table has of what came before `row`."""
-        return {
-            name: row if name == "rows" else bisect_left(columns["at"], row)
-            for name, columns in self.tables.items()
-        }
-
-    def part(self, since: Mapping[str, int]) -> tuple[dict[str, Any], list[bytes]]:
-        """What has come since `place()` was `since`: how many of each, and the columns."""
-        counts, buffers = {}, []
-        for name, columns in self.tables.items():
-            start = since.get(name, 0)
-            counts[name] = [start, len(next(iter(columns.values())))]
-            buffers += [values[start:].tobytes() for values in columns.values()]
-        return counts, buffers
-
 
 _READS: dict[str, Callable[[Recording, Row, int], None]] = {
     "start": Recording._start, "client": Recording._client,
@@ -403,12 +301,3 @@ _READS: dict[str, Callable[[Recording, Row, int], None]] = {
 def _caption(what: str, row: Row) -> str:
     time = clock(row.time).replace(" ", "\N{NO-BREAK SPACE}")
     return f"memory · {what} at {time}"
-
-
-def packed(header: Mapping[str, Any], buffers: Iterable[bytes]) -> bytes:
-    """One chunk: the header's length, the header as JSON, then the columns, each on 8 bytes."""
-    head = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    pieces = [len(head).to_bytes(4, "little"), head, bytes(-(4 + len(head)) % 8)]
-    for buffer in buffers:
-        pieces += [buffer, bytes(-len(buffer) % 8)]
-    return b"".join(pieces)

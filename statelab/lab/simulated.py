@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from statelab.lab.actions import Action
+from statelab.lab.book import Book
 from statelab.lab.branch import Branch
-from statelab.lab.recording import Book, Recording
+from statelab.lab.recording import Recording
 from statelab.lab.words import clock
 from statelab.node import micros
 from statelab.runcode import Run, RunCodeError
@@ -24,10 +25,6 @@ class Simulated:
     """
 
     mode = "simulated"
-    verbs = (
-        "kill", "restart", "pause", "resume",
-        "partition", "heal", "hold", "release", "lose_next",
-    )  # fmt: skip
 
     def __init__(
         self, scenario: Callable, args: Mapping[str, Any], seed: int, step: float, book: Book,
@@ -107,7 +104,7 @@ class Simulated:
             end_us = max(end_us, micros(world.now()))
         other = World(world.seed)
         other.replay(scenario, arguments, script, end_us, memory_from=place)
-        parting = first_difference(world._rows, other._rows)
+        parting = first_difference(world._rows, other._rows, other.watched_from)
         said = f"from {clock(at_us / 1e6)}: {brief(verb, *args)}"
         self._add(said, other, old.recording.branch(parting), old.number)
 
@@ -137,16 +134,11 @@ class Simulated:
         """Nothing runs that would have to end."""
 
 
-def first_difference(one: list[tuple], other: list[tuple]) -> int:
-    """The first place where two lists of rows differ, or where the shorter one ends."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:  # up to `low` all is equal
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+def first_difference(one: list[tuple], other: list[tuple], known: int) -> int:
+    """The first place where two lists of rows differ, or one ends; they agree up to `known`."""
+    pairs = zip(one[known:], other[known:], strict=False)
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return known + same
 
 
 def brief(verb: str, *args: Any) -> str:

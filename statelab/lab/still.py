@@ -7,16 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from statelab.lab.recording import (
-    COLUMNS,
-    FAIL,
-    GONE,
-    HELD,
-    OK,
-    REQUEST,
-    TOKEN,
-    Recording,
-)
+from statelab.lab.book import COLUMNS
+from statelab.lab.columns import FAIL, GONE, HELD, OK, REQUEST, TOKEN
+from statelab.lab.recording import Recording
 
 _MARKS = {OK: "ok", FAIL: "fail"}
 

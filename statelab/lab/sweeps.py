@@ -156,7 +156,8 @@ class _Sweep:
         """Runs what is left, and finds out which seed it was that takes its process along."""
         _processes().shutdown(kill_workers=True)
         executor = _processes(1)
-        executor.submit(int).result(PATIENCE_S)
+        # The time of a run is not that of a process to start, and to make sense of the code.
+        self._submit(executor, []).result(PATIENCE_S)
         try:
             for seed in [seed for seed in self._seeds if seed not in self._done]:
                 future = self._submit(executor, [seed])

@@ -36,7 +36,8 @@ def settled(panel, row=None):
     panel.page.wait_for_function(
         """([panel, row]) => {
           const field = panel.querySelector('.sl-field');
-          return panel.ariaBusy !== 'true' && field.ariaValueNow === String(row ?? field.ariaValueMax);
+          const wanted = String(row ?? field.ariaValueMax);
+          return panel.ariaBusy !== 'true' && field.ariaValueNow === wanted;
         }""",
         arg=[panel.element_handle(), row],
     )

@@ -28,6 +28,7 @@ function renderPanel({ model, el, book }) {
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const root = document.createElement("div");
   root.className = "statelab sl-panel";
+  const asked = new Map(); // what was drawn of each request
   // Where one looks: `weight` is the place in what is played. `moves` is "", "play" or "follow".
   const eye = { run: 0, seen: null, row: 0, time: 0, weight: 0, length: 0, moves: "", speed: 1, keep: true };
   let [clicks, patience, frame, looked, silent, width] = [get("handled"), 0, 0, 0, "", 0];
@@ -39,7 +40,7 @@ function renderPanel({ model, el, book }) {
     clicks += 1;
     root.ariaBusy = "true";
     clearTimeout(patience);
-    const here = get("level") > 1 && get("mode") === "simulated" && isPast() && (get("verbs").includes(doing[0]) || doing[0] === "action");
+    const here = get("level") > 1 && get("mode") === "simulated" && isPast() && (doing[0] in VERBS || doing[0] in LINK_VERBS || doing[0] === "action");
     try {
       model.send({ do: doing, n: clicks, ...(here ? { at_us: Math.round(eye.time), keep: eye.keep } : {}) });
     } catch {
@@ -135,9 +136,9 @@ function renderPanel({ model, el, book }) {
           h("span.muted", {}, sentence, when && h("button.moment", { type: "button", onclick: () => jump(row) }, when)));
       }))),
       section("Requests", count ? h("ol.requests", { key: "list", tabindex: "0", "aria-label": "requests, the latest first" }, shown.map((one) =>
-        h("li.request", { key: one.n, title: `${one.client}: ${one.what} to ${one.to}: ${one.word}` },
-          h("span.when", {}, `${(one.time / 1e6).toFixed(2)} s`), h("b", {}, one.client), h("span.what", {}, `${one.what} → ${one.to}`), outcome(one))))
-        : h("p.muted", { key: "none" }, "nothing yet: press a button of a client"),
+        memo(asked, `${eye.run} ${one.n}`, one.word, () => h("li.request", { key: one.n, title: `${one.client}: ${one.what} to ${one.to}: ${one.word}` },
+          h("span.when", {}, `${(one.time / 1e6).toFixed(2)} s`), h("b", {}, one.client), h("span.what", {}, `${one.what} → ${one.to}`), outcome(one)))))
+        : h("p.muted", { key: "none" }, get("actions").length ? "nothing yet: press a button of a client" : "nothing yet"),
       count > shown.length && h("p.muted", { key: "earlier" }, `and ${count - shown.length} earlier`)),
       places.length > 0 && section("Where state lives now", h("dl.where", {}, places.map(([name, at]) =>
         h("div.place", { key: name, is: at.length ? "" : "nowhere" }, h("dt", {}, name), h("dd", {}, at.join(", ") || "nowhere"))))));
@@ -179,7 +180,7 @@ function renderPanel({ model, el, book }) {
       const nodes = book.nodes(run(), eye.row);
       const [shown, count] = book.requests(run(), eye.row, 40);
       stage.draw({ nodes, level, latest: shown, actions: get("actions"), links: book.links(run(), eye.row), flights: book.flights(run(), eye.row),
-        time: eye.time / 1e6, weight: eye.weight, pids: get("pids"), verbs: get("verbs") });
+        time: eye.time / 1e6, weight: eye.weight, pids: get("pids") });
       parts.push(h("div.body", { key: "body" }, h("div.main", {}, h("div.hold", { key: "stage" }), foot(now)), side(shown, count, nodes)),
       level > 0 && times(now, book.texts[run().rows.says[eye.row]] ?? ""),
       h("footer.log", { key: "log" }, h("div.run", {}, h("div.heading", {}, "This run as Python"),

@@ -1,6 +1,10 @@
 // The stage: a card for each node and client, links between them, and what travels on the links.
 
 const VERBS = { kill: ["dead", "Kill"], restart: ["again", "Restart"], pause: ["paused", "Pause"], resume: ["play", "Resume"] };
+const LINK_VERBS = { // [what it is called, when it applies]
+  partition: ["Cut", (link) => !link.cut], heal: ["Heal", (link) => link.cut], hold: ["Hold", (link) => !link.held],
+  release: ["Release", (link) => link.held], lose_next: ["Lose the next to ", () => true],
+};
 const APPLY = { up: ["kill", "pause"], paused: ["kill", "resume"], dead: ["restart"], client: [] };
 const COLUMNS = { clients: "clients", balancers: "in between", servers: "servers", stores: "stores" };
 const FLIGHT = 420; // ms: what waits or is lost on its way has come so far by then
@@ -22,11 +26,19 @@ function line(l, time, seen) {
       h("span.left", {}, left ? `${left.toFixed(1)} s` : "expired")));
 }
 
+// Made anew only when something on it has changed, or runs out.
 function card(node, view, act) {
+  const shown = [...node.memory, ...node.disk];
+  const last = view.latest.find((one) => one.client === node.name);
+  const mark = [node.status, node.life, node.caption, view.level, view.pids[node.name], last?.n, last?.word,
+    shown.some((l) => l.until) && view.time, ...shown.map((l) => l.field + l.text)].join("\n");
+  return memo(view.cards, node.name, mark, () => madeCard(node, view, act, last));
+}
+
+function madeCard(node, view, act, last) {
   const { level, time, pids, seen } = view;
   const verbs = APPLY[node.status].filter((verb) => level > 0 || verb === "kill" || verb === "restart");
   const kept = level > 0 ? node.memory : node.memory.filter((l) => !(l.flags & FLAGS.port));
-  const last = view.latest.find((one) => one.client === node.name);
   return h("article.card", { key: node.name, "data-node": node.name, "data-status": node.status,
     "aria-label": [node.name, node.role, ...(node.lives ? [node.status] : [])].join(", ") },
   h("div.head", {}, h("h4.name", {}, node.name), pids[node.name] && h("span.caption", {}, `pid ${pids[node.name]}`),
@@ -66,7 +78,7 @@ function makeStage(act, changed) {
   const root = document.createElement("section");
   root.className = "sl-stage";
   root.ariaLabel = "nodes";
-  const [curves, seen, watched] = [new Map(), new Map(), new WeakSet()];
+  const [curves, seen, cards, watched] = [new Map(), new Map(), new Map(), new WeakSet()];
   let [view, menu] = [null, null]; // menu: the two names of the link that it is open on
   const named = (a, b) => `${a}\t${b}`;
 
@@ -74,16 +86,15 @@ function makeStage(act, changed) {
     const open = menu === named(link.a, link.b);
     const [x, y] = on(curves.get(named(link.a, link.b)), 0.5);
     const both = [[link.a, link.b], [link.b, link.a]];
-    const offers = [["partition", !link.cut, "Cut", both[0]], ["heal", link.cut, "Heal", both[0]], ["hold", !link.held, "Hold", both[0]],
-      ["release", link.held, "Release", both[0]], ...both.map((pair) => ["lose_next", true, `Lose the next to ${pair[1]}`, pair])]
-      .filter(([verb, now]) => now && view.verbs.includes(verb));
+    const offers = Object.entries(LINK_VERBS).filter(([, [, applies]]) => applies(link))
+      .flatMap(([verb, [label]]) => (verb === "lose_next" ? both : both.slice(0, 1)).map((pair) => [verb, label + (verb === "lose_next" ? pair[1] : ""), pair]));
     const toggle = (to) => { menu = to; changed(); };
     return h("div.link", { key: named(link.a, link.b), style: `left:${x.toFixed(1)}px;top:${y.toFixed(1)}px`,
       onkeydown: (event) => { if (event.key === "Escape" && open) { toggle(null); event.currentTarget.firstChild.focus(); } } },
-    h("button.chip", { type: "button", is: link.fault ? "faulty" : "", "aria-expanded": String(open), disabled: !offers.length,
+    h("button.chip", { type: "button", is: link.fault ? "faulty" : "", "aria-expanded": String(open),
       "aria-label": `link ${link.a} – ${link.b}: ${link.fault || (link.open ? "open" : "no connection")}`,
       onclick: () => toggle(open ? null : named(link.a, link.b)) }, icon("dots"), link.fault),
-    open && h("div.menu", { role: "group", "aria-label": `the link of ${link.a} and ${link.b}` }, offers.map(([verb, , label, pair]) =>
+    open && h("div.menu", { role: "group", "aria-label": `the link of ${link.a} and ${link.b}` }, offers.map(([verb, label, pair]) =>
       button(label, "", () => { menu = null; act(verb, ...pair); changed(); }, { key: label }))));
   }
 
@@ -111,7 +122,7 @@ function makeStage(act, changed) {
   }
 
   function draw(next) {
-    view = { ...(next ?? view), seen };
+    view = { ...(next ?? view), seen, cards };
     const known = view.links.filter((link) => curves.has(named(link.a, link.b)));
     const columns = Object.keys(COLUMNS).map((name) => [name, view.nodes.filter((node) => node.column === name)]).filter(([, all]) => all.length);
     const most = Math.max(...columns.map(([, all]) => all.length));

@@ -63,6 +63,15 @@ function update(node, child) {
   patch(node, child.children);
 }
 
+// What `make` made for a key, as long as its mark stays: `patch` passes over the same tree.
+function memo(store, key, mark, make) {
+  const kept = store.get(key);
+  if (kept?.mark === mark) return kept.tree;
+  const tree = make();
+  store.set(key, { mark, tree });
+  return tree;
+}
+
 function icon(name) {
   return h("svg.icon", { viewBox: "0 0 12 12", "aria-hidden": "true", is: `icon-${name}` }, h("path", { d: ICONS[name] }));
 }

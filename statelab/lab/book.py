@@ -1,0 +1,60 @@
+"""The texts and subjects that the recordings of one panel share, each known by its number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+COLUMNS = ("clients", "balancers", "servers", "stores")
+_STORES = ("store", "database", "redis", "zookeeper", "postgres", "queue", "cache")
+
+
+class Book:
+    """The texts and the subjects (nodes, clients and links) of all recordings of one panel."""
+
+    def __init__(self, columns: Mapping[str, str] | None = None):
+        self.texts: list[str] = []
+        self.subjects: list[dict[str, Any]] = []
+        self._columns = dict(columns or {})
+        self._texts: dict[str, int] = {}
+        self._nodes: dict[str, int] = {}
+        self._links: dict[tuple[str, str], int] = {}
+
+    def text(self, text: str) -> int:
+        """The number of a text."""
+        number = self._texts.get(text)
+        if number is None:
+            number = self._texts[text] = len(self.texts)
+            self.texts.append(text)
+        return number
+
+    def node(self, name: str, role: str = "client") -> int:
+        """The number of a node or client; `role` is its class's name when it is first seen."""
+        number = self._nodes.get(name)
+        if number is None:
+            number = self._nodes[name] = len(self.subjects)
+            self.subjects.append(
+                {"name": name, "role": role, "column": self._columns.get(name) or _column(role),
+                 "lives": role != "client"}
+            )  # fmt: skip
+        return number
+
+    def link(self, a: str, b: str) -> int:
+        """The number of the link between two names, whichever comes first."""
+        number = self._links.get((a, b))
+        if number is None:
+            number = self._links[a, b] = self._links[b, a] = len(self.subjects)
+            self.subjects.append({"a": a, "b": b})
+        return number
+
+    def clients(self) -> list[str]:
+        """The names of those whose requests are outcomes."""
+        return [s["name"] for s in self.subjects if s.get("column") == "clients"]
+
+
+def _column(role: str) -> str:
+    if role == "client":
+        return "clients"
+    if "balancer" in role.lower():
+        return "balancers"
+    return "stores" if any(word in role.lower() for word in _STORES) else "servers"
