@@ -55,7 +55,7 @@ TOOLS = """
   const field = panel.querySelector('.sl-field');
   const box = field.getBoundingClientRect();
   const frame = () => new Promise((done) => requestAnimationFrame(done));
-  const buttons = () => [...panel.querySelectorAll('button')];
+  const buttons = () => [...panel.querySelectorAll('.sl-steps button')];
   const named = (name) => buttons().find((one) => one.textContent === name);
   const look = (part) => field.dispatchEvent(new PointerEvent('pointermove', {
     buttons: 1, bubbles: true,

@@ -111,6 +111,14 @@ def sharing_state(lesson):
         yield way, readings
 
 
+def replicas(lesson):
+    """What lesson 09 lets happen: an obedient copy, a failover of both kinds, lost baskets."""
+    yield "a DELETE", lesson.obeys
+    for synchronous in (False, True):
+        yield f"synchronous={synchronous}", lambda world, s=synchronous: lesson.failover(world, s)
+    yield "baskets", lesson.basket
+
+
 def capstone(lesson):
     """What lesson 10 lets happen: a restart between two matches, with each of its designs."""
     designs = {"naive": lesson.MINE, "reasonable": lesson.NEIGHBOUR, "sound": lesson.SOUND}
@@ -128,6 +136,7 @@ CASES = {
     "06_hard_and_soft_state": hard_and_soft_state,
     "07_write_lease": write_lease,
     "08_sharing_state": sharing_state,
+    "09_replicas": replicas,
     "10_capstone": capstone,
 }
 

@@ -68,7 +68,7 @@ def wrong_with(row):
     found = []
     for column, tags in (
         ("predicted", {"predict"}),
-        ("shown", {"panel", "observe", "explain", "twin", "real"}),
+        ("shown", {"panel", "observe", "explain", "twin", "real", "engine"}),
     ):
         names = re.findall(r"`([\w-]+)`", row[column])
         if not names:

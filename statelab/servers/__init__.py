@@ -5,6 +5,7 @@ from statelab.servers.balancer import Balancer
 from statelab.servers.database import Database
 from statelab.servers.lease import Lease, LeaseServer, ServerLease
 from statelab.servers.queue import Queue
+from statelab.servers.replica import Original, Replica
 from statelab.servers.store import Store
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "KeyMadeAtStart",
     "Lease",
     "LeaseServer",
+    "Original",
     "Queue",
+    "Replica",
     "ServerLease",
     "Store",
 ]
