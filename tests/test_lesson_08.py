@@ -152,8 +152,7 @@ AS = {
 @pytest.mark.live
 @pytest.mark.engines("redis", "postgres")
 @pytest.mark.parametrize("way", lesson.REAL)
-def test_a_real_engine_reads_and_loses_as_its_model_does(way, tmp_path, monkeypatch):
-    monkeypatch.setattr(lesson, "FOLDER", type("Folder", (), {"name": str(tmp_path)}))
+def test_a_real_engine_reads_and_loses_as_its_model_does(way):
     args, keeper = lesson.WAYS[AS[way]]
     world = World(seed=7)
     lesson.game(world, **args, phones=False)

@@ -982,3 +982,11 @@ def wait_for(condition, seconds=5.0):
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.005)
+
+
+def test_a_world_has_a_folder_for_its_nodes_files_that_goes_with_it():
+    with LiveWorld() as world:
+        (world.folder / "players.db").write_text("alice")
+        folder = world.folder
+        assert (folder / "players.db").read_text() == "alice"
+    assert not folder.exists()

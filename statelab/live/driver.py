@@ -10,6 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from statelab import isolation
@@ -118,6 +119,13 @@ class LiveWorld(LinkFaults):
         `port` tells for it. Raises UnknownNode.
         """
         return self._lives.node(name).address(self.port(name, caller=caller))
+
+    @property
+    def folder(self) -> Path:
+        """A folder for files of this world's nodes; it goes with the world, whatever ends it."""
+        folder = self._hub.folder / "files"
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Calls `callback()` when there are new rows; returns what ends that.
