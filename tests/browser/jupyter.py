@@ -111,12 +111,17 @@ class Lab:
         self.page = page = context.new_page()
         page.set_default_timeout(20_000)
         page.on("console", self._said)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", self._failed)
         page.on("request", self._asked)
         page.goto(f"{address}/lab?token={token}&reset")
         page.wait_for_function("window.jupyterapp?.shell")
         page.evaluate("() => window.jupyterapp.restored.then(() => {})")
         page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+
+    def _failed(self, error):
+        # JupyterLab itself stumbles over a notebook that has no kernel.
+        if str(error) != "Cannot read properties of null (reading 'kernel')":
+            self.errors.append(str(error))
 
     def _said(self, message):
         url = message.location.get("url", "")

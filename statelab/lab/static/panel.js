@@ -209,7 +209,10 @@ function renderPanel({ model, el, book }) {
     const news = run() !== book.runs.get(number) || eye.seen !== run();
     [eye.run, eye.seen, eye.length] = [number, book.runs.get(number), book.runs.get(number).length];
     if (!same) eye.weight = run().weight[Math.max(from, 0)] ?? 0;
-    if (n === looked) return news && atEnd ? follow(before) : draw(); // it has grown by itself
+    if (n === looked) { // it has grown by itself, or only time has gone on
+      if (atEnd && (news || !eye.moves)) return news ? follow(before) : seekRow(Infinity);
+      return draw();
+    }
     looked = n;
     if (row >= 0 || from === null) jump(row >= 0 ? row : Infinity);
     else follow(Math.max(from, 0));
