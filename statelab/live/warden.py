@@ -176,6 +176,10 @@ class Warden:
         with contextlib.suppress(ChildProcessError):
             while (found := os.waitpid(-1, os.WNOHANG))[0]:
                 ended.append((found[0], os.waitstatus_to_exitcode(found[1])))
+        if ended:
+            from statelab.live import trees
+
+            trees.free_shared_memory({pid for pid, _ in ended})
         return ended
 
     def _end(self) -> None:
