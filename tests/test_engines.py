@@ -150,14 +150,16 @@ def test_an_engine_that_cannot_start_shows_its_last_lines_and_leaves_its_name_fr
 
 
 @each_engine
-def test_a_server_that_is_up_but_fails_to_begin_is_killed(world, name, monkeypatch):
+def test_a_server_that_cannot_be_asked_whether_it_is_up_is_killed(world, name, monkeypatch):
     pids = []
 
-    def fail(engine, place):
-        pids.append(world._lives.nodes[name].pid)
+    async def fail(engine, place, life):
+        if not (pid := world._lives.nodes[name].pid):
+            return False  # asked again in a moment
+        pids.append(pid)
         raise ValueError("no such file")
 
-    monkeypatch.setattr(ENGINES[name], "began", fail)
+    monkeypatch.setattr(ENGINES[name], "is_up", fail)
     with pytest.raises(ValueError, match="no such file"):
         engine_clients.start(world, name)
     until(lambda: not psutil.pid_exists(pids[0]))

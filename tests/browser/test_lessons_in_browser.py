@@ -39,6 +39,11 @@ def use(panel):
     skip = panel.get_by_role("button", name="Skip the prediction")
     if skip.is_visible():
         skip.click()
+    # A check may have opened the run that fails here: the buttons are for a run from its start.
+    panel.get_by_role("button", name="Start over").click()
+    panel.page.wait_for_function(
+        "(panel) => panel.ariaBusy === 'false'", arg=panel.element_handle()
+    )
     for client in panel.locator(".sl-card[data-status=client]:has([data-action])").all():
         name = client.get_attribute("data-node")
         client.locator("[data-action]").first.click()
