@@ -100,7 +100,8 @@ def _headers(headers: dict) -> dict[str, str]:
         text = f"{name}{value}" if isinstance(name, str) and isinstance(value, str) else "\n"
         if "\n" in text or "\r" in text or not name or not text.isascii():
             raise ValueError(f"header {name!r}: {value!r} must be two ASCII strings of one line")
-    return {name.lower(): value for name, value in headers.items()}
+    # The blanks around a value are not part of it (RFC 9110, section 5.5).
+    return {name.lower(): value.strip(" \t") for name, value in headers.items()}
 
 
 class Door(Protocol):

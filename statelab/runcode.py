@@ -197,7 +197,7 @@ class Run:
         """The run as lines of Python: pasted into a cell of its lesson, they make it again."""
         args = "".join(f", {name}={_arg_text(value)}" for name, value in self.args.items())
         lines = [f"world = World(seed={self.seed})", f"{self.scenario}(world{args})"]
-        now_us = None
+        now_us = 0
         for time_us, verb, *rest in self.inputs:
             if time_us != now_us:
                 lines.append(f"world.run(until={seconds(time_us)})")
