@@ -104,7 +104,9 @@ def test_the_third_panel_refuses_once_the_newer_token_was_seen_and_asks_for_the_
     panel, observation = opened(3, "it lands")
     press(panel, *SLEEPS)
     assert panel.verdict["mark"] == "open"
-    assert "This time writer-2 had written first" in repr(observation)
+    assert "This time writer-2 had written first. The database refused writer-1's token 1" in repr(
+        observation
+    )
     assert 409 in [row.data[0] for row in panel.rows if (row.kind, row.node) == ("reply", "db")]
     press(panel, "again", *WAKES_FIRST)
     assert panel.verdict["mark"] == "right"

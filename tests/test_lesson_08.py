@@ -80,7 +80,7 @@ def test_the_light_goes_out_where_coins_are_lost_in_memory_and_stays_where_they_
     exec(f"observation = {cell('observe-disk')}", names)
     press(names["panel_disk"], *CENTRAL)
     assert names["panel_disk"].lights[0]["row"] == -1
-    assert "It was both" in repr(names["observation"])
+    assert "It was “both”" in repr(names["observation"])
 
 
 def test_without_its_phone_a_dot_does_not_come_back_either():
