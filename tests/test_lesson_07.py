@@ -183,6 +183,14 @@ def test_to_look_twice_stops_the_sleeper_and_not_the_write_that_is_on_its_way(ca
     assert slow == str({"landed": ["the other", "the slow one"]})
 
 
+def test_the_failing_day_opens_in_a_panel_that_watches_the_sentence_of_the_hunt():
+    names = dict(vars(lesson))
+    exec(cell("panel-hunt"), names)
+    assert names["panel_hunt"].lights[0]["row"] == -1
+    exec(cell("hunt"), names)
+    assert names["panel_hunt"].lights[0]["row"] == names["verdict"].seq
+
+
 def test_the_check_fails_the_starter_and_passes_the_worked_answer(capsys):
     def verdict(server):
         return lab.check(
