@@ -112,12 +112,12 @@ function renderPanel({ model, el, book }) {
   // What is said under the stage: what has just happened, or that one looks at the past.
   function foot(now) {
     const here = get("level") > 1 && get("mode") === "simulated";
-    const words = here ? "what you press happens here, in another run. What was done later" : get("mode") === "live"
+    const words = here ? "what you press begins another run here. Later inputs" : get("mode") === "live"
       ? "a live world cannot be branched: what you press happens now." : "what you press happens at the end.";
     const looks = isPast() && !eye.moves;
     return h("div.foot", { key: "foot" }, get("level") === 0 && h("span.time", { key: "now" }, now),
       looks ? [h("span.past", { key: "past" }, `You look at ${now}: ${words}`),
-        here && segments("what was done later", [[true, "stays"], [false, "is left out"]], eye.keep, (keep) => { eye.keep = keep; draw(); })]
+        here && segments("later inputs", [[true, "stay"], [false, "are left out"]], eye.keep, (keep) => { eye.keep = keep; draw(); })]
         : h("span.news", { key: "news", "aria-live": "polite" }, get("news")),
       h("span.space", { key: "space" }),
       get("mode") !== "live" && button("Wait", "wait", () => act("wait"), { key: "wait", title: "let time pass" }),
