@@ -45,6 +45,7 @@
     const [a, b] = [light(ink), light(below)].sort((x, y) => y - x);
     const contrast = (a + 0.05) / (b + 0.05);
     const words = node.textContent.trim().slice(0, 30);
+    if (/^(true|false|null|undefined|NaN)$/.test(words)) found.push(`it says “${words}”`);
     if (contrast < 4.5) found.push(`“${words}” has a contrast of ${contrast.toFixed(2)}`);
     if (parseFloat(style.fontSize) < 12) found.push(`“${words}” is set in ${style.fontSize}`);
     const range = document.createRange();

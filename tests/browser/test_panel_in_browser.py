@@ -62,6 +62,17 @@ def test_the_first_lesson_tells_who_was_right_and_its_run_travels_as_text(opened
     exec(copied(notebook, panel, "Copy as Python"), names)
     assert names["world"].trace.digest() == run.digest
 
+    # What was pressed last is the line that one sees.
+    box = panel.locator(".sl-python")
+    assert box.evaluate("(box) => box.scrollHeight > box.clientHeight")
+    assert box.evaluate("(box) => box.scrollTop + box.clientHeight >= box.scrollHeight - 1")
+
+    # And in the neighbour's panel, which is the second one here.
+    other = page.locator(".sl-panel").nth(1)
+    other.get_by_label("a run code to open").fill(run.code())
+    press(other, "Open")
+    until_outcomes(other, "200 OK", "200 OK", "401 Unauthorized", "200 OK")
+
 
 def test_two_views_show_one_panel_and_two_panels_do_not_disturb_each_other(house):
     one, same, other = (house.page.locator(".sl-panel").nth(n) for n in range(3))
@@ -202,3 +213,9 @@ def test_what_a_picture_may_not_lose_is_seen_when_it_is_lost(house, all_looks, s
           .find((style) => style.textContent.includes('/* spoiled */')).remove()"""
     )
     assert any(said in what for what in found), found
+
+
+def test_a_value_of_the_drawing_itself_is_seen_where_it_should_not_be(house, all_looks):
+    page = house.page
+    page.evaluate("() => document.querySelector('.sl-panel').append('false')")
+    assert any("says “false”" in what for what in page.evaluate(all_looks))

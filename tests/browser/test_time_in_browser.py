@@ -115,7 +115,7 @@ def test_the_cursor_is_dragged_stepped_and_played_and_nothing_is_asked_of_the_ke
     notebook, panel = day
     page, field = notebook.page, panel.locator(".sl-field")
     handled = in_kernel(notebook, "one.handled")
-    box = field.bounding_box()
+    box, foot = field.bounding_box(), panel.locator(".sl-foot").bounding_box()
     page.mouse.move(box["x"] + 8, box["y"] + 40)
     page.mouse.down()
     page.wait_for_function(
@@ -125,6 +125,8 @@ def test_the_cursor_is_dragged_stepped_and_played_and_nothing_is_asked_of_the_ke
     page.mouse.up()
     assert "1.5" in field.get_attribute("aria-valuetext")
     assert panel.locator(".sl-past").is_visible()
+    assert panel.locator(".sl-foot").bounding_box() == foot  # or the time line would jump away
+    assert page.evaluate("() => getSelection().toString()") == ""
     middle = panel.evaluate(SHOWN)["row"]
     press(panel, "one event on")
     settled(panel, middle + 1)
@@ -174,7 +176,7 @@ def test_what_was_done_later_is_left_out_if_one_says_so(day):
     notebook, panel = day
     box = panel.locator(".sl-field").bounding_box()
     notebook.page.mouse.click(box["x"] + 8 + (box["width"] - 16) * 0.25, box["y"] + 40)
-    panel.get_by_role("radio", name="is left out").click()
+    panel.get_by_role("radio", name="are left out").click()
     press(panel, "alice: ask")
     panel.get_by_role("radio", name="from 0.75 s: alice GET /").wait_for()
     shown = settled(panel)

@@ -98,12 +98,12 @@ function renderPanel({ model, el, book }) {
 
   // ---------------------------------------------------------------- parts
   function header() {
-    const [code, level, live] = [get("code"), get("level"), get("mode") === "live"];
+    const [code, live] = [get("code"), get("mode") === "live"];
     const open = () => { const input = root.querySelector(".sl-paste"); if (input.value.trim()) act("open", input.value); };
     return h("header.header", {}, h("h3.title", {}, get("title")),
       get("modes").length > 1 && segments("world", get("modes").map((mode) => [mode, mode[0].toUpperCase() + mode.slice(1)]), get("mode"), (mode) => act("world", mode)),
       h("span.space", { key: "space" }),
-      level > 0 && !live && [h("input.paste", { key: "paste", type: "text", placeholder: "paste a run code", "aria-label": "a run code to open",
+      !live && [h("input.paste", { key: "paste", type: "text", placeholder: "paste a run code", "aria-label": "a run code to open",
         spellcheck: "false", onkeydown: (event) => { if (event.key === "Enter") open(); } }), button("Open", "", open, { key: "open" })],
       code && [h("code.code", { key: "code" }, `${code.slice(0, 12)}…`),
         button("Copy run code", "copy", (event) => copy(code, event.currentTarget.lastChild), { key: "copy" })]);
@@ -112,12 +112,12 @@ function renderPanel({ model, el, book }) {
   // What is said under the stage: what has just happened, or that one looks at the past.
   function foot(now) {
     const here = get("level") > 1 && get("mode") === "simulated";
-    const words = here ? "what you press happens here, in another run. What was done later" : get("mode") === "live"
+    const words = here ? "what you press begins another run here. Later inputs" : get("mode") === "live"
       ? "a live world cannot be branched: what you press happens now." : "what you press happens at the end.";
     const looks = isPast() && !eye.moves;
     return h("div.foot", { key: "foot" }, get("level") === 0 && h("span.time", { key: "now" }, now),
       looks ? [h("span.past", { key: "past" }, `You look at ${now}: ${words}`),
-        here && segments("what was done later", [[true, "stays"], [false, "is left out"]], eye.keep, (keep) => { eye.keep = keep; draw(); })]
+        here && segments("later inputs", [[true, "stay"], [false, "are left out"]], eye.keep, (keep) => { eye.keep = keep; draw(); })]
         : h("span.news", { key: "news", "aria-live": "polite" }, get("news")),
       h("span.space", { key: "space" }),
       get("mode") !== "live" && button("Wait", "wait", () => act("wait"), { key: "wait", title: "let time pass" }),
@@ -169,6 +169,14 @@ function renderPanel({ model, el, book }) {
         h("span.time", { key: "time" }, now), h("span.muted", { key: "count" }, count), h("span.happens", { key: "says", title: says }, says)));
   }
 
+  // What was pressed last is the last line.
+  function showLatestLine() {
+    const box = root.querySelector(".sl-python");
+    if (!box || box.slShown === get("python")) return;
+    box.slShown = get("python");
+    box.scrollTop = box.scrollHeight;
+  }
+
   function draw() {
     const gate = get("gate");
     const error = silent || get("error");
@@ -187,7 +195,8 @@ function renderPanel({ model, el, book }) {
         h("pre.python", { tabindex: "0", "aria-label": "this run as Python" }, get("python"))),
       button("Copy as Python", "copy", (event) => copy(get("python"), event.currentTarget.lastChild), { key: "copy" })));
     }
-    patch(root, parts);
+    patch(root, h("div", {}, parts).children); // without what is not shown at this level
+    showLatestLine();
     const hold = root.querySelector(".sl-hold");
     if (hold && stage.root.parentNode !== hold) hold.append(stage.root);
     for (const [name, value] of [["role", "group"], ["aria-label", get("title")], ["data-level", get("level")], ["data-mode", get("mode")], ["data-lm-suppress-shortcuts", true]]) root.setAttribute(name, value);

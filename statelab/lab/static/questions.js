@@ -27,8 +27,8 @@ const KINDS = {
     const skip = () => { model.set("done", "skipped"); model.save_changes(); };
     const texts = {
       "": chosen < 0 ? "Choose one." : sure < 0 ? "And how sure are you?" : "",
-      answered: "Kept. The panel below is open: see whether it comes true.",
-      skipped: "Skipped: the panel below is open. You may still predict.",
+      answered: "Kept. Now see whether it comes true.",
+      skipped: "Skipped. You may still predict.",
     };
     return [h("div.heading", {}, "Predict"),
       radios(model.get("question"), model.get("choices"), chosen, (place) => { own.chosen = place; draw(); },
