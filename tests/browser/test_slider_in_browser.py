@@ -1,4 +1,4 @@
-"""A slider in JupyterLab: while it is there its picture is hidden, and without a kernel it stays."""
+"""A slider in JupyterLab: it hides its picture while it is there; without a kernel that stays."""
 
 import nbformat
 import pytest
