@@ -129,7 +129,7 @@ def test_nobody_writes_ever_again_when_the_release_of_a_hard_permission_is_lost(
     press(panel, WAIT, WAIT)
     holder = held_by(panel)
     press(panel, ("kill", holder), WAIT)
-    assert "Restart it now" in repr(observation)
+    assert "Wait, then restart it" in repr(observation)
     press(panel, ("restart", holder), WAIT)
     assert "Wait some more" in repr(observation)
     press(panel, WAIT, WAIT, WAIT, WAIT)
