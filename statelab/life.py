@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from statelab.client import Client, Pending, keep_token
 from statelab.message import NoReply, Refused, Response
-from statelab.node import Disk, Node, Task, born, memory, said
+from statelab.node import Disk, Node, born, memory, said
+from statelab.task import Task
 
 if TYPE_CHECKING:
     from statelab.network import Connection

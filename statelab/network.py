@@ -18,7 +18,8 @@ from statelab.clock import Timers
 from statelab.connection import Connection, Ports
 from statelab.link import Link
 from statelab.message import NoReply, Refused, Request, Response
-from statelab.node import Call, Task, UnknownNode, answer, said
+from statelab.node import Call, UnknownNode, answer, said
+from statelab.task import Task
 
 if TYPE_CHECKING:
     from statelab.life import ClientEnd, Host, Life

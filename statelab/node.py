@@ -3,22 +3,24 @@
 Rules of this file:
 
 1. It does not know which world it is in. All effects pass one door, which a world provides.
-2. A node's coroutine yields its effects; `Task` steps it by hand and asks the door to perform
-   them. So both worlds switch at `await` and nowhere else, and a dead node can be left where it
-   stood, with nothing of it run again.
+2. A node's coroutine yields its effects; a task (`task.py`) steps it by hand and asks the door to
+   perform them. So both worlds switch at `await` and nowhere else, and a dead node can be left
+   where it stood, with nothing of it run again.
 3. If you are adding a feature, don't add it here.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
 import random
 import types
 from collections.abc import Callable, Coroutine, Iterator, MutableMapping
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from statelab.message import NoReply, Refused, Request, Response, copied
+
+if TYPE_CHECKING:
+    from statelab.task import Task
 
 DEFAULT_TIMEOUT = 1.0
 DEFAULT_TIMEOUT_US = 1_000_000
@@ -100,7 +102,8 @@ def _headers(headers: dict) -> dict[str, str]:
         text = f"{name}{value}" if isinstance(name, str) and isinstance(value, str) else "\n"
         if "\n" in text or "\r" in text or not name or not text.isascii():
             raise ValueError(f"header {name!r}: {value!r} must be two ASCII strings of one line")
-    return {name.lower(): value for name, value in headers.items()}
+    # The blanks around a value are not part of it (RFC 9110, section 5.5).
+    return {name.lower(): value.strip(" \t") for name, value in headers.items()}
 
 
 class Door(Protocol):
@@ -260,7 +263,6 @@ def born(factory: Callable[..., Node], args: tuple, door: Door) -> Node:
     return node
 
 
-# ------------------------------------------------------------------------------- the stepper
 # What a handler did not catch, as the status that its caller gets.
 STATUS_OF_ERROR = {Refused: 502, NoReply: 504}
 
@@ -286,93 +288,3 @@ def answer(value: Any, error: BaseException | None) -> tuple[int, Any, dict[str,
 def said(error: BaseException) -> str:
     """An error in one line: its type and what it says."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-class Task:
-    """One coroutine of a node, stepped by hand.
-
-    `done(task, value, error)` is called once, when the coroutine has ended. `cause` is the trace
-    row that made it go on, and `tag` belongs to whoever made the task.
-    """
-
-    __slots__ = ("cause", "children", "coro", "done", "door", "tag")
-
-    def __init__(self, door: Door, coro: Coroutine, done: Callable, cause: int | None, tag=None):
-        self.door = door
-        self.coro = coro
-        self.done = done
-        self.cause = cause
-        self.tag = tag
-        self.children = None
-
-    def step(self, value: Any = None, error: BaseException | None = None) -> None:
-        """Runs the coroutine to its next effect and asks the door to perform that."""
-        door = self.door
-        while True:
-            door.current = self
-            try:
-                effect = self.coro.send(value) if error is None else self.coro.throw(error)
-            except StopIteration as stop:
-                return self.done(self, stop.value, None)
-            except Killed:
-                return None
-            except Exception as raised:
-                if str(raised) == "no running event loop":
-                    raised = _foreign(door, "asyncio")
-                return self.done(self, None, raised)
-            kind = type(effect)
-            if kind is int:
-                return door.sleep(self, effect)
-            try:
-                if kind is Call:
-                    return door.call(self, effect)
-                if kind is tuple:
-                    return self._gather(effect)
-                raise _foreign(door, kind.__name__)
-            except (TypeError, UnknownNode) as wrong:
-                value, error = None, wrong
-
-    def close(self) -> None:
-        """Ends the coroutine where it stands.
-
-        The door is shut: what it still runs has no effect, and whatever it raises on the way
-        concerns nobody, for the process is dead.
-        """
-        for child in self.children or ():
-            child.close()
-        with contextlib.suppress(Killed, Exception):
-            self.coro.close()
-
-    def _gather(self, coroutines: tuple) -> None:
-        for coroutine in coroutines:
-            if not hasattr(coroutine, "send"):
-                raise TypeError(f"gather takes coroutines like self.call(...), not {coroutine!r}")
-        results: list = [None] * len(coroutines)
-        errors: list = [None] * len(coroutines)
-        left = len(coroutines)
-
-        def ended(child: Task, value: Any, error: BaseException | None) -> None:
-            nonlocal left
-            results[child.tag], errors[child.tag] = value, error
-            left -= 1
-            if not left:
-                self.cause = child.cause
-                self.children = None
-                self.step(results, next((e for e in errors if e is not None), None))
-
-        if not coroutines:
-            return self.step([])
-        self.children = [
-            Task(self.door, coroutine, ended, self.cause, place)
-            for place, coroutine in enumerate(coroutines)
-        ]
-        for child in self.children:
-            child.step()
-        return None
-
-
-def _foreign(door: Door, what: str) -> TypeError:
-    return TypeError(
-        f"{door.name} awaited something foreign ({what}): a node waits with self.sleep, self.call "
-        "and self.gather only"
-    )

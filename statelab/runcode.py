@@ -10,14 +10,14 @@ import base64
 import binascii
 import dataclasses
 import functools
-import hashlib
 import inspect
 import json
-import textwrap
 import zlib
 from collections.abc import Callable
 from typing import Any
 
+from statelab.aspython import arg_text, line_of, seconds
+from statelab.fingerprint import fingerprint
 from statelab.inputs import VERBS
 from statelab.node import Node
 from statelab.world import World
@@ -195,9 +195,9 @@ class Run:
 
     def python(self) -> str:
         """The run as lines of Python: pasted into a cell of its lesson, they make it again."""
-        args = "".join(f", {name}={_arg_text(value)}" for name, value in self.args.items())
+        args = "".join(f", {name}={arg_text(value)}" for name, value in self.args.items())
         lines = [f"world = World(seed={self.seed})", f"{self.scenario}(world{args})"]
-        now_us = None
+        now_us = 0
         for time_us, verb, *rest in self.inputs:
             if time_us != now_us:
                 lines.append(f"world.run(until={seconds(time_us)})")
@@ -220,68 +220,6 @@ def _check_verb(verb: Any, args: list) -> None:
         if args[0] == "attempt" or len(args) < 2:
             raise RunCodeError("the run code attempts nothing")
         _check_verb(args[0], args[1:])
-
-
-def line_of(verb: str, *args: Any) -> str:
-    """One input as a line of Python."""
-    if verb == "attempt":
-        return f"world.attempt({', '.join(map(repr, args))})"
-    if verb != "request":
-        if verb == "reconnect":
-            return f"world.client({args[0]!r}).reconnect()"
-        name = "client" if verb == "add_client" else verb
-        names = list(inspect.signature(VERBS[verb]).parameters.values())[1:]
-        said = [
-            repr(value) if parameter.default is parameter.empty else f"{parameter.name}={value!r}"
-            for parameter, value in zip(names, args, strict=False)
-            if value != parameter.default
-        ]
-        return f"world.{name}({', '.join(said)})"
-    client, method, to, path, body, headers, timeout = args
-    options = f", headers={headers!r}" if headers else ""
-    options += f", timeout={timeout!r}" if timeout != 1.0 else ""
-    options += ", wait=False"
-    if client == "you":
-        options += f", method={method!r}" if method != "POST" else ""
-        return f"world.call({to!r}, {path!r}, {body!r}{options})"
-    text = "" if body is None else f", {body!r}"
-    bodiless = method in ("GET", "DELETE")
-    if (bodiless and body is not None) or method not in _CLIENT_METHODS:
-        return f"world.client({client!r}).send({method!r}, {to!r}, {path!r}{text}{options})"
-    return f"world.client({client!r}).{method.lower()}({to!r}, {path!r}{text}{options})"
-
-
-_CLIENT_METHODS = ("GET", "POST", "PUT", "DELETE")
-
-
-def seconds(time_us: int) -> str:
-    """A time in seconds, written exactly."""
-    return f"{time_us / 1_000_000:.6f}".rstrip("0").rstrip(".")
-
-
-def fingerprint(function: Callable, world: World) -> str:
-    """8 hex digits that stand for the source of the scenario and of the nodes' own classes."""
-    functions = {f"scenario {function.__name__}": function}
-    for cls in dict.fromkeys(host.factory for host in world._hosts.values()):
-        for base in cls.__mro__[: cls.__mro__.index(Node)]:
-            for name, value in vars(base).items():
-                value = getattr(value, "fget", getattr(value, "__func__", value))
-                if inspect.isfunction(value):
-                    functions[f"{base.__qualname__}.{name}"] = value
-    return _fingerprint(tuple(functions.items()))
-
-
-@functools.lru_cache(maxsize=256)  # a sweep makes a thousand run codes of the same classes
-def _fingerprint(functions: tuple[tuple[str, Callable], ...]) -> str:
-    sources = sorted((name, _source(function)) for name, function in functions)
-    return hashlib.blake2b(json.dumps(sources).encode(), digest_size=4).hexdigest()
-
-
-def _source(function: Callable) -> str:
-    try:
-        return textwrap.dedent(inspect.getsource(function))
-    except (OSError, TypeError):  # made by exec: its bytecode stands for it
-        return function.__code__.co_code.hex()
 
 
 def _args_out(name: str, value: Any) -> Any:
@@ -308,11 +246,6 @@ def _args_in(name: str, value: Any, function: Callable) -> Any:
             "it in its own lesson, after the cell that defines it"
         )
     return cls
-
-
-def _arg_text(value: Any) -> str:
-    is_class = isinstance(value, dict) and set(value) == {"class"}
-    return value["class"] if is_class else repr(value)
 
 
 def _fits(values: Any, kinds: list[type]) -> bool:

@@ -387,6 +387,20 @@ def test_a_request_that_cannot_be_sent_is_not(world):
     assert world.call("web").body[0] == 1
 
 
+class Polite(Node):
+    """Answers with the header that it got, and sends one of its own."""
+
+    async def handle(self, request):
+        return Response(200, request.headers["x-name"], {"x-kind": "\tteapot "})
+
+
+@row("blanks around a header's value", "are not part of it, and not sent")
+def test_a_header_comes_without_the_blanks_around_its_value(world):
+    world.start("web", Polite)
+    answer = world.client("alice").get("web", headers={"X-Name": " bob the  first "})
+    assert (answer.body, answer.headers["x-kind"]) == ("bob the  first", "teapot")
+
+
 # ------------------------------------------------------------------------------- links
 @row(
     "`partition` / `heal`",

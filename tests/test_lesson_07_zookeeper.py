@@ -15,7 +15,8 @@ on_zookeeper = pytest.mark.engines("zookeeper")
 
 
 @pytest.mark.parametrize(
-    "name", ["Writer", "QuickWriter", "holder", "bill", "begun", "landed", "a_kill", "a_pause"]
+    "name",
+    ["Writer", "QuickWriter", "holder", "bill", "begun", "written", "landed", "a_kill", "a_pause"],
 )
 def test_the_companion_tells_the_stories_of_the_lesson_word_for_word(name):
     assert inspect.getsource(getattr(companion, name)) == inspect.getsource(getattr(lesson, name))

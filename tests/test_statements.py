@@ -1,5 +1,6 @@
 """The index of statements and the glossary say what is in the notebooks."""
 
+import ast
 import functools
 import re
 from pathlib import Path
@@ -26,6 +27,27 @@ LEAST = {
     "분산 저장", "central": "중앙화", "replica": "복제본", "persistent": "지속적", "lease": "",
     "fencing token": "",
 }  # fmt: skip
+# What people believe before they have seen it, and the statement that it is about.
+MISCONCEPTIONS = {
+    "REST means nothing is stored": "S5",
+    "HTTP is stateless, so TCP is too": "S6",
+    "A token means the server remembers me": "S7b",
+    "A token means stateless": "S7b",
+    "Stateful = dies on a kill": "S4",
+    "Stateless: the state is gone": "S5",
+    "Kill a stateless server and its users are logged out": "S8",
+    "Sticky = safe": "S8",
+    "Same machine = same memory": "S8",
+    "Soft = memory, hard = disk": "S9",
+    "No reply = it did not happen": "S10",
+    "Silent = dead": "S13",
+    "A lock with a time to live never has two holders": "S13",
+    "A replica that got all but one input is nearly right": "S15",
+    "A replica is a backup": "S15",
+    "Always equal = at every instant": "S15",
+    "Acknowledged means safe": "S16",
+    "Random cannot be replayed": "S3",
+}
 LINK = re.compile(r"\[(?P<number>\d\d)\]\(\.\./notebooks/(?P<name>\w+)\.ipynb\)")
 
 
@@ -38,9 +60,9 @@ def cells(name):
     return {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
 
 
-def rows(page, columns):
-    """The rows of the first table of a page, their columns by name."""
-    text = (DOCS / page).read_text(encoding="utf-8").split("\n## ")[0]
+def rows(page, columns, part=0):
+    """The rows of the table in a page's `part`, the parts begin with "## "; columns by name."""
+    text = (DOCS / page).read_text(encoding="utf-8").split("\n## ")[part]
     lines = [line for line in text.splitlines() if line.startswith("|")][2:]
     split = [[part.strip() for part in line.strip("|").split("|")] for line in lines]
     return [dict(zip(columns, parts, strict=True)) for parts in split]
@@ -103,6 +125,58 @@ def test_a_row_that_is_not_so_is_seen(change, sentence):
     row = next(row for row in statements() if row["id"] == "S8 (1)")
     assert wrong_with(row) == []
     (wrong,) = wrong_with({**row, **change})
+    assert sentence in wrong
+
+
+# ------------------------------------------------------------------------------- misconceptions
+def misconceptions():
+    return rows("statements.md", ["says", "id", "lesson", "cell", "answer"], part=1)
+
+
+def wrong_answers(source):
+    """The wrong answers of the predictions or questions in a cell, with what is said to them."""
+    found = {}
+    for call in ast.walk(ast.parse(source)):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("lab.predict", "lab.Question"):
+            answers = ast.literal_eval(call.args[1])
+            right = next(word.value.value for word in call.keywords if word.arg == "right")
+            feedback = answers if isinstance(answers, dict) else dict.fromkeys(answers, "the panel")
+            found |= {answer: said for answer, said in feedback.items() if answer != right}
+    return found
+
+
+def not_met(row):
+    """What is wrong with a row of the table of misconceptions, as sentences."""
+    link = LINK.fullmatch(row["lesson"])
+    there = cells(link["name"]) if link and link["name"] in COURSE else {}
+    cell = there.get(row["cell"].strip("`"))
+    if cell is None or cell.cell_type != "code":
+        return [f"{row['says']}: {row['lesson']} has no code cell {row['cell']}"]
+    if not wrong_answers(cell.source).get(row["answer"]):
+        return [f"{row['says']}: “{row['answer']}” is no wrong answer of {row['cell']}"]
+    return []
+
+
+def test_every_misconception_is_a_wrong_answer_somewhere():
+    table = misconceptions()
+    assert [wrong for row in table for wrong in not_met(row)] == []
+    assert {row["says"]: row["id"] for row in table} == MISCONCEPTIONS
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"cell": "`gone`"}, "has no code cell"),
+        ({"cell": "`story`"}, "has no code cell"),
+        ({"lesson": "[05](../notebooks/05_chat.ipynb)"}, "has no code cell"),
+        ({"answer": "Nobody"}, "is no wrong answer"),  # it is the right one
+        ({"answer": "Somebody"}, "is no wrong answer"),
+    ],
+)
+def test_a_misconception_that_is_not_met_is_seen(change, sentence):
+    row = next(row for row in misconceptions() if row["says"].startswith("Kill a stateless"))
+    assert not_met(row) == []
+    (wrong,) = not_met({**row, **change})
     assert sentence in wrong
 
 

@@ -20,6 +20,7 @@ _HOMES = {
     "Slider": "slider",
     "Wire": "wire",
     "SweepError": "sweeps",
+    "compare": "prediction",
     "observe": "prediction",
     "outcome_table": "tables",
     "predict": "prediction",

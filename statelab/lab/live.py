@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from statelab.aspython import line_of, seconds
 from statelab.lab.actions import Action
 from statelab.lab.book import Book
 from statelab.lab.branch import Branch
 from statelab.lab.recording import Recording
 from statelab.live import LiveWorld
 from statelab.node import WrongState
-from statelab.runcode import line_of, seconds
 from statelab.trace import Trace
 
 

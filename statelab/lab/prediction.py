@@ -95,11 +95,6 @@ class Observe(anywidget.AnyWidget):
     kind = traitlets.Unicode("observe").tag(sync=True)
     verdict = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, panel: Panel, outcome: Outcome):
-        super().__init__()
-        panel.judge(outcome)
-        traitlets.dlink((panel, "verdict"), (self, "verdict"))
-
     def __repr__(self) -> str:
         return " ".join(part for part in (self.verdict["said"], self.verdict["text"]) if part)
 
@@ -114,7 +109,27 @@ def observe(panel: Panel, outcome: Outcome) -> Observe:
     `outcome(rows)` returns the choice that came true, or None while that is undecided, and a
     sentence: what decided it, or what is still to do.
     """
-    return Observe(panel, outcome)
+    panel.judge(outcome)
+    observation = Observe()
+    traitlets.dlink((panel, "verdict"), (observation, "verdict"))
+    return observation
+
+
+def compare(prediction: Predict, choice: str, sentence: str) -> Observe:
+    """Compares, in one sentence, a prediction with what an experiment without a panel has shown.
+
+    `choice` is the one that came true, `sentence` what decided it. ValueError if it is no choice.
+    """
+    if choice not in prediction.choices:
+        raise ValueError(f"{choice!r} is none of the choices {prediction.choices}")
+    observation = Observe()
+    for trait in ("chosen", "done"):
+        traitlets.dlink(
+            (prediction, trait),
+            (observation, "verdict"),
+            lambda _: verdict(prediction, choice, sentence),
+        )
+    return observation
 
 
 def verdict(prediction: Predict | None, choice: str | None, sentence: str) -> dict[str, str]:

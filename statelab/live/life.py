@@ -20,7 +20,8 @@ from statelab.live.caller import Caller
 from statelab.live.channel import plain
 from statelab.live.disk import DiskFile
 from statelab.message import Request, Response
-from statelab.node import Call, Disk, Node, Task, UnknownNode, answer, born, memory, said
+from statelab.node import Call, Disk, Node, UnknownNode, answer, born, memory, said
+from statelab.task import Task
 
 
 class Life:
