@@ -36,10 +36,16 @@ def test_the_plot_and_its_sentence_follow_the_slider():
     assert one.plot.svg != picture
 
 
-def test_what_viewers_without_a_kernel_see_is_the_plot_as_well():
-    bundle = slider(lambda height: line(height))._repr_mimebundle_()
-    assert "<img" in bundle["text/html"]
-    assert bundle["text/plain"] == "Slider: height, from 1 to 3 m. a line"
+def test_what_viewers_without_a_kernel_see_is_the_plot_in_an_output_before_the_slider(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    one = slider(lambda height: line(height))
+    one._ipython_display_()
+    still, itself = shown
+    assert "<img" in still["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" not in still
+    assert itself["application/vnd.jupyter.widget-view+json"]["model_id"] == one.model_id
+    assert itself["text/plain"] == "Slider: height, from 1 to 3 m. a line"
 
 
 def test_a_plot_that_fails_later_is_said_where_it_would_stand():

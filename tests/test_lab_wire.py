@@ -41,7 +41,7 @@ def test_what_a_paused_server_has_not_read_is_acknowledged_all_the_same(wire):
     press(wire, "pause the server", "send the request")
     assert last(wire)[-5:] == ["55", "55", "55", "0", "established"]
     press(wire, "read what has come")
-    assert wire.said == "Nothing has come that is not read yet."
+    assert wire.said == "There is nothing new to read."
     press(wire, "resume it")
     end = time.monotonic() + 10
     while not wire.said.startswith("Read") and time.monotonic() < end:
@@ -78,6 +78,25 @@ def test_it_opens_when_the_prediction_is_answered_and_starts_nothing_before():
     assert guess.done == "skipped"
     assert len(wire.children[0].children) == 6
     assert wire._world is None
+    wire.close()
+
+
+def test_the_prediction_is_compared_with_what_the_table_says():
+    def lines_so_far(lines):
+        whens = [when for when, _ in lines]
+        return ("two" if len(whens) == 2 else None), f"lines: {', '.join(whens) or 'none'}."
+
+    guess = lab.predict("How many?", ["one", "two"], right="two")
+    wire = lab.Wire(Adder, REQUEST, guess)
+    observed = lab.observe(wire, lines_so_far)
+    assert repr(observed) == "You skipped the prediction. lines: none."
+    guess.answer("one", "certain")
+    press(wire, "send the request")
+    assert repr(observed) == (
+        "You said “one”, certain. It was two: lines: connected, request sent."
+    )
+    press(wire, "start over")
+    assert repr(observed) == "You said “one”, certain. lines: connected."
     wire.close()
 
 

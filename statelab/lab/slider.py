@@ -10,6 +10,11 @@ import ipywidgets
 
 from statelab.lab.plot import Plot
 
+# The static picture is the output just before the slider's own.
+_HIDDEN = """<style>
+.jp-OutputArea-child:has(+ .jp-OutputArea-child .sl-slider) { display: none; }
+</style>"""
+
 
 class Slider(ipywidgets.VBox):
     """A slider from which one of `values` is chosen, and what `show(value)` makes of it: a Plot.
@@ -42,7 +47,8 @@ class Slider(ipywidgets.VBox):
         self.shown = ipywidgets.HTML()
         self.plot = self._draw()
         self.control.observe(self._moved, "value")
-        super().__init__([self.control, self.shown])
+        super().__init__([self.control, self.shown, ipywidgets.HTML(_HIDDEN)])
+        self.add_class("sl-slider")
 
     def _moved(self, _: Any) -> None:
         try:
@@ -60,5 +66,14 @@ class Slider(ipywidgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
+        return bundle and {**bundle, "text/plain": repr(self), "text/html": "<!-- a slider -->"}
+
+    def _ipython_display_(self) -> None:
+        # As a panel does: a picture in an output of its own stays when the kernel is gone, and is
+        # hidden while the slider is there.
+        from IPython.display import display
+
         html = f"<p><b>Slider:</b> {escape(self._said)}</p>{self.shown.value}"
-        return bundle and {**bundle, "text/plain": repr(self), "text/html": html}
+        display({"text/plain": self.plot.text, "text/html": html}, raw=True)
+        if (bundle := self._repr_mimebundle_()) is not None:
+            display(bundle, raw=True)

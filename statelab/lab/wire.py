@@ -13,7 +13,7 @@ import ipywidgets
 import traitlets
 
 from statelab.lab import previous
-from statelab.lab.prediction import Predict
+from statelab.lab.prediction import Outcome, Predict, verdict
 from statelab.live import LiveWorld, tcp
 from statelab.node import Node
 
@@ -37,12 +37,15 @@ class Wire(ipywidgets.VBox):
 
     table = traitlets.Unicode()  # the ledger as text
     said = traitlets.Unicode()  # what came of the latest click
+    verdict = traitlets.Dict()
 
     def __init__(self, server: type[Node], request: bytes, prediction: Predict | None = None):
         self._server, self._request, self._prediction = server, request, prediction
+        self._outcome: Outcome | None = None
         self._world: LiveWorld | None = None
         self._sock: socket.socket | None = None
         self._ledger: tcp.Ledger | None = None
+        self._lines: list[tuple[str, tcp.Counts]] = []  # the ledger's, when it was last shown
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="wire")
         self._closed = False
         try:
@@ -66,6 +69,7 @@ class Wire(ipywidgets.VBox):
             _button(text, lambda verb=verb: self.do(verb)) for verb, (text, _) in BUTTONS.items()
         ]
         self._say("Press a button: a process starts.")
+        self._judge()
 
     # --------------------------------------------------------------------------- by code
     def do(self, verb: str) -> None:
@@ -80,6 +84,14 @@ class Wire(ipywidgets.VBox):
     def wait(self) -> None:
         """Waits until all that was asked for is done."""
         self._worker.submit(lambda: None).result()
+
+    def judge(self, outcome: Outcome) -> None:
+        """Shows, from now on, what `outcome(lines)` says about the prediction; see `observe`.
+
+        `lines` are the table's: (how it begins, what TCP remembered then, as tcp.Counts).
+        """
+        self._outcome = outcome
+        self._judge()
 
     def close(self) -> None:
         """Ends the server's process and the connection; may be called twice."""
@@ -108,7 +120,7 @@ class Wire(ipywidgets.VBox):
             if verb != "again":
                 self._ledger.look(BUTTONS[verb][1])
         except BlockingIOError:
-            said = "Nothing has come that is not read yet."
+            said = "There is nothing new to read."
         except Exception as wrong:
             said = f"{type(wrong).__name__}: {wrong}"
         self._on_its_loop(lambda: self._show(said))
@@ -140,7 +152,13 @@ class Wire(ipywidgets.VBox):
         ledger = self._ledger
         if ledger is not None:
             self.table, self._shown.value = str(ledger), ledger._repr_html_()
+            self._lines = list(ledger.rows)
         self._say(said)
+        self._judge()
+
+    def _judge(self) -> None:
+        choice, text = (None, "") if self._outcome is None else self._outcome(self._lines)
+        self.verdict = verdict(self._prediction, choice, text)
 
     def _say(self, said: str) -> None:
         self.said = said

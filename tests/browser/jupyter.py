@@ -36,6 +36,13 @@ OPEN = """async (path) => {
   await widget.context.sessionContext.ready;
   await widget.context.sessionContext.session.kernel.info;
 }"""
+# As one finds it when the kernel is gone.
+OPEN_WITHOUT_KERNEL = """async (path) => {
+  const widget = await window.jupyterapp.commands.execute('docmanager:open', { path,
+    factory: 'Notebook', kernelPreference: { shouldStart: false, canStart: false } });
+  await widget.context.ready;
+}"""
+SAVE = "() => window.jupyterapp.shell.currentWidget.context.save()"
 RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 CLOSE = """async () => {
   const widget = window.jupyterapp.shell.currentWidget;
@@ -147,6 +154,12 @@ class Lab:
     def run_all(self):
         """Runs all cells; returns when they have run."""
         self.page.evaluate(RUN_ALL)
+
+    def save_and_open_without_kernel(self, path):
+        """Saves the open notebook, which is `path`, ends its kernel, and opens it without one."""
+        self.page.evaluate(SAVE)
+        self.close()
+        self.page.evaluate(OPEN_WITHOUT_KERNEL, path)
 
     def close(self):
         """Ends the open notebook's kernel and closes it."""

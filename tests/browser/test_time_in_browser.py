@@ -312,16 +312,7 @@ def test_a_saved_notebook_without_a_kernel_shows_the_static_picture(house, folde
     page = house.page
     picture = page.locator("img[alt^='Lab panel “one”']").first
     assert picture.is_hidden()  # the panel is there
-    page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
-    house.close()
-    page.evaluate(
-        """async () => {
-          const app = window.jupyterapp;
-          const widget = await app.commands.execute('docmanager:open', { path: 'house.ipynb',
-            factory: 'Notebook', kernelPreference: { shouldStart: false, canStart: false } });
-          await widget.context.ready;
-        }"""
-    )
+    house.save_and_open_without_kernel("house.ipynb")
     picture.wait_for()
     assert picture.evaluate("(image) => image.complete && image.naturalWidth > 0")
 
