@@ -31,7 +31,8 @@ USAGE = """
 python3 lab.py               install what is missing, open JupyterLab on the first lesson
                              (--port N, --no-browser; other options go to JupyterLab)
 python3 lab.py test [...]    run every check; with arguments: run pytest with them
-python3 lab.py soak          repeat for hours what flakes could hide in (--rounds N)
+python3 lab.py soak [...]    repeat what flakes could hide in, for hours; with files or folders,
+                             such as notebooks, repeat these only (--rounds N)
 python3 lab.py record [...]  run all notebooks, or those named, and store their outputs
 python3 lab.py class FOLDER  copy the notebooks for a class: without the worked answers
 """
@@ -265,7 +266,7 @@ def open_lessons(environment, port, browser, options):
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command += ["--allow-root"]
     environment.ensure()
-    say("opening JupyterLab; Ctrl-C here ends it")
+    say("opening JupyterLab (some seconds); Ctrl-C here ends it")
     code = environment.run(*command, *options)
     return 0 if code in (-signal.SIGINT, 128 + signal.SIGINT) else code  # Ctrl-C is how it ends
 
@@ -280,12 +281,16 @@ def test(environment, arguments):
     return max(abs(code) for code in codes)
 
 
-def soak(environment, rounds):
-    """Repeat what flakes could hide in, a line for each round; return 0 only if none failed."""
+def soak(environment, rounds, paths):
+    """Repeat what flakes could hide in, a line for each round; return 0 only if none failed.
+
+    With `paths`, only what is in these.
+    """
     environment.ensure(tools=True)
     deep = {"STATELAB_SOAK": "1", "STATELAB_SEEDS": "10000", "STATELAB_KERNEL_KILLS": "100"}
     jobs = [("10,000 seeds and 100 kernel kills", ["tests", "-m", "not browser"], deep)]
-    jobs += [(f"round {n} of {rounds}", [], {}) for n in range(1, rounds + 1)]
+    jobs = [] if paths else jobs
+    jobs += [(f"round {n} of {rounds}", paths, {}) for n in range(1, rounds + 1)]
     failed = 0
     for name, arguments, extra in jobs:
         began = time.monotonic()
@@ -341,7 +346,9 @@ def main(arguments, root):
         return record(environment, parser.parse_args(rest).notebooks)
     if verb == "soak":
         parser.add_argument("--rounds", type=int, default=20)
-        return soak(environment, parser.parse_args(rest).rounds)
+        parser.add_argument("paths", nargs="*")
+        chosen = parser.parse_args(rest)
+        return soak(environment, chosen.rounds, chosen.paths)
     if verb == "class":
         parser.add_argument("folder")
         return copy_for_class(root, Path(parser.parse_args(rest).folder).resolve())
