@@ -230,8 +230,8 @@ def test_a_panel_opens_when_its_prediction_is_skipped(guess):
 @pytest.mark.parametrize(
     ("answer", "mark", "text"),
     [
-        (None, "known", "You skipped the prediction. It was it forgets: that was quick."),
-        ("nothing", "wrong", "You said “nothing”, certain. It was it forgets: that was quick."),
+        (None, "known", "You skipped the prediction. It was “it forgets”: that was quick."),
+        ("nothing", "wrong", "You said “nothing”, certain. It was “it forgets”: that was quick."),
         ("it forgets", "right", "You said “it forgets”, certain. And so it was: that was quick."),
     ],
 )
@@ -247,10 +247,10 @@ def test_the_outcome_is_compared_with_the_prediction_in_words(guess, answer, mar
 
 def test_a_prediction_is_compared_with_an_experiment_that_has_no_panel(guess):
     seen = lab.compare(guess, "it forgets", "it was quick.")
-    assert repr(seen) == "You skipped the prediction. It was it forgets: it was quick."
+    assert repr(seen) == "You skipped the prediction. It was “it forgets”: it was quick."
     guess.answer("nothing", "certain")  # the cell was run first, and the question answered then
     assert seen.verdict["mark"] == "wrong"
-    assert repr(seen) == "You said “nothing”, certain. It was it forgets: it was quick."
+    assert repr(seen) == "You said “nothing”, certain. It was “it forgets”: it was quick."
     assert lab.compare(guess, "nothing", "so it was.").verdict["mark"] == "right"
     with pytest.raises(ValueError, match="'elsewhere' is none of the choices"):
         lab.compare(guess, "elsewhere", "?")

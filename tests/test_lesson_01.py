@@ -73,7 +73,7 @@ def test_the_same_packets_after_a_kill_come_to_the_same_record():
     assert "next comes /hit" in observation.verdict["text"]
     press(panel, "hit", "hit", "loot")
     assert observation.verdict["mark"] == "wrong"
-    assert observation.verdict["text"].startswith("It was 50 gold, as before the kill: the record")
+    assert observation.verdict["text"].startswith("It was “50 gold, as before the kill”: the")
 
 
 def test_other_packets_after_the_kill_are_no_answer_to_the_question():

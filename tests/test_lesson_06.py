@@ -56,7 +56,7 @@ def test_a_lost_logout_leaves_her_in_where_nothing_but_a_logout_ends_it(lesson, 
     assert "until more than 30 s are over (it is 30 s)" in repr(observation)
     press(panel, *PROFILES)
     assert panel.verdict["mark"] == ("right" if answer.startswith("only") else "wrong")
-    assert "It was only the one" in repr(observation) or answer.startswith("only")
+    assert "It was “only the one" in repr(observation) or answer.startswith("only")
     assert "for-30-s dropped her at 30 s" in repr(observation)
     assert panel.lights[0]["text"] == "first broken at 40.0 s · alice"
 
@@ -148,7 +148,7 @@ def test_with_an_expiry_writing_resumes_although_the_holder_stays_dead(lesson):
     press(panel, ("kill", held_by(panel)))
     assert "Leave it dead; wait" in repr(names["observation"])
     press(panel, WAIT, WAIT, WAIT)
-    assert "It was while it is dead" in repr(names["observation"])
+    assert "It was “while it is dead" in repr(names["observation"])
     press(panel, *[WAIT] * 10)
     assert panel.lights[0]["row"] == -1
 
@@ -220,7 +220,7 @@ def test_who_goes_back_and_loses_a_third_refresh_sees_it_expire(lesson):
     assert panel.verdict["mark"] == "right"
     panel.do("lose_next", "phone", "presence", at=4.4)
     press(panel, *["is alice online?"] * 2)
-    assert "It was expired: the time to live was over when bob asked at 5.6 s" in repr(observation)
+    assert "It was “expired”: the time to live was over when bob asked at 5.6" in repr(observation)
     assert panel.lights[0]["text"] == "first broken at 5.6 s · bob"
 
 

@@ -104,7 +104,9 @@ def test_the_third_panel_refuses_once_the_newer_token_was_seen_and_asks_for_the_
     panel, observation = opened(3, "it lands")
     press(panel, *SLEEPS)
     assert panel.verdict["mark"] == "open"
-    assert "This time writer-2 had written first" in repr(observation)
+    assert "This time writer-2 had written first. The database refused writer-1's token 1" in repr(
+        observation
+    )
     assert 409 in [row.data[0] for row in panel.rows if (row.kind, row.node) == ("reply", "db")]
     press(panel, "again", *WAKES_FIRST)
     assert panel.verdict["mark"] == "right"
@@ -179,6 +181,14 @@ def test_to_look_twice_stops_the_sleeper_and_not_the_write_that_is_on_its_way(ca
     sleeper, slow = capsys.readouterr().out.splitlines()
     assert sleeper == str({"the sleeper's bill": 503, "landed": ["the other"]})
     assert slow == str({"landed": ["the other", "the slow one"]})
+
+
+def test_the_failing_day_opens_in_a_panel_that_watches_the_sentence_of_the_hunt():
+    names = dict(vars(lesson))
+    exec(cell("panel-hunt"), names)
+    assert names["panel_hunt"].lights[0]["row"] == -1
+    exec(cell("hunt"), names)
+    assert names["panel_hunt"].lights[0]["row"] == names["verdict"].seq
 
 
 def test_the_check_fails_the_starter_and_passes_the_worked_answer(capsys):

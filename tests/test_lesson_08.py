@@ -80,7 +80,17 @@ def test_the_light_goes_out_where_coins_are_lost_in_memory_and_stays_where_they_
     exec(f"observation = {cell('observe-disk')}", names)
     press(names["panel_disk"], *CENTRAL)
     assert names["panel_disk"].lights[0]["row"] == -1
-    assert "It was both" in repr(names["observation"])
+    assert "It was “both”" in repr(names["observation"])
+
+
+def test_just_after_a_gift_was_accepted_its_reader_still_sees_the_old_number():
+    panel, _ = opened(3, "it is refused")
+    press(panel, GIVE)
+    panel.do("action", HER, at=0.2)
+    gift, look = [r for r in lab.requests(panel.rows) if r.client == "bob"]
+    assert (gift.status, look.answer["coins"]) == (202, 0)
+    press(panel, HER)
+    assert lab.requests(panel.rows)[-1].answer["coins"] == 1
 
 
 def test_without_its_phone_a_dot_does_not_come_back_either():
@@ -102,6 +112,15 @@ def test_a_dot_that_is_not_refreshed_goes_out_and_a_coin_stays():
         assert lesson.says(world, "refresh", "alice")[1] == {"online": True, "coins": 1}
         world.run(lesson.Keeper.lasts)
         assert lesson.says(world, "look", "alice")[1] == {"online": False, "coins": 1}
+
+
+def test_what_the_hunt_asks_to_try_in_its_panel_pays_a_ride_twice():
+    names = dict(vars(lesson))
+    exec(cell("panel-hunt"), names)
+    panel = names["panel_hunt"]
+    press(panel, "ride", "kill worker", "restart worker", *["wait"] * 7)
+    assert panel.lights[0]["row"] > 0
+    assert panel.lights[1]["row"] == -1
 
 
 # ------------------------------------------------------------------------------- measured

@@ -84,7 +84,7 @@ def test_an_observation_follows_it_and_compares_with_the_prediction():
     assert observation.verdict["mark"] == "open"
     one.leave_out(1, 2)
     assert observation.verdict["mark"] == "wrong"
-    assert observation.verdict["text"] == "It was depends: three hits, two needed."
+    assert observation.verdict["text"] == "It was “depends”: three hits, two needed."
 
 
 def test_viewers_without_a_kernel_see_all_moments_in_a_table():

@@ -138,7 +138,7 @@ def verdict(prediction: Predict | None, choice: str | None, sentence: str) -> di
     if choice is None:
         return {"mark": "open", "said": said, "text": sentence}
     if prediction is None or prediction.choice is None:
-        return {"mark": "known", "said": said, "text": f"It was {choice}: {sentence}"}
+        return {"mark": "known", "said": said, "text": f"It was “{choice}”: {sentence}"}
     if prediction.choice == choice:
         return {"mark": "right", "said": said, "text": f"And so it was: {sentence}"}
-    return {"mark": "wrong", "said": said, "text": f"It was {choice}: {sentence}"}
+    return {"mark": "wrong", "said": said, "text": f"It was “{choice}”: {sentence}"}

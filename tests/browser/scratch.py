@@ -17,6 +17,8 @@ class Door(Node):
         if request.path == "/enter":
             self.inside.append(request.body)
             return "in"
+        if request.path == "/busy":
+            return Response(503, "come again")
         return "hello" if self.inside else Response(401, "who?")
 
 
@@ -30,6 +32,7 @@ ACTIONS = [
     lab.Action("alice", "enter", "POST", "door", "/enter", "alice"),
     lab.Action("alice", "ask", "GET", "door", "/"),
     lab.Action("alice", "ask nobody", "GET", "nobody", "/"),
+    lab.Action("alice", "ask when it is busy", "GET", "door", "/busy"),
 ]
 
 

@@ -49,7 +49,7 @@ def test_the_first_lesson_tells_who_was_right_and_its_run_travels_as_text(opened
     for name in ("Restart web-a", "Restart web-b", "alice: open profile", "bob: open profile"):
         press(panel, name)
     until_outcomes(panel, "200 OK", "200 OK", "401 Unauthorized", "200 OK")
-    said = "It was only bob: alice's login was lost at 1.0 s, and noticed at 3.0 s."
+    said = "It was “only bob”: alice's login was lost at 1.0 s, and noticed at 3.0 s."
     for place in (panel, page.locator(".sl-observe").first):
         assert "You said “both”, fairly sure." in place.inner_text()
         assert said in place.inner_text()
@@ -140,6 +140,38 @@ def test_a_real_process_is_killed_by_the_same_button_and_ends_when_its_cell_is_r
     panel = page.locator(".sl-panel").first
     press(panel, "alice: ask")
     until_outcomes(panel, "401 Unauthorized")
+
+
+# What lies over something else: words over bars that are not theirs, names over outcomes.
+COVERED = """(panel) => {
+  const box = (node) => node.getBoundingClientRect();
+  const meet = (a, b) =>
+    a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  const bars = [...panel.querySelectorAll('rect')];
+  const theirs = (bar, word) => bar.left < word.left && Math.abs(bar.right - word.right - 4) < 3;
+  const written = (node) => {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    return range.getBoundingClientRect();
+  };
+  const words = [...panel.querySelectorAll('text.sl-bad')].filter((word) => bars.some(
+    (bar) => meet(box(bar), box(word)) && !theirs(box(bar), box(word))));
+  const names = [...panel.querySelectorAll('.sl-request')].filter(
+    (one) => meet(written(one.querySelector('b')), box(one.querySelector('.sl-outcome'))));
+  return [...words, ...names].map((node) => node.textContent);
+}"""
+
+
+def test_a_word_stands_clear_of_the_next_bar_and_a_name_of_its_outcome(house):
+    panel = house.page.locator(".sl-panel").first
+    for name in ("alice: ask when it is busy", "Pause door", "alice: ask", "Wait", "alice: ask"):
+        press(panel, name)
+        house.page.wait_for_function(
+            "(panel) => panel.ariaBusy === 'false'", arg=panel.element_handle()
+        )
+    until_outcomes(panel, "503 Service Unavailable", "no reply", "waiting")
+    assert panel.locator("text.sl-bad").all_text_contents() == ["✕ 503", "✕ no reply"]
+    assert panel.evaluate(COVERED) == []
 
 
 def test_a_dead_kernel_is_said_in_the_panel(house):

@@ -130,7 +130,7 @@ function makeStage(act, changed) {
     patch(root, [
       h("svg.links", { "aria-hidden": "true" }, known.map((link) => h("path.link-line", { key: named(link.a, link.b),
         is: `${link.open ? "open" : ""} ${link.cut ? "cut" : ""}`, d: curves.get(named(link.a, link.b)).map((p, n) => ["M", "C", "", ""][n] + p.join(" ")).join(" ") }))),
-      h("div.columns", { "data-columns": columns.length, "data-many": most > 5 }, columns.map(([name, all]) =>
+      h("div.columns", { "data-columns": columns.length, "data-many": most > 3 }, columns.map(([name, all]) =>
         h("div.column", { key: name, role: "group", "aria-label": COLUMNS[name], is: all.length === most ? "full" : "" },
           h("div.heading", {}, COLUMNS[name]), h("div.cards", {}, all.map((node) => card(node, view, act)))))),
       h("div.chips", {}, known.filter((link) => view.level > 1 || link.fault).map(chip)),

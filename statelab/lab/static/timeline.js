@@ -14,8 +14,13 @@ function lanes(book, run) {
 // The bars of a run; those that would be narrower than a pixel are drawn once for each pixel.
 // A ghost is what the other branch has been since they parted, at `since`.
 function bars(book, run, rows, x, width, ghost, since = 0) {
-  const made = [];
+  const [made, words] = [[], []];
   const [drawn, free] = [{}, {}]; // by lane: where the last bar of a mark ends, and where a word may begin
+  const [next, follows] = [[], {}]; // where the bar after each one in its lane begins
+  for (let n = run.bars.at.length - 1; n >= 0; n -= 1) {
+    next[n] = follows[run.bars.lane[n]] ?? width;
+    follows[run.bars.lane[n]] = x(run.rows.time[run.bars.at[n]]);
+  }
   for (let n = 0; n < run.bars.at.length; n += 1) {
     const lane = rows.get(run.bars.lane[n]);
     if (lane === undefined) continue;
@@ -36,11 +41,13 @@ function bars(book, run, rows, x, width, ghost, since = 0) {
     const word = mark === "fault" ? bar.what : mark === "fail" ? `✕ ${bar.word.match(/^\d+|.*/)[0]}` : "";
     const space = 12 + 7.5 * word.length;
     if (word && right > (free[lane] ?? -1) && right + space < width) {
-      made.push(h("text.tag.bad", { x: right + 4, y: y + 14 }, word));
-      free[lane] = right + space;
+      // Where the next bar would cover the word, it stands within its own, if that is long enough.
+      const within = right + space > next[n] && right - left > space;
+      words.push(h("text.tag.bad", { x: right + (within ? -4 : 4), y: y + 14, "text-anchor": within ? "end" : "start" }, word));
+      free[lane] = within ? right : right + space;
     }
   }
-  return made;
+  return [...made, ...words];
 }
 
 function ticks(end, x, width) {
