@@ -20,7 +20,7 @@ def cell(name):
     return next(cell.source for cell in notebook.cells if cell.id == name)
 
 
-@pytest.mark.parametrize("name", ["Original", "Replica"])
+@pytest.mark.parametrize("name", ["Table", "Original", "Replica"])
 def test_the_servers_that_the_lesson_shows_are_those_of_the_package(name):
     assert inspect.getsource(getattr(lesson, name)) == inspect.getsource(getattr(replica, name))
 

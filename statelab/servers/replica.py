@@ -1,6 +1,6 @@
 """A small database that keeps its inputs in a log, and a copy that is made by replaying that log.
 
-State-machine replication: Schneider, "Implementing Fault-Tolerant Services" (1990). Both stand in
+State-machine replication: Schneider, "Implementing Fault-Tolerant Services" (1990). They stand in
 lesson 09 with the same text, which a test compares.
 """
 
@@ -10,36 +10,15 @@ from statelab.message import NoReply, Refused, Response
 from statelab.node import Node
 
 
-class Original(Node):
-    """Takes inputs in, one by one, and keeps them in a log, on its disk; its table follows.
+class Table(Node):
+    """A table of items, and the rule by which an input changes it.
 
-    With `synchronous` it answers a write when a replica has it too. An input is ["add", item, n],
-    ["set", item, n], ["sell", item, n] (if there are so many), ["delete", item] or ["delete"].
+    An input is ["add", item, n], ["set", item, n], ["sell", item, n] (if there are so many),
+    ["delete", item] or ["delete"].
     """
 
-    def __init__(self, synchronous=False):
-        self.table, self.position, self.confirmed = {}, 0, 0
-        self._synchronous = synchronous
-        for key in self.disk:
-            if key.startswith("log "):
-                self.apply(self.disk[key])
-
-    async def handle(self, request):
-        if request.path == "/log":  # a replica asks what comes after its position
-            self.confirmed = max(self.confirmed, request.body)
-            return [self.disk[f"log {n:06}"] for n in range(request.body + 1, self.position + 1)]
-        if request.path == "/write":
-            self.take(request.body)
-            position = self.position
-            while self._synchronous and self.confirmed < position:
-                await self.sleep(0.01)
-            return {"position": position}
-        return {"position": self.position, "table": self.table}
-
-    def take(self, change):
-        self.disk[f"log {self.position + 1:06}"] = change
-        self.apply(change)
-        self.log(f"at {self.position}: {sorted(self.table.items())}")
+    def __init__(self):
+        self.table, self.position = {}, 0
 
     def apply(self, change):
         what, *item = change
@@ -56,6 +35,37 @@ class Original(Node):
             self.table[name] = number
         elif what == "sell" and there >= number:
             self.table[name] = there - number
+
+
+class Original(Table):
+    """Takes inputs in, one by one, and keeps them in a log, on its disk; its table follows.
+
+    With `synchronous` it answers a write when a replica has it too.
+    """
+
+    def __init__(self, synchronous=False):
+        super().__init__()
+        self.confirmed = 0
+        self._synchronous = synchronous
+        for change in self.disk.get("log", []):
+            self.apply(change)
+
+    async def handle(self, request):
+        if request.path == "/log":  # a replica asks what comes after its position
+            self.confirmed = max(self.confirmed, request.body)
+            return self.disk.get("log", [])[request.body :]
+        if request.path == "/write":
+            self.take(request.body)
+            position = self.position
+            while self._synchronous and self.confirmed < position:
+                await self.sleep(0.01)
+            return {"position": position}
+        return {"table": self.table, "position": self.position}
+
+    def take(self, change):
+        self.disk["log"] = [*self.disk.get("log", []), change]
+        self.apply(change)
+        self.log(f"at {self.position}: {sorted(self.table.items())}")
 
 
 class Replica(Original):

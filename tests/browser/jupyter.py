@@ -58,7 +58,9 @@ CELLS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
 @contextlib.contextmanager
 def jupyterlab(folder):
     """Runs a JupyterLab whose root is `folder`; gives its address and token."""
-    settings = Path(tempfile.mkdtemp(prefix="statelab-lab-"))
+    posix = os.name == "posix"
+    # Not in TMPDIR: the path of a kernel's socket must stay under some 100 characters.
+    settings = Path(tempfile.mkdtemp(prefix="statelab-lab-", dir="/tmp" if posix else None))
     notification = settings / "s/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     notification.parent.mkdir(parents=True)
     notification.write_text(json.dumps(NO_NEWS), encoding="utf-8")
@@ -73,11 +75,16 @@ def jupyterlab(folder):
         "JUPYTERLAB_SETTINGS_DIR": str(settings / "s"),
         "JUPYTERLAB_WORKSPACES_DIR": str(settings / "w"),
         "IPYTHONDIR": str(settings / "ipython"),
+        "JUPYTER_RUNTIME_DIR": str(settings / "r"),
     }
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1"]
     command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--allow-root"]
     command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
     command += ["--LabApp.expose_app_in_browser=True"]
+    if posix:  # elsewhere there is TCP only
+        # A TCP port is chosen before it is bound: on a busy machine another may have it by then,
+        # the kernel dies at its start, and the page waits for it.
+        command += ["--KernelManager.transport=ipc"]
     with open(settings / "log", "wb") as log:
         process = subprocess.Popen(command, env=variables, stdout=log, stderr=subprocess.STDOUT)
     address = f"http://127.0.0.1:{port}"
