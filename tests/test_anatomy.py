@@ -198,6 +198,13 @@ def workshop(cells):
     for cell in tagged(cells, "answer-server"):
         if not cell.metadata.get("jupyter", {}).get("source_hidden"):
             yield f"{cell.id} is not folded"
+    # A folded heading hides the cells after it, and not what stands in its own.
+    for cell in [*tagged(cells, "answer")[:1], *tagged(cells, "appendix")[:1]]:
+        if not cell.metadata.get("jp-MarkdownHeadingCollapsed"):
+            yield f"{cell.id} is not folded"
+    answer = tagged(cells, "answer", "markdown")[:1]
+    if answer and len(prose(answer[0].source)) > 10:
+        yield f"{answer[0].id} says more than its heading"
 
 
 def exit_check(cells):
@@ -291,10 +298,11 @@ def output(name, text):
 
 
 def unfold(name):
-    """The code of the cell `name` is open to see."""
+    """What belongs to the cell `name` is open to see."""
 
     def change(cells):
-        next(cell for cell in cells if cell.id == name).metadata.pop("jupyter")
+        cell = next(cell for cell in cells if cell.id == name)
+        cell.metadata = {"tags": cell.metadata.tags}
 
     return change
 
@@ -331,6 +339,8 @@ LONG = "\n".join(f"    line_{number} = {number}" for number in range(31))
         (everywhere("In the wild", "Elsewhere"), "no explanation points to a real system"),
         (everywhere("|", ""), "no explanation has a table"),
         (unfold("answer-server"), "answer-server is not folded"),
+        (unfold("answer-text"), "answer-text is not folded"),
+        (write("answer-text", "Try first.", WORDS), "answer-text says more than its heading"),
         (without("twin-diagram"), "draws nothing"),
         (output("twin", "held"), "prints no digest"),
         (write("workshop", "(optional", "(for all"), "does not say that it is optional"),
