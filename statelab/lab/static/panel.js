@@ -28,7 +28,7 @@ function renderPanel({ model, el, book }) {
   const asked = new Map(); // what was drawn of each request
   // Where one looks: `weight` is the place in what is played. `moves` is "", "play" or "follow".
   const eye = { run: null, row: 0, time: 0, weight: 0, atEnd: true, moves: "", speed: 1, keep: true };
-  let [clicks, patience, frame, looked, silent, width] = [traits.handled, 0, 0, 0, "", 0];
+  let [clicks, patience, frame, looked, silent] = [traits.handled, 0, 0, 0, ""];
   const isPast = () => traits.level > 0 && eye.moves !== "follow" && eye.row < eye.run.count - 1;
   const branches = () => traits.level > 1 && traits.mode === "simulated";
 
@@ -116,7 +116,7 @@ function renderPanel({ model, el, book }) {
   }
 
   function light({ sentence, row, text }) {
-    const is = row >= 0 && row <= eye.row ? "is-wrong icon-dead" : "is-right icon-check";
+    const is = row >= 0 && row <= eye.row ? ["is-wrong", "icon-dead"] : ["is-right", "icon-check"];
     return h("li.light", { key: sentence, is }, h("span", sentence,
       text && h("button.moment", { type: "button", onclick: () => jump(row) }, text)));
   }
@@ -138,7 +138,7 @@ function renderPanel({ model, el, book }) {
         "requests, the latest first" }, shown.map(request)) : h("p.muted", { key: "none" }, nothing),
       count > shown.length && h("p.muted", { key: "earlier" }, `and ${count - shown.length} earlier`)),
       places.length > 0 && section("Where state lives now", h("dl.where", places.map(([name, at]) =>
-        h("div.place", { key: name, is: at.length ? "" : "nowhere" },
+        h("div.place", { key: name, is: !at.length && "nowhere" },
           h("dt", name), h("dd", at.join(", ") || "nowhere"))))));
   }
 
@@ -156,7 +156,7 @@ function renderPanel({ model, el, book }) {
       runs.length > 1 && h("div.branches", { key: "runs" }, h("span.muted", "Runs"),
         choice("runs", runs.map((one) => [one.number, one.label]), run.number, (one) => act("run", one)),
         parting !== null && button("Where they part", "", () => jump(parting), { key: "part" })),
-      timeline(book, run, book.runs.get(about.parent ?? child?.number), parting, width,
+      timeline(book, run, book.runs.get(about.parent ?? child?.number), parting, stage.width(),
         { time, row, said: `${now}, ${count}: ${says}` }),
       h("div.steps", { key: "steps" },
         step("to the start", "first", 0), step("one event back", "left", row - 1),
@@ -205,10 +205,11 @@ function renderPanel({ model, el, book }) {
     const [before, next, follows] = [eye.run, book.runs.get(run), eye.moves === "follow" || eye.atEnd];
     if (!next) return;
     const about = runs.find((one) => one.number === run);
-    const parted = about?.parent === before?.number && about.parting !== null ? about.parting - 1 : null;
-    const from = before?.number === run ? eye.row : parted;
+    const same = before?.number === run;
+    const parted = before && about?.parent === before.number && about.parting !== null;
+    const from = same ? eye.row : parted ? about.parting - 1 : null;
     eye.run = next;
-    if (before?.number !== run) eye.weight = next.weight[Math.max(from, 0)];
+    if (!same) eye.weight = next.weight[Math.max(from, 0)];
     if (n === looked) { // it has grown by itself, or only time has gone on
       if (follows && next !== before) follow(eye.row);
       else if (follows && !eye.moves) look(Infinity);
@@ -221,14 +222,18 @@ function renderPanel({ model, el, book }) {
   }
   model.on("change", changed);
   changed();
-  const watcher = new ResizeObserver(() => { width = root.clientWidth; draw(); });
-  watcher.observe(root);
+  // The static picture is for who has no kernel: an output of its own, before the panel's.
+  const placed = new ResizeObserver(() => {
+    const pictures = root.closest(".jp-OutputArea")?.querySelectorAll("img[alt^='Lab panel']") ?? [];
+    for (const one of pictures) one.closest(".jp-OutputArea-child").style.display = "none";
+  });
+  placed.observe(root);
   return () => {
     stop();
     clearTimeout(patience);
     model.off("change", changed);
     stage.stop();
-    watcher.disconnect();
+    placed.disconnect();
   };
 }
 

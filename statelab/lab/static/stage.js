@@ -5,12 +5,12 @@ const APPLY = { up: ["kill", "pause"], paused: ["kill", "resume"], dead: ["resta
 const COLUMNS = { clients: "clients", balancers: "in between", servers: "servers", stores: "stores" };
 const FLIGHT = 420; // ms: what waits or is lost on its way has come so far by then
 const SPOTS = [0.5, 0.3, 0.7, 0.4, 0.6, 0.2, 0.8]; // of a link's button on the link
-const CHIP = 26; // px: how high, and at the least how wide, such a button is, with a gap
+const CHIP = 26; // px: how high and wide such a button is, with a gap
 
 const capital = (word) => word[0].toUpperCase() + word.slice(1);
 
 const OUTCOMES = { ok: "check", fail: "dead", wait: "dots" };
-const outcome = ({ mark, word }) => h("span.outcome", { is: `${mark} icon-${OUTCOMES[mark]}` }, word);
+const outcome = ({ mark, word }) => h("span.outcome", { is: [mark, `icon-${OUTCOMES[mark]}`] }, word);
 
 // What can be done to a link: [its label, the verb, the two names].
 const offers = ({ a, b, cut, held }) => [
@@ -41,15 +41,15 @@ function on([p, q, r, t], part) {
 // `act` does something, `changed` is called when the stage is to be drawn anew.
 function makeStage(act, changed) {
   const [curves, seen, cards, chips] = [new Map(), new Map(), new Map(), new Map()];
-  let [root, links] = [null, []];
+  let [root, links, width] = [null, [], 0];
 
   // A line of memory or disk; `seen` tells whether it has just changed.
   function line(l, time) {
     const was = seen.get(l.id);
-    if (was?.text !== l.text) seen.set(l.id, { text: l.text, is: was ? "changed" : "" });
+    if (was?.text !== l.text) seen.set(l.id, { text: l.text, is: was && "changed" });
     const left = Math.max(0, l.until - time);
     const share = Math.min(1, left / Math.max(l.until - l.since, 1e-6));
-    const is = `${l.flags & FLAGS.token ? "token" : ""} ${l.until && !left ? "expired" : ""}`;
+    const is = [l.flags & FLAGS.token && "token", l.until && !left && "expired"];
     return h("div.line", { key: l.field, title: l.full, is }, h("span.key", `${l.label} = `),
       h("span.value", { key: l.text, is: seen.get(l.id).is }, l.text), l.until > 0 && h("span.soft",
         h("span.meter", h("i", { style: `width:${(100 * share).toFixed(1)}%` })),
@@ -74,9 +74,9 @@ function makeStage(act, changed) {
     return h("article.card", { key: name, "data-node": name, "data-status": status,
       "aria-label": [name, role, ...(lives ? [status] : [])].join(", ") },
     h("div.head", h("h4.name", name), pid && h("span.caption", `pid ${pid}`), h("span.status",
-      { key: "status", is: `is-${status} ${lives ? `icon-${status}` : ""}`, title: died },
+      { key: "status", is: [`is-${status}`, lives && `icon-${status}`], title: died },
       lives && h("span", status), life && h("span.muted", life))),
-    h("div.memory", { key: "memory", is: status === "dead" ? "lost" : "" }, h("div.caption", caption),
+    h("div.memory", { key: "memory", is: status === "dead" && "lost" }, h("div.caption", caption),
       kept.map((l) => line(l, time)), !kept.length && h("div.line.empty", { key: "empty" }, "empty")),
     disk.length > 0 && h("div.disk", { key: "disk" }, h("div.caption", "disk"),
       disk.map((l) => line(l, time))),
@@ -93,12 +93,12 @@ function makeStage(act, changed) {
   function chipsOf(shown) {
     const taken = [];
     return shown.map((link) => {
-      const wide = CHIP + (link.fault && 8 + 6.5 * link.fault.length);
+      const [wide, high] = [link.fault ? 90 : CHIP, CHIP + 2 * link.fault.length]; // with its words
       const free = ([x, y]) => taken.every((one) =>
-        Math.abs(one.x - x) >= (one.wide + wide) / 2 || Math.abs(one.y - y) >= CHIP);
+        Math.abs(one.x - x) >= (one.wide + wide) / 2 || Math.abs(one.y - y) >= (one.high + high) / 2);
       const spots = SPOTS.map((part) => on(curves.get(link.key), part));
       const [x, y] = spots.find(free) ?? spots[0];
-      taken.push({ x, y, wide });
+      taken.push({ x, y, wide, high });
       return memo(chips, link.key, Object.values({ ...link, x, y }).join("\n"), () => chip(link, x, y));
     });
   }
@@ -109,7 +109,7 @@ function makeStage(act, changed) {
     return h("details.link", { key: link.key, name: "sl-link", // one open menu at a time
       style: `left:${x.toFixed(1)}px;top:${y.toFixed(1)}px`,
       onkeydown: (event) => { if (event.key === "Escape") shut(event.currentTarget); } },
-    h("summary.chip.icon-dots", { is: link.fault ? "faulty" : "", "aria-label":
+    h("summary.chip.icon-dots", { is: link.fault && "faulty", "aria-label":
       `link ${link.a} – ${link.b}: ${link.fault || (link.open ? "open" : "no connection")}` }, link.fault),
     h("div.menu", { role: "group", "aria-label": `the link of ${link.a} and ${link.b}` },
       offers(link).map(([label, ...doing]) => button(label, "", pressed(doing), { key: label }))));
@@ -123,11 +123,8 @@ function makeStage(act, changed) {
       h("text", { y: -10, "text-anchor": "middle" }, lost ? `${label} · lost` : label));
   }
 
-  function path({ key, open, cut }) {
-    const [p, q, r, t] = curves.get(key);
-    const is = `${open ? "open" : ""} ${cut ? "cut" : ""}`;
-    return h("path.link-line", { key, is, d: `M${p}C${q} ${r} ${t}` });
-  }
+  const path = ({ key, open, cut }) => h("path.link-line", { key, is: [open && "open", cut && "cut"],
+    d: curves.get(key).map((point, n) => ["M", "C", " ", " "][n] + point).join("") });
 
   function tree(view) {
     ({ links } = view);
@@ -139,26 +136,27 @@ function makeStage(act, changed) {
       h("svg.links", { "aria-hidden": "true" }, known.map(path)),
       h("div.columns", { "data-columns": columns.length, "data-many": most > 5 },
         columns.map(([label, nodes]) => h("div.column", { key: label, role: "group", "aria-label": label,
-          is: nodes.length === most ? "full" : "" }, h("div.heading", label),
+          is: nodes.length === most && "full" }, h("div.heading", label),
         h("div.cards", nodes.map((node) => card(node, view)))))),
       h("div.chips", chipsOf(known.filter((link) => view.level > 1 || link.fault))),
       h("svg.links.air", { "aria-hidden": "true" },
         view.flights.filter(({ link }) => curves.has(link)).map((one) => message(one, view.weight))));
   }
 
-  // Where the cards are now; whether that is news.
+  // Where the cards are now, and how wide the panel is; whether that is news.
   function measure() {
     const origin = root.getBoundingClientRect();
     const boxes = new Map([...root.querySelectorAll("[data-node]")].map((one) =>
       [one.dataset.node, one.getBoundingClientRect()]));
-    const before = JSON.stringify([...curves]);
+    const before = JSON.stringify([width, ...curves]);
+    width = root.closest(".sl-panel").clientWidth;
     curves.clear();
     for (const { a, b, key } of links) {
       if (!boxes.has(a) || !boxes.has(b)) continue;
       const points = curve(boxes.get(a), boxes.get(b), origin);
       curves.set(key, points).set(linkOf(b, a), points.toReversed());
     }
-    return JSON.stringify([...curves]) !== before;
+    return JSON.stringify([width, ...curves]) !== before;
   }
 
   // After the page has been made so: watches what is there, and tells whether a link has come.
@@ -169,5 +167,5 @@ function makeStage(act, changed) {
   }
 
   const watcher = new ResizeObserver(() => { if (root.checkVisibility() && measure()) changed(); });
-  return { tree, settle, stop: () => watcher.disconnect() };
+  return { tree, settle, width: () => width, stop: () => watcher.disconnect() };
 }

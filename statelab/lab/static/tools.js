@@ -5,13 +5,13 @@ const PROPERTIES = /^(on.*|checked|value|data)$/; // set as such: what a hand ha
 
 const between = (low, high, value) => Math.max(low, Math.min(high, value)); // `low`, if there is no such
 
-// h("button.primary", {attributes, onclick, key, is}, children): its classes, and those that `is`
-// names, get the prefix sl-.
+// h("button.primary", {attributes, onclick, key, is}, children): its classes, and those in `is`,
+// get the prefix sl-.
 function h(tag, ...parts) {
   const [first] = parts;
   const bare = !first || typeof first !== "object" || first.children || Array.isArray(first);
-  const { key, is = "", ...props } = bare ? {} : parts.shift();
-  const [name, ...words] = `${tag} ${is}`.split(/[. ]+/).filter(Boolean);
+  const { key, is, ...props } = bare ? {} : parts.shift();
+  const [name, ...words] = [...tag.split("."), is].flat().filter(Boolean);
   if (words.length) props.class = words.map((word) => `sl-${word}`).join(" ");
   return { name, key, props, children: trees(parts) };
 }
@@ -78,8 +78,8 @@ function viewIn(el, kind, label) {
   return root;
 }
 
-const button = (label, icon, onclick, { is = "", ...props } = {}) => h("button.button",
-  { type: "button", onclick, is: icon ? `icon-${icon} ${is}` : is, ...props }, label);
+const button = (label, icon, onclick, { is, ...props } = {}) => h("button.button",
+  { type: "button", onclick, is: [icon && `icon-${icon}`, is], ...props }, label);
 
 // One of several [value, words]. Each group is a form of its own, so that no two share a name;
 // with this method, a form sends nothing.
@@ -91,7 +91,7 @@ const choice = (legend, items, chosen, onchoose, { is = "segments", disabled = f
 
 // A sentence that is right or wrong, or neither.
 const judged = (mark, words) => h("p.judged", { role: "status",
-  is: `is-${mark || "open"} ${{ right: "icon-check", wrong: "icon-dead" }[mark] ?? ""}` }, h("span", words));
+  is: [`is-${mark || "open"}`, { right: "icon-check", wrong: "icon-dead" }[mark]] }, h("span", words));
 
 // What stands where nothing is shown before a prediction.
 const gated = (question, label, onskip) => h("div.gate", { key: "gate" },
