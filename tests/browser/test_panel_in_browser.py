@@ -49,6 +49,7 @@ def test_the_first_lesson_tells_who_was_right_and_its_run_travels_as_text(opened
     for name in ("Restart web-a", "Restart web-b", "alice: open profile", "bob: open profile"):
         press(panel, name)
     until_outcomes(panel, "200 OK", "200 OK", "401 Unauthorized", "200 OK")
+    assert "false" not in panel.inner_text()  # what this level leaves out leaves no trace
     said = "It was only bob: alice's login was lost at 1.0 s, and noticed at 3.0 s."
     for place in (panel, page.locator(".sl-observe").first):
         assert "You said “both”, fairly sure." in place.inner_text()

@@ -4,7 +4,7 @@ const VERBS = { kill: "dead", restart: "again", pause: "paused", resume: "play" 
 const APPLY = { up: ["kill", "pause"], paused: ["kill", "resume"], dead: ["restart"], client: [] };
 const COLUMNS = { clients: "clients", balancers: "in between", servers: "servers", stores: "stores" };
 const FLIGHT = 420; // ms: what waits or is lost on its way has come so far by then
-const SPOTS = [0.5, 0.3, 0.7, 0.4, 0.6, 0.2, 0.8]; // of a link's button on the link
+const SPOTS = [0.5, 0.3, 0.7, 0.4, 0.6, 0.2, 0.8, 0.1, 0.9, 0.05, 0.95]; // on a link, for its button
 const CHIP = 26; // px: how high and wide such a button is, with a gap
 
 const capital = (word) => word[0].toUpperCase() + word.slice(1);
@@ -38,10 +38,14 @@ function on([p, q, r, t], part) {
   return [0, 1].map((i) => shares[0] * p[i] + shares[1] * q[i] + shares[2] * r[i] + shares[3] * t[i]);
 }
 
+// Whether a box in the middle of a place lies over none of the others.
+const clear = (others, [x, y], wide, high) => others.every((one) =>
+  Math.abs(one.x - x) >= (one.wide + wide) / 2 || Math.abs(one.y - y) >= (one.high + high) / 2);
+
 // `act` does something, `changed` is called when the stage is to be drawn anew.
 function makeStage(act, changed) {
   const [curves, seen, cards, chips] = [new Map(), new Map(), new Map(), new Map()];
-  let [root, links, width] = [null, [], 0];
+  let [root, links, obstacles, width] = [null, [], [], 0];
 
   // A line of memory or disk; `seen` tells whether it has just changed.
   function line(l, time) {
@@ -89,14 +93,13 @@ function makeStage(act, changed) {
       h("span.answer", { key: `${last.n} ${last.word}`, title: last.answer }, last.answer)]));
   }
 
-  // The buttons of links, each in the middle of its link, or as near to it as no other one is.
+  // The buttons of links, each in the middle of its link, or near it, where no card or other one is.
   function chipsOf(shown) {
     const taken = [];
     return shown.map((link) => {
       const [wide, high] = [link.fault ? 90 : CHIP, CHIP + 2 * link.fault.length]; // with its words
-      const free = ([x, y]) => taken.every((one) =>
-        Math.abs(one.x - x) >= (one.wide + wide) / 2 || Math.abs(one.y - y) >= (one.high + high) / 2);
       const spots = SPOTS.map((part) => on(curves.get(link.key), part));
+      const free = (spot) => clear(taken, spot, wide, high) && clear(obstacles, spot, CHIP, CHIP);
       const [x, y] = spots.find(free) ?? spots[0];
       taken.push({ x, y, wide, high });
       return memo(chips, link.key, Object.values({ ...link, x, y }).join("\n"), () => chip(link, x, y));
@@ -148,6 +151,8 @@ function makeStage(act, changed) {
     const origin = root.getBoundingClientRect();
     const boxes = new Map([...root.querySelectorAll("[data-node]")].map((one) =>
       [one.dataset.node, one.getBoundingClientRect()]));
+    obstacles = [...boxes.values()].map((box) => ({ wide: box.width, high: box.height,
+      x: box.left + box.width / 2 - origin.left, y: box.top + box.height / 2 - origin.top }));
     const before = JSON.stringify([width, ...curves]);
     width = root.closest(".sl-panel").clientWidth;
     curves.clear();
