@@ -96,7 +96,7 @@ BRANCH = (
     "async (panel) => {"
     + TOOLS
     + """
-  const runs = () => panel.querySelectorAll('.sl-branches .sl-segment').length;
+  const runs = () => panel.querySelectorAll('.sl-branches label').length;
   look(0.8);
   await frame();
   const before = runs();

@@ -73,6 +73,13 @@ def house(folder, opened):
     return opened("house.ipynb")
 
 
+@pytest.fixture
+def crossing(folder, opened):
+    """A notebook with one panel, on a scenario whose links cross; run."""
+    scratch.write(folder / "crossing.ipynb", {"crossing": scratch.CROSSING})
+    return opened("crossing.ipynb")
+
+
 @pytest.fixture(scope="package")
 def all_looks():
     """A script that measures all of statelab's views on a page: sentences, none if all is well."""

@@ -78,6 +78,16 @@
     const box = button.getBoundingClientRect();
     if (button.tagName === "BUTTON" && box.height < 24) found.push(`“${button.textContent}” is ${box.height} px high`);
   }
+  const controls = [...root.querySelectorAll("button, summary, select, input")]
+    .filter((one) => one.checkVisibility() && !one.closest(".sl-menu"))
+    .map((one) => ({ name: one.ariaLabel || one.textContent, box: clip(one, one.getBoundingClientRect()) }));
+  controls.forEach((a, n) => {
+    for (const b of controls.slice(n + 1)) {
+      const wide = Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left);
+      const high = Math.min(a.box.bottom, b.box.bottom) - Math.max(a.box.top, b.box.top);
+      if (wide > 1 && high > 1) found.push(`“${b.name}” covers “${a.name}”`);
+    }
+  });
   for (const node of root.querySelectorAll("[id]")) found.push(`it has a fixed id, ${node.id}`);
   return [...new Set(found)];
 }

@@ -1,4 +1,4 @@
-"""A notebook for browser tests: two panels on one scenario, one of them shown twice."""
+"""Notebooks for browser tests: two panels, one of them shown twice; and links that cross."""
 
 import nbformat
 
@@ -51,9 +51,31 @@ one""",
     "other": 'lab.Panel(house, title="other", actions=ACTIONS)',
 }
 
+CROSSING = """
+from statelab import Node, lab, scenario
 
-def write(path):
-    """Writes it."""
-    cells = [nbformat.v4.new_code_cell(source.strip(), id=name) for name, source in CELLS.items()]
+
+class Shop(Node):
+    async def handle(self, request):
+        return "sold"
+
+
+@scenario
+def crossing(world):
+    for name in ("left", "right"):
+        world.start(name, Shop)
+    for name in ("alice", "bob"):
+        world.client(name)
+
+
+lab.Panel(crossing, actions=[
+    lab.Action(client, f"go {shop}", "GET", shop)
+    for client in ("alice", "bob") for shop in ("left", "right")
+])"""
+
+
+def write(path, sources=CELLS):
+    """Writes one, of a source for each cell's id."""
+    cells = [nbformat.v4.new_code_cell(source.strip(), id=name) for name, source in sources.items()]
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)

@@ -219,3 +219,31 @@ def test_a_value_of_the_drawing_itself_is_seen_where_it_should_not_be(house, all
     page = house.page
     page.evaluate("() => document.querySelector('.sl-panel').append('false')")
     assert any("says “false”" in what for what in page.evaluate(all_looks))
+
+
+def test_the_buttons_of_links_that_cross_do_not_cover_each_other(crossing, all_looks):
+    page = crossing.page
+    panel = page.locator(".sl-panel").first
+    press(panel, "alice: go left")
+    until_outcomes(panel, "200 OK")
+    chips = panel.locator(".sl-chip")
+    assert chips.count() == 4
+    chips.last.click()
+    panel.get_by_role("button", name="Cut", exact=True).click()
+    chips.last.get_by_text("cut").wait_for()
+    for width in (1400, 800):
+        page.set_viewport_size({"width": width, "height": 1000})
+        page.wait_for_function(
+            "([panel, width]) => panel.clientWidth < width",
+            arg=[panel.element_handle(), width],
+        )
+        assert page.evaluate(all_looks) == []
+        for chip in chips.all():
+            chip.click(trial=True)
+    # Each in the middle of its link, they would.
+    page.add_style_tag(content=".statelab .sl-link { top: 50% !important } /* spoiled */")
+    assert any("covers" in what for what in page.evaluate(all_looks))
+    page.evaluate(
+        """() => [...document.querySelectorAll('style')]
+          .find((style) => style.textContent.includes('/* spoiled */')).remove()"""
+    )

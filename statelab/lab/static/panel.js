@@ -7,244 +7,242 @@ const SPEEDS = [0.25, 0.5, 1, 4, 16, 64];
 const GONE = "The kernel is gone, and nothing was done: start it, and run the cell again.";
 const SILENT = "The kernel has not answered. If it is busy, wait for it; if it is gone, run the cell again.";
 
-async function copy(value, label) {
-  try {
-    await navigator.clipboard.writeText(value);
-  } catch { // where the page may not
-    const area = document.createElement("textarea");
-    area.value = value;
-    document.body.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-  }
-  const before = label.textContent;
-  label.textContent = "Copied";
-  setTimeout(() => { label.textContent = before; }, 1200);
+const section = (name, ...inside) => h("section.section", { key: name }, h("h4.heading", name), inside);
+
+// Copies what the element before the button shows, all of it. Unlike the clipboard's own interface,
+// this may be done on every page.
+function copy({ currentTarget }) {
+  const [selection, label] = [getSelection(), currentTarget.firstChild];
+  selection.selectAllChildren(currentTarget.previousSibling);
+  document.execCommand("copy");
+  selection.removeAllRanges();
+  const before = label.data;
+  label.data = "Copied";
+  setTimeout(() => { label.data = before; }, 1200);
 }
 
 function renderPanel({ model, el, book }) {
-  const get = (name) => model.get(name);
+  const traits = new Proxy({}, { get: (_, name) => model.get(name) });
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  const root = document.createElement("div");
-  root.className = "statelab sl-panel";
+  const root = viewIn(el, "panel", traits.title);
   const asked = new Map(); // what was drawn of each request
   // Where one looks: `weight` is the place in what is played. `moves` is "", "play" or "follow".
-  const eye = { run: 0, seen: null, row: 0, time: 0, weight: 0, length: 0, moves: "", speed: 1, keep: true };
-  let [clicks, patience, frame, looked, silent, width] = [get("handled"), 0, 0, 0, "", 0];
-  const run = () => book.runs.get(eye.run);
-  const last = () => run().count - 1;
-  const isPast = () => get("level") > 0 && eye.moves !== "follow" && eye.row < last();
+  const eye = { run: null, row: 0, time: 0, weight: 0, atEnd: true, moves: "", speed: 1, keep: true };
+  let [clicks, patience, frame, looked, silent] = [traits.handled, 0, 0, 0, ""];
+  const isPast = () => traits.level > 0 && eye.moves !== "follow" && eye.row < eye.run.count - 1;
+  const branches = () => traits.level > 1 && traits.mode === "simulated";
 
   function act(...doing) {
     clicks += 1;
-    root.ariaBusy = "true";
     clearTimeout(patience);
-    const here = get("level") > 1 && get("mode") === "simulated" && isPast() && (doing[0] in VERBS || doing[0] in LINK_VERBS || doing[0] === "action");
+    const here = eye.run && branches() && isPast() ? { at_us: Math.round(eye.time), keep: eye.keep } : {};
     try {
-      model.send({ do: doing, n: clicks, ...(here ? { at_us: Math.round(eye.time), keep: eye.keep } : {}) });
+      model.send({ do: doing, n: clicks, ...here });
+      patience = setTimeout(() => { silent = SILENT; draw(); }, PATIENCE_MS);
     } catch {
       silent = GONE;
-      return draw();
     }
-    patience = setTimeout(() => { silent = SILENT; draw(); }, PATIENCE_MS);
+    draw();
   }
 
-  // ---------------------------------------------------------------- where one looks
-  function seekRow(row) {
-    const { rows, weight, now, length } = run();
-    eye.row = Math.max(0, Math.min(last(), row));
-    [eye.time, eye.weight] = row > last() ? [now, length] : [rows.time[eye.row], weight[eye.row]];
+  // Looks at a row, or so far beyond it on the way to the next.
+  function look(row, beyond = row < eye.run.count ? 0 : 1) {
+    const { time, weight, count, length } = eye.run;
+    const at = (eye.row = between(0, count - 1, row));
+    [eye.time, eye.weight] = [time, weight].map((all) => all[at] + beyond * (all[at + 1] - all[at]));
+    eye.atEnd = eye.weight >= length - 1;
     draw();
   }
   // Looks where `values` (the times of the rows, or their weights) come to `wanted`.
-  function seek(values, end, wanted) {
-    const { rows, weight, now, length } = run();
-    eye.row = Math.max(0, place(values, wanted));
-    const [from, to] = [values[eye.row], values[eye.row + 1] ?? end];
-    const part = to > from ? Math.min(1, Math.max(0, (wanted - from) / (to - from))) : 1;
-    eye.time = rows.time[eye.row] + part * ((rows.time[eye.row + 1] ?? now) - rows.time[eye.row]);
-    eye.weight = weight[eye.row] + part * ((weight[eye.row + 1] ?? length) - weight[eye.row]);
-    draw();
+  function seek(values, wanted) {
+    const row = between(0, eye.run.count - 1, place(values, wanted));
+    const size = values[row + 1] - values[row];
+    look(row, size > 0 ? between(0, 1, (wanted - values[row]) / size) : 1);
   }
-  function stop() {
-    cancelAnimationFrame(frame);
-    eye.moves = "";
-  }
+  const stop = () => { cancelAnimationFrame(frame); eye.moves = ""; };
+  const jump = (row) => { stop(); look(row); };
   function move(how) {
     stop();
     eye.moves = how;
     let [before, hurry] = [0, 1];
     const tick = (now) => {
-      const { weight, length } = run();
-      if (how === "follow") hurry = Math.max(hurry, (length - eye.weight) / CATCH_UP_MS);
+      if (how === "follow") hurry = Math.max(hurry, (eye.run.length - eye.weight) / CATCH_UP_MS);
       const wanted = eye.weight + (before ? now - before : 0) * (how === "follow" ? hurry : eye.speed);
       before = now;
-      if (wanted >= length) { stop(); seekRow(Infinity); return; }
+      if (wanted >= eye.run.length) return jump(Infinity);
       frame = requestAnimationFrame(tick);
-      seek(weight, length, wanted);
+      seek(eye.run.weight, wanted);
     };
     frame = requestAnimationFrame(tick);
   }
   // Lets the eyes come after what has happened; what was pressed shows at once.
   function follow(from) {
-    if (calm.matches || get("gate") !== "") { stop(); seekRow(Infinity); return; }
-    eye.row = Math.min(from + 1, last());
-    eye.weight = Math.max(eye.weight, run().weight[eye.row]);
+    if (calm.matches || traits.gate) return jump(Infinity);
+    const first = eye.run.weight[Math.min(from + 1, eye.run.count - 1)];
     move("follow");
-    seek(run().weight, run().length, eye.weight);
+    seek(eye.run.weight, Math.max(eye.weight, first));
   }
-  const jump = (row) => { stop(); seekRow(row); };
 
-  // ---------------------------------------------------------------- parts
   function header() {
-    const [code, live] = [get("code"), get("mode") === "live"];
-    const open = () => { const input = root.querySelector(".sl-paste"); if (input.value.trim()) act("open", input.value); };
-    return h("header.header", {}, h("h3.title", {}, get("title")),
-      get("modes").length > 1 && segments("world", get("modes").map((mode) => [mode, mode[0].toUpperCase() + mode.slice(1)]), get("mode"), (mode) => act("world", mode)),
-      h("span.space", { key: "space" }),
-      !live && [h("input.paste", { key: "paste", type: "text", placeholder: "paste a run code", "aria-label": "a run code to open",
-        spellcheck: "false", onkeydown: (event) => { if (event.key === "Enter") open(); } }), button("Open", "", open, { key: "open" })],
-      code && [h("code.code", { key: "code" }, `${code.slice(0, 12)}…`),
-        button("Copy run code", "copy", (event) => copy(code, event.currentTarget.lastChild), { key: "copy" })]);
+    const { title, code, mode, modes } = traits;
+    const open = () => {
+      const { value } = root.querySelector(".sl-paste");
+      if (value.trim()) act("open", value);
+    };
+    return h("header.header", { key: "header" }, h("h3.title", title), modes.length > 1 && choice("world",
+      modes.map((one) => [one, capital(one)]), mode, (one) => act("world", one)),
+    h("span.space", { key: "space" }),
+    mode !== "live" && [h("input.paste", { key: "paste", "aria-label": "a run code to open",
+      placeholder: "paste a run code", spellcheck: "false",
+      onkeydown: ({ key }) => { if (key === "Enter") open(); } }),
+    button("Open", "", open, { key: "open" })],
+    code && [h("code.code", { key: "code" }, code), button("Copy run code", "copy", copy, { key: "copy" })]);
   }
 
   // What is said under the stage: what has just happened, or that one looks at the past.
   function foot(now) {
-    const here = get("level") > 1 && get("mode") === "simulated";
-    const words = here ? "what you press begins another run here. Later inputs" : get("mode") === "live"
-      ? "a live world cannot be branched: what you press happens now." : "what you press happens at the end.";
-    const looks = isPast() && !eye.moves;
-    return h("div.foot", { key: "foot" }, get("level") === 0 && h("span.time", { key: "now" }, now),
-      looks ? [h("span.past", { key: "past" }, `You look at ${now}: ${words}`),
-        here && segments("later inputs", [[true, "stay"], [false, "are left out"]], eye.keep, (keep) => { eye.keep = keep; draw(); })]
-        : h("span.news", { key: "news", "aria-live": "polite" }, get("news")),
+    const { level, mode, news } = traits;
+    const words = branches() ? "what you press begins another run here. Later inputs"
+      : mode === "live" ? "a live world cannot be branched: what you press happens now."
+        : "what you press happens at the end.";
+    return h("div.foot", { key: "foot" }, level === 0 && h("span.time", { key: "now" }, now),
+      isPast() && !eye.moves ? [h("span.past", { key: "past" }, `You look at ${now}: ${words}`),
+        branches() && choice("later inputs", [[true, "stay"], [false, "are left out"]], eye.keep,
+          (keep) => { eye.keep = keep; draw(); })]
+        : h("span.news", { key: "news", "aria-live": "polite" }, news),
       h("span.space", { key: "space" }),
-      get("mode") !== "live" && button("Wait", "wait", () => act("wait"), { key: "wait", title: "let time pass" }),
+      mode !== "live" && button("Wait", "wait", () => act("wait"), { key: "wait", title: "let time pass" }),
       button("Start over", "again", () => act("again"), { key: "again", title: "begin the run anew" }));
   }
 
-  function side(shown, count, nodes) {
-    const { mark, said, text } = get("verdict");
-    const places = get("level") ? book.where(run(), eye.row, nodes) : [];
-    const section = (name, ...inside) => h("section.section", { key: name }, h("h4.heading", {}, name), inside);
-    return h("aside.side", { "aria-label": "what came of it" },
-      (said || text) && section("You predicted", said && h("p.said", { key: "said" }, said), text && judged(mark, text)),
-      get("lights").length > 0 && section("Invariants", h("ul.lights", {}, get("lights").map(({ sentence, row, text: when }) => {
-        const broken = row >= 0 && row <= eye.row;
-        return h("li.light", { key: sentence, is: broken ? "is-wrong" : "is-right" }, icon(broken ? "dead" : "check"),
-          h("span.muted", {}, sentence, when && h("button.moment", { type: "button", onclick: () => jump(row) }, when)));
-      }))),
-      section("Requests", count ? h("ol.requests", { key: "list", tabindex: "0", "aria-label": "requests, the latest first" }, shown.map((one) =>
-        memo(asked, `${eye.run} ${one.n}`, one.word, () => h("li.request", { key: one.n, title: `${one.client}: ${one.what} to ${one.to}: ${one.word}` },
-          h("span.when", {}, `${(one.time / 1e6).toFixed(2)} s`), h("b", {}, one.client), h("span.what", {}, `${one.what} → ${one.to}`), outcome(one)))))
-        : h("p.muted", { key: "none" }, get("actions").length ? "nothing yet: press a button of a client" : "nothing yet"),
-      count > shown.length && h("p.muted", { key: "earlier" }, `and ${count - shown.length} earlier`)),
-      places.length > 0 && section("Where state lives now", h("dl.where", {}, places.map(([name, at]) =>
-        h("div.place", { key: name, is: at.length ? "" : "nowhere" }, h("dt", {}, name), h("dd", {}, at.join(", ") || "nowhere"))))));
+  function light({ sentence, row, text }) {
+    const is = row >= 0 && row <= eye.row ? ["is-wrong", "icon-dead"] : ["is-right", "icon-check"];
+    return h("li.light", { key: sentence, is }, h("span", sentence,
+      text && h("button.moment", { type: "button", onclick: () => jump(row) }, text)));
   }
 
-  const timeline = makeTimeline((time) => { stop(); seek(run().rows.time, run().now, time); }, (steps) => jump(eye.row + steps));
-  function others() {
-    const [all, now] = [get("runs"), get("runs").find((one) => one.number === eye.run) ?? {}];
-    const child = [...all].reverse().find((one) => one.parent === eye.run);
-    const parting = now.parent ? now.parting : child?.parting ?? null;
-    return { all, other: book.runs.get(now.parent ?? child?.number), parting };
+  const request = (one) => memo(asked, `${eye.run.number} ${one.n}`, one.word, () => h("li.request",
+    { key: one.n, title: `${one.client}: ${one.what} to ${one.to}: ${one.word}` },
+    h("span.when", `${(one.time / 1e6).toFixed(2)} s`), h("b", one.client),
+    h("span.what", `${one.what} → ${one.to}`), outcome(one)));
+
+  function side(shown, count, nodes) {
+    const { lights, actions, level, verdict: { mark, said, text } } = traits;
+    const places = level ? book.where(eye.run, eye.row, nodes) : [];
+    const nothing = actions.length ? "nothing yet: press a button of a client" : "nothing yet";
+    return h("aside.side", { "aria-label": "what came of it" },
+      (said || text) && section("You predicted", said && h("p.said", { key: "said" }, said),
+        text && judged(mark, text)),
+      lights.length > 0 && section("Invariants", h("ul.lights", lights.map(light))),
+      section("Requests", count ? h("ol.requests", { key: "list", tabindex: "0", "aria-label":
+        "requests, the latest first" }, shown.map(request)) : h("p.muted", { key: "none" }, nothing),
+      count > shown.length && h("p.muted", { key: "earlier" }, `and ${count - shown.length} earlier`)),
+      places.length > 0 && section("Where state lives now", h("dl.where", places.map(([name, at]) =>
+        h("div.place", { key: name, is: !at.length && "nowhere" },
+          h("dt", name), h("dd", at.join(", ") || "nowhere"))))));
   }
+
   function times(now, says) {
-    const { all, other, parting } = others();
-    const count = `event ${eye.row + 1} of ${run().count}`;
-    const step = (label, name, steps) => button("", name, () => jump(eye.row + steps), { key: name, title: label, "aria-label": label });
-    const on = eye.moves === "play";
-    const play = () => { if (on) { stop(); draw(); } else { if (eye.weight >= run().length) seekRow(0); move("play"); } };
+    const [{ runs }, { run, row, time, moves }] = [traits, eye];
+    const about = runs.find((one) => one.number === run.number) ?? {};
+    const child = runs.findLast((one) => one.parent === run.number);
+    const parting = about.parent ? about.parting : child?.parting ?? null;
+    const count = `event ${row + 1} of ${run.count}`;
+    const step = (title, icon, to) =>
+      button("", icon, () => jump(to), { key: icon, title, "aria-label": title });
+    const play = () => { if (eye.weight >= run.length) look(0); move("play"); };
+    const pause = () => { stop(); draw(); };
     return h("section.times", { key: "times", "aria-label": "time" },
-      all.length > 1 && h("div.branches", { key: "runs" }, h("span.muted", {}, "Runs"),
-        segments("runs", all.map((one) => [one.number, one.label]), eye.run, (number) => act("run", number)),
+      runs.length > 1 && h("div.branches", { key: "runs" }, h("span.muted", "Runs"),
+        choice("runs", runs.map((one) => [one.number, one.label]), run.number, (one) => act("run", one)),
         parting !== null && button("Where they part", "", () => jump(parting), { key: "part" })),
-      timeline(book, run(), other, parting, width, { time: eye.time, row: eye.row, said: `${now}, ${count}: ${says}` }),
-      h("div.steps", { key: "steps" }, step("to the start", "first", -Infinity), step("one event back", "left", -1),
-        button(on ? "Pause" : "Play", on ? "paused" : "play", play, { key: "play" }), step("one event on", "right", 1), step("to the end", "last", Infinity),
-        h("select.speed", { key: "speed", "aria-label": "speed", onchange: (event) => { eye.speed = Number(event.target.value); } },
-          SPEEDS.map((value) => h("option", { value, selected: value === 1 }, `× ${value}`))),
-        h("span.time", { key: "time" }, now), h("span.muted", { key: "count" }, count), h("span.happens", { key: "says", title: says }, says)));
+      timeline(book, run, book.runs.get(about.parent ?? child?.number), parting, stage.width(),
+        { time, row, said: `${now}, ${count}: ${says}` }),
+      h("div.steps", { key: "steps" },
+        step("to the start", "first", 0), step("one event back", "left", row - 1),
+        moves === "play" ? button("Pause", "paused", pause, { key: "play" })
+          : button("Play", "play", play, { key: "play" }),
+        step("one event on", "right", row + 1), step("to the end", "last", Infinity),
+        h("select.speed", { key: "speed", "aria-label": "speed",
+          onchange: ({ target }) => { eye.speed = Number(target.value); } },
+        SPEEDS.map((value) => h("option", { value: String(value), selected: value === 1 }, `× ${value}`))),
+        h("span.time", { key: "time" }, now), h("span.muted", { key: "count" }, count),
+        h("span.happens", { key: "says", title: says }, says)));
   }
 
   // What was pressed last is the last line.
   function showLatestLine() {
     const box = root.querySelector(".sl-python");
-    if (!box || box.slShown === get("python")) return;
-    box.slShown = get("python");
+    if (!box || box.slShown === traits.python) return;
+    box.slShown = traits.python;
     box.scrollTop = box.scrollHeight;
   }
 
   function draw() {
-    const gate = get("gate");
-    const error = silent || get("error");
+    const { run, row, time, weight } = eye;
+    const { gate, level, actions, pids, python } = traits;
+    const error = silent || traits.error;
+    root.ariaBusy = String(traits.handled < clicks);
     const parts = [header(), h("div.error", { key: "error", role: "alert", hidden: !error }, error)];
-    if (gate) {
-      parts.push(h("div.gate", { key: "gate" }, h("p", {}, h("b", {}, "Predict first, or skip: "), gate), button("Skip the prediction", "", () => act("skip"))));
-    } else if (run()) {
-      const [now, level] = [`${(eye.time / 1e6).toFixed(3)} s`, get("level")];
-      const nodes = book.nodes(run(), eye.row);
-      const [shown, count] = book.requests(run(), eye.row, 40);
-      stage.draw({ nodes, level, latest: shown, actions: get("actions"), links: book.links(run(), eye.row), flights: book.flights(run(), eye.row),
-        time: eye.time / 1e6, weight: eye.weight, pids: get("pids") });
-      parts.push(h("div.body", { key: "body" }, h("div.main", {}, h("div.hold", { key: "stage" }), foot(now)), side(shown, count, nodes)),
-      level > 0 && times(now, book.texts[run().rows.says[eye.row]] ?? ""),
-      h("footer.log", { key: "log" }, h("div.run", {}, h("div.heading", {}, "This run as Python"),
-        h("pre.python", { tabindex: "0", "aria-label": "this run as Python" }, get("python"))),
-      button("Copy as Python", "copy", (event) => copy(get("python"), event.currentTarget.lastChild), { key: "copy" })));
+    if (gate) parts.push(gated(gate, "Skip the prediction", () => act("skip")));
+    else if (run) {
+      const now = `${(time / 1e6).toFixed(3)} s`;
+      const nodes = book.nodes(run, row);
+      const [shown, count] = book.requests(run, row, 40);
+      const [links, flights] = [book.links(run, row), book.flights(run, row)];
+      const seen = { nodes, links, flights, latest: shown, time: time / 1e6, weight, level, actions, pids };
+      parts.push(h("div.body", { key: "body" },
+        h("div.main", stage.tree(seen), foot(now)), side(shown, count, nodes)),
+      level > 0 && times(now, book.texts[run.rows.says[row]] ?? ""),
+      h("footer.log", { key: "log" }, h("div.heading", "This run as Python"),
+        h("pre.python", { key: "python", tabindex: "0", "aria-label": "this run as Python" }, python),
+        button("Copy as Python", "copy", copy, { key: "copy" })));
     }
-    patch(root, h("div", {}, parts).children); // without what is not shown at this level
+    patch(root, trees(parts));
     showLatestLine();
-    const hold = root.querySelector(".sl-hold");
-    if (hold && stage.root.parentNode !== hold) hold.append(stage.root);
-    for (const [name, value] of [["role", "group"], ["aria-label", get("title")], ["data-level", get("level")], ["data-mode", get("mode")], ["data-lm-suppress-shortcuts", true]]) root.setAttribute(name, value);
+    if (!gate && run && stage.settle(root.querySelector(".sl-stage"))) draw();
   }
   const stage = makeStage(act, draw);
+  const timeline = makeTimeline((time) => { stop(); seek(eye.run.time, time); },
+    (steps) => jump(eye.row + steps));
 
-  // ---------------------------------------------------------------- news of the kernel
   function changed() {
-    clicks = Math.max(clicks, get("handled"));
-    root.ariaBusy = String(get("handled") < clicks);
-    if (get("handled") === clicks) clearTimeout(patience);
+    const { handled, runs, run, look: { row, n } } = traits;
+    clicks = Math.max(clicks, handled);
+    if (handled === clicks) clearTimeout(patience);
     silent = "";
-    const [number, { row, n }] = [get("run"), get("look")];
-    const atEnd = eye.moves === "follow" || eye.weight >= eye.length - 1;
-    const [before, same] = [eye.row, number === eye.run];
-    const now = get("runs").find((one) => one.number === number);
-    const from = same ? before : now?.parent === eye.run && now.parting !== null ? now.parting - 1 : null;
-    if (!book.runs.has(number)) return;
-    const news = run() !== book.runs.get(number) || eye.seen !== run();
-    [eye.run, eye.seen, eye.length] = [number, book.runs.get(number), book.runs.get(number).length];
-    if (!same) eye.weight = run().weight[Math.max(from, 0)] ?? 0;
+    const [before, next, follows] = [eye.run, book.runs.get(run), eye.moves === "follow" || eye.atEnd];
+    if (!next) return;
+    const about = runs.find((one) => one.number === run);
+    const same = before?.number === run;
+    const parted = before && about?.parent === before.number && about.parting !== null;
+    const from = same ? eye.row : parted ? about.parting - 1 : null;
+    eye.run = next;
+    if (!same) eye.weight = next.weight[Math.max(from, 0)];
     if (n === looked) { // it has grown by itself, or only time has gone on
-      if (atEnd && (news || !eye.moves)) return news ? follow(before) : seekRow(Infinity);
-      return draw();
+      if (follows && next !== before) follow(eye.row);
+      else if (follows && !eye.moves) look(Infinity);
+      else draw();
+      return;
     }
     looked = n;
     if (row >= 0 || from === null) jump(row >= 0 ? row : Infinity);
     else follow(Math.max(from, 0));
   }
   model.on("change", changed);
-  el.append(root);
   changed();
-  const watcher = new ResizeObserver(() => {
-    // The static picture is for who has no kernel: an output of its own, before the panel's.
-    for (const picture of root.closest(".jp-OutputArea")?.querySelectorAll("img[alt^='Lab panel']") ?? []) {
-      picture.closest(".jp-OutputArea-child").style.display = "none";
-    }
-    if (root.clientWidth === width) return;
-    width = root.clientWidth;
-    draw();
+  // The static picture is for who has no kernel: an output of its own, before the panel's.
+  const placed = new ResizeObserver(() => {
+    const pictures = root.closest(".jp-OutputArea")?.querySelectorAll("img[alt^='Lab panel']") ?? [];
+    for (const one of pictures) one.closest(".jp-OutputArea-child").style.display = "none";
   });
-  watcher.observe(root);
+  placed.observe(root);
   return () => {
     stop();
     clearTimeout(patience);
     model.off("change", changed);
     stage.stop();
-    watcher.disconnect();
+    placed.disconnect();
   };
 }
 

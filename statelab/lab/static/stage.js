@@ -1,62 +1,23 @@
 // The stage: a card for each node and client, links between them, and what travels on the links.
 
-const VERBS = { kill: ["dead", "Kill"], restart: ["again", "Restart"], pause: ["paused", "Pause"], resume: ["play", "Resume"] };
-const LINK_VERBS = { // [what it is called, when it applies]
-  partition: ["Cut", (link) => !link.cut], heal: ["Heal", (link) => link.cut], hold: ["Hold", (link) => !link.held],
-  release: ["Release", (link) => link.held], lose_next: ["Lose the next to ", () => true],
-};
+const VERBS = { kill: "dead", restart: "again", pause: "paused", resume: "play" }; // and their icons
 const APPLY = { up: ["kill", "pause"], paused: ["kill", "resume"], dead: ["restart"], client: [] };
 const COLUMNS = { clients: "clients", balancers: "in between", servers: "servers", stores: "stores" };
 const FLIGHT = 420; // ms: what waits or is lost on its way has come so far by then
+const SPOTS = [0.5, 0.3, 0.7, 0.4, 0.6, 0.2, 0.8, 0.1, 0.9, 0.05, 0.95]; // on a link, for its button
+const CHIP = 26; // px: how high and wide such a button is, with a gap
 
-function outcome({ mark, word }) {
-  return h("span.outcome", { is: mark }, icon({ ok: "check", fail: "dead", wait: "dots" }[mark]), h("span", {}, word));
-}
+const capital = (word) => word[0].toUpperCase() + word.slice(1);
 
-// ------------------------------------------------------------------ cards
-// A line of memory or disk; `seen` tells whether it has just changed.
-function line(l, time, seen) {
-  const was = seen.get(l.id);
-  if (was?.text !== l.text) seen.set(l.id, { text: l.text, is: was ? "changed" : "" });
-  const left = Math.max(0, l.until - time);
-  const share = Math.min(1, left / Math.max(l.until - l.since, 1e-6));
-  return h("div.line", { key: l.field, title: l.full, is: `${l.flags & FLAGS.token ? "token" : ""} ${l.until && !left ? "expired" : ""}` },
-    h("span.key", {}, `${l.label} = `), h("span.value", { key: l.text, is: seen.get(l.id).is }, l.text),
-    l.until > 0 && h("span.soft", {}, h("span.meter", {}, h("i", { style: `width:${(100 * share).toFixed(1)}%` })),
-      h("span.left", {}, left ? `${left.toFixed(1)} s` : "expired")));
-}
+const OUTCOMES = { ok: "check", fail: "dead", wait: "dots" };
+const outcome = ({ mark, word }) => h("span.outcome", { is: [mark, `icon-${OUTCOMES[mark]}`] }, word);
 
-// Made anew only when something on it has changed, or runs out.
-function card(node, view, act) {
-  const shown = [...node.memory, ...node.disk];
-  const last = view.latest.find((one) => one.client === node.name);
-  const mark = [node.status, node.life, node.caption, view.level, view.pids[node.name], last?.n, last?.word,
-    shown.some((l) => l.until) && view.time, ...shown.map((l) => l.field + l.text)].join("\n");
-  return memo(view.cards, node.name, mark, () => madeCard(node, view, act, last));
-}
+// What can be done to a link: [its label, the verb, the two names].
+const offers = ({ a, b, cut, held }) => [
+  cut ? ["Heal", "heal", a, b] : ["Cut", "partition", a, b],
+  held ? ["Release", "release", a, b] : ["Hold", "hold", a, b],
+  [`Lose the next to ${b}`, "lose_next", a, b], [`Lose the next to ${a}`, "lose_next", b, a]];
 
-function madeCard(node, view, act, last) {
-  const { level, time, pids, seen } = view;
-  const verbs = APPLY[node.status].filter((verb) => level > 0 || verb === "kill" || verb === "restart");
-  const kept = level > 0 ? node.memory : node.memory.filter((l) => !(l.flags & FLAGS.port));
-  return h("article.card", { key: node.name, "data-node": node.name, "data-status": node.status,
-    "aria-label": [node.name, node.role, ...(node.lives ? [node.status] : [])].join(", ") },
-  h("div.head", {}, h("h4.name", {}, node.name), pids[node.name] && h("span.caption", {}, `pid ${pids[node.name]}`),
-    h("span.status", { key: "status", is: `is-${node.status}`, title: node.died },
-      node.lives && [icon(node.status), h("span", {}, node.status)], node.life && h("span.muted", {}, node.life))),
-  h("div.memory", { key: "memory", is: node.status === "dead" ? "lost" : "" }, h("div.caption", {}, node.caption),
-    kept.length ? kept.map((l) => line(l, time, seen)) : h("div.line.empty", { key: "empty" }, "empty")),
-  node.disk.length > 0 && h("div.disk", { key: "disk" }, h("div.caption", {}, "disk"), node.disk.map((l) => line(l, time, seen))),
-  h("div.buttons", { key: "buttons" },
-    verbs.map((verb) => button(VERBS[verb][1], VERBS[verb][0], (event) => {
-      if (event.detail < 2) act(verb, node.name); // not the second of a double click
-    }, { key: verb, "data-verb": verb, "aria-label": `${VERBS[verb][1]} ${node.name}` })),
-    view.actions.map((a, n) => a.client === node.name && button(a.label, "", () => act("action", n),
-      { key: n, title: a.line, "data-action": a.label, "aria-label": `${node.name}: ${a.label}` }))),
-  !node.lives && h("div.last", { key: "last" }, last && [outcome(last), h("span.answer", { key: `${last.n} ${last.word}`, title: last.answer }, last.answer)]));
-}
-
-// ------------------------------------------------------------------ links and messages
 // A curve between two cards, as four points.
 function curve(a, b, origin) {
   const [ya, yb] = [a, b].map((box) => box.top + 24 - origin.top);
@@ -65,82 +26,151 @@ function curve(a, b, origin) {
     const out = Math.min(x + 32, origin.width - 16);
     return [[a.right - origin.left, ya], [out, ya], [out, yb], [b.right - origin.left, yb]];
   }
-  const [xa, xb] = a.right < b.left ? [a.right, b.left] : [a.left, b.right];
-  const middle = (xa + xb) / 2 - origin.left;
-  return [[xa - origin.left, ya], [middle, ya], [middle, yb], [xb - origin.left, yb]];
+  const [xa, xb] = (a.right < b.left ? [a.right, b.left] : [a.left, b.right])
+    .map((x) => x - origin.left);
+  const middle = (xa + xb) / 2;
+  return [[xa, ya], [middle, ya], [middle, yb], [xb, yb]];
 }
 
 function on([p, q, r, t], part) {
   const u = 1 - part;
-  return [0, 1].map((i) => u ** 3 * p[i] + 3 * u * u * part * q[i] + 3 * u * part * part * r[i] + part ** 3 * t[i]);
+  const shares = [u ** 3, 3 * u * u * part, 3 * u * part * part, part ** 3];
+  return [0, 1].map((i) => shares[0] * p[i] + shares[1] * q[i] + shares[2] * r[i] + shares[3] * t[i]);
 }
 
+// Whether a box in the middle of a place lies over none of the others.
+const clear = (others, [x, y], wide, high) => others.every((one) =>
+  Math.abs(one.x - x) >= (one.wide + wide) / 2 || Math.abs(one.y - y) >= (one.high + high) / 2);
+
+// `act` does something, `changed` is called when the stage is to be drawn anew.
 function makeStage(act, changed) {
-  const root = document.createElement("section");
-  root.className = "sl-stage";
-  root.ariaLabel = "nodes";
-  const [curves, seen, cards, watched] = [new Map(), new Map(), new Map(), new WeakSet()];
-  let [view, menu] = [null, null]; // menu: the two names of the link that it is open on
-  const named = (a, b) => `${a}\t${b}`;
+  const [curves, seen, cards, chips] = [new Map(), new Map(), new Map(), new Map()];
+  let [root, links, obstacles, width] = [null, [], [], 0];
 
-  function chip(link) {
-    const open = menu === named(link.a, link.b);
-    const [x, y] = on(curves.get(named(link.a, link.b)), 0.5);
-    const both = [[link.a, link.b], [link.b, link.a]];
-    const offers = Object.entries(LINK_VERBS).filter(([, [, applies]]) => applies(link))
-      .flatMap(([verb, [label]]) => (verb === "lose_next" ? both : both.slice(0, 1)).map((pair) => [verb, label + (verb === "lose_next" ? pair[1] : ""), pair]));
-    const toggle = (to) => { menu = to; changed(); };
-    return h("div.link", { key: named(link.a, link.b), style: `left:${x.toFixed(1)}px;top:${y.toFixed(1)}px`,
-      onkeydown: (event) => { if (event.key === "Escape" && open) { toggle(null); event.currentTarget.firstChild.focus(); } } },
-    h("button.chip", { type: "button", is: link.fault ? "faulty" : "", "aria-expanded": String(open),
-      "aria-label": `link ${link.a} – ${link.b}: ${link.fault || (link.open ? "open" : "no connection")}`,
-      onclick: () => toggle(open ? null : named(link.a, link.b)) }, icon("dots"), link.fault),
-    open && h("div.menu", { role: "group", "aria-label": `the link of ${link.a} and ${link.b}` }, offers.map(([verb, label, pair]) =>
-      button(label, "", () => { menu = null; act(verb, ...pair); changed(); }, { key: label }))));
+  // A line of memory or disk; `seen` tells whether it has just changed.
+  function line(l, time) {
+    const was = seen.get(l.id);
+    if (was?.text !== l.text) seen.set(l.id, { text: l.text, is: was && "changed" });
+    const left = Math.max(0, l.until - time);
+    const share = Math.min(1, left / Math.max(l.until - l.since, 1e-6));
+    const is = [l.flags & FLAGS.token && "token", l.until && !left && "expired"];
+    return h("div.line", { key: l.field, title: l.full, is }, h("span.key", `${l.label} = `),
+      h("span.value", { key: l.text, is: seen.get(l.id).is }, l.text), l.until > 0 && h("span.soft",
+        h("span.meter", h("i", { style: `width:${(100 * share).toFixed(1)}%` })),
+        h("span.left", left ? `${left.toFixed(1)} s` : "expired")));
   }
 
-  function message(flight) {
-    const whole = Math.max(1, Math.min(flight.due - flight.left, FLIGHT));
-    const part = Math.min(1, (view.weight - flight.left) / whole);
-    const [x, y] = on(curves.get(named(flight.from, flight.to)), 0.12 + 0.76 * part);
-    return h("g.message", { key: flight.n, is: `to-${flight.mark}`, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` },
-      flight.lost || flight.mark === "fail" ? h("path", { key: "x", d: "M-4 -4L4 4M4 -4L-4 4" }) : h("circle", { key: "o", r: 5 }),
-      h("text", { key: "t", y: -10, "text-anchor": "middle" }, flight.lost ? `${flight.label} · lost` : flight.label));
+  // Made anew only when something on it has changed, or runs out.
+  function card(node, view) {
+    const { level, time, pids: { [node.name]: pid } } = view;
+    const lines = [...node.memory, ...node.disk];
+    const last = view.latest.find((one) => one.client === node.name);
+    const mark = [node.status, node.life, node.caption, level, pid, last?.n, last?.word,
+      lines.some((l) => l.until) && time, ...lines.map((l) => l.field + l.text)].join("\n");
+    return memo(cards, node.name, mark, () => madeCard(node, view, pid, last));
   }
 
-  // Where the cards are now; whether that is news.
+  function madeCard({ name, role, lives, status, life, died, caption, memory, disk }, view, pid, last) {
+    const { level, time, actions } = view;
+    const verbs = APPLY[status].filter((verb) => level > 0 || verb === "kill" || verb === "restart");
+    const kept = memory.filter((l) => level > 0 || !(l.flags & FLAGS.port));
+    const pressed = (verb) => ({ detail }) => { if (detail < 2) act(verb, name); }; // no double click
+    return h("article.card", { key: name, "data-node": name, "data-status": status,
+      "aria-label": [name, role, ...(lives ? [status] : [])].join(", ") },
+    h("div.head", h("h4.name", name), pid && h("span.caption", `pid ${pid}`), h("span.status",
+      { key: "status", is: [`is-${status}`, lives && `icon-${status}`], title: died },
+      lives && h("span", status), life && h("span.muted", life))),
+    h("div.memory", { key: "memory", is: status === "dead" && "lost" }, h("div.caption", caption),
+      kept.map((l) => line(l, time)), !kept.length && h("div.line.empty", { key: "empty" }, "empty")),
+    disk.length > 0 && h("div.disk", { key: "disk" }, h("div.caption", "disk"),
+      disk.map((l) => line(l, time))),
+    h("div.buttons", { key: "buttons" },
+      verbs.map((verb) => button(capital(verb), VERBS[verb], pressed(verb),
+        { key: verb, "data-verb": verb, "aria-label": `${capital(verb)} ${name}` })),
+      actions.map((a, n) => a.client === name && button(a.label, "", () => act("action", n),
+        { key: n, title: a.line, "data-action": a.label, "aria-label": `${name}: ${a.label}` }))),
+    !lives && h("div.last", { key: "last" }, last && [outcome(last),
+      h("span.answer", { key: `${last.n} ${last.word}`, title: last.answer }, last.answer)]));
+  }
+
+  // The buttons of links, each in the middle of its link, or near it, where no card or other one is.
+  function chipsOf(shown) {
+    const taken = [];
+    return shown.map((link) => {
+      const [wide, high] = [link.fault ? 90 : CHIP, CHIP + 2 * link.fault.length]; // with its words
+      const spots = SPOTS.map((part) => on(curves.get(link.key), part));
+      const free = (spot) => clear(taken, spot, wide, high) && clear(obstacles, spot, CHIP, CHIP);
+      const [x, y] = spots.find(free) ?? spots[0];
+      taken.push({ x, y, wide, high });
+      return memo(chips, link.key, Object.values({ ...link, x, y }).join("\n"), () => chip(link, x, y));
+    });
+  }
+
+  function chip(link, x, y) {
+    const shut = (details) => { details.open = false; details.firstChild.focus(); };
+    const pressed = (doing) => (event) => { shut(event.currentTarget.closest("details")); act(...doing); };
+    return h("details.link", { key: link.key, name: "sl-link", // one open menu at a time
+      style: `left:${x.toFixed(1)}px;top:${y.toFixed(1)}px`,
+      onkeydown: (event) => { if (event.key === "Escape") shut(event.currentTarget); } },
+    h("summary.chip.icon-dots", { is: link.fault && "faulty", "aria-label":
+      `link ${link.a} – ${link.b}: ${link.fault || (link.open ? "open" : "no connection")}` }, link.fault),
+    h("div.menu", { role: "group", "aria-label": `the link of ${link.a} and ${link.b}` },
+      offers(link).map(([label, ...doing]) => button(label, "", pressed(doing), { key: label }))));
+  }
+
+  function message({ n, link, lost, mark, label, left, due }, weight) {
+    const part = Math.min(1, (weight - left) / between(1, FLIGHT, due - left));
+    const [x, y] = on(curves.get(link), 0.12 + 0.76 * part).map((at) => at.toFixed(1));
+    return h("g.message", { key: n, is: `to-${mark}`, transform: `translate(${x} ${y})` },
+      lost || mark === "fail" ? h("path", { d: "M-4 -4L4 4M4 -4L-4 4" }) : h("circle", { r: 5 }),
+      h("text", { y: -10, "text-anchor": "middle" }, lost ? `${label} · lost` : label));
+  }
+
+  const path = ({ key, open, cut }) => h("path.link-line", { key, is: [open && "open", cut && "cut"],
+    d: curves.get(key).map((point, n) => ["M", "C", " ", " "][n] + point).join("") });
+
+  function tree(view) {
+    ({ links } = view);
+    const known = links.filter((link) => curves.has(link.key));
+    const columns = Object.entries(COLUMNS).map(([column, label]) =>
+      [label, view.nodes.filter((node) => node.column === column)]).filter(([, nodes]) => nodes.length);
+    const most = Math.max(...columns.map(([, nodes]) => nodes.length));
+    return h("section.stage", { key: "stage", "aria-label": "nodes" },
+      h("svg.links", { "aria-hidden": "true" }, known.map(path)),
+      h("div.columns", { "data-columns": columns.length, "data-many": most > 3 },
+        columns.map(([label, nodes]) => h("div.column", { key: label, role: "group", "aria-label": label,
+          is: nodes.length === most && "full" }, h("div.heading", label),
+        h("div.cards", nodes.map((node) => card(node, view)))))),
+      h("div.chips", chipsOf(known.filter((link) => view.level > 1 || link.fault))),
+      h("svg.links.air", { "aria-hidden": "true" },
+        view.flights.filter(({ link }) => curves.has(link)).map((one) => message(one, view.weight))));
+  }
+
+  // Where the cards are now, and how wide the panel is; whether that is news.
   function measure() {
     const origin = root.getBoundingClientRect();
-    const boxes = Object.fromEntries([...root.querySelectorAll("[data-node]")].map((one) => [one.dataset.node, one.getBoundingClientRect()]));
-    const before = JSON.stringify([...curves]);
+    const boxes = new Map([...root.querySelectorAll("[data-node]")].map((one) =>
+      [one.dataset.node, one.getBoundingClientRect()]));
+    obstacles = [...boxes.values()].map((box) => ({ wide: box.width, high: box.height,
+      x: box.left + box.width / 2 - origin.left, y: box.top + box.height / 2 - origin.top }));
+    const before = JSON.stringify([width, ...curves]);
+    width = root.closest(".sl-panel").clientWidth;
     curves.clear();
-    for (const { a, b } of view.links) {
-      if (!boxes[a] || !boxes[b]) continue;
-      const points = curve(boxes[a], boxes[b], origin);
-      curves.set(named(a, b), points).set(named(b, a), [...points].reverse());
+    for (const { a, b, key } of links) {
+      if (!boxes.has(a) || !boxes.has(b)) continue;
+      const points = curve(boxes.get(a), boxes.get(b), origin);
+      curves.set(key, points).set(linkOf(b, a), points.toReversed());
     }
-    return JSON.stringify([...curves]) !== before;
+    return JSON.stringify([width, ...curves]) !== before;
   }
 
-  function draw(next) {
-    view = { ...(next ?? view), seen, cards };
-    const known = view.links.filter((link) => curves.has(named(link.a, link.b)));
-    const columns = Object.keys(COLUMNS).map((name) => [name, view.nodes.filter((node) => node.column === name)]).filter(([, all]) => all.length);
-    const most = Math.max(...columns.map(([, all]) => all.length));
-    patch(root, [
-      h("svg.links", { "aria-hidden": "true" }, known.map((link) => h("path.link-line", { key: named(link.a, link.b),
-        is: `${link.open ? "open" : ""} ${link.cut ? "cut" : ""}`, d: curves.get(named(link.a, link.b)).map((p, n) => ["M", "C", "", ""][n] + p.join(" ")).join(" ") }))),
-      h("div.columns", { "data-columns": columns.length, "data-many": most > 3 }, columns.map(([name, all]) =>
-        h("div.column", { key: name, role: "group", "aria-label": COLUMNS[name], is: all.length === most ? "full" : "" },
-          h("div.heading", {}, COLUMNS[name]), h("div.cards", {}, all.map((node) => card(node, view, act)))))),
-      h("div.chips", {}, known.filter((link) => view.level > 1 || link.fault).map(chip)),
-      h("svg.links.air", { "aria-hidden": "true" }, view.flights.filter((f) => curves.has(named(f.from, f.to))).map(message)),
-    ]);
-    for (const one of root.querySelectorAll("[data-node]")) if (!watched.has(one)) { watched.add(one); watcher.observe(one); }
-    if (known.length < view.links.length && measure()) draw();
+  // After the page has been made so: watches what is there, and tells whether a link has come.
+  function settle(stage) {
+    root = stage;
+    for (const one of [root, ...root.querySelectorAll("[data-node]")]) watcher.observe(one);
+    return links.some(({ key }) => !curves.has(key)) && measure();
   }
 
-  const watcher = new ResizeObserver(() => { if (view && root.checkVisibility() && measure()) draw(); });
-  watcher.observe(root);
-  return { root, draw, stop: () => watcher.disconnect() };
+  const watcher = new ResizeObserver(() => { if (root.checkVisibility() && measure()) changed(); });
+  return { tree, settle, width: () => width, stop: () => watcher.disconnect() };
 }

@@ -1,28 +1,29 @@
 // What all drawings share: a tree of what should be there, and `patch`, which makes the page so.
 // What has the same tag and key stays the same element, so focus and place stay too.
 
-const ICONS = {
-  up: "M6 2.2a3.8 3.8 0 1 0 0 7.6a3.8 3.8 0 1 0 0-7.6z", play: "M3.5 2.2l6 3.8l-6 3.8z",
-  dead: "M2.5 2.5l7 7M9.5 2.5l-7 7", paused: "M4 2v8M8 2v8", dots: "M2 6h.01M6 6h.01M10 6h.01",
-  again: "M9.6 4.2A4 4 0 1 0 10 6.6M10 1.8v2.6H7.4", check: "M2 6.5l2.7 2.7L10 3.4",
-  copy: "M4.2 4.2h5.6v5.6H4.2zM2.2 7.6V2.2h5.4",
-  wait: "M3 1.8h6M3 10.2h6M3.6 1.8c0 2.6 4.8 5.6 4.8 8.4M8.4 1.8c0 2.6-4.8 5.6-4.8 8.4",
-  first: "M2.6 2v8M9.4 2.4L4.8 6l4.6 3.6z", last: "M9.4 2v8M2.6 2.4L7.2 6l-4.6 3.6z",
-  left: "M7.8 2.2L4 6l3.8 3.8", right: "M4.2 2.2L8 6l-3.8 3.8",
-};
+const PROPERTIES = /^(on.*|checked|value|data)$/; // set as such: what a hand has changed comes back
 
-// h("button.primary.quiet", {attributes, onclick, key}, children): classes get the prefix sl-.
-function h(tag, props = {}, ...children) {
-  const [name, ...words] = [...tag.split("."), ...(props.is ?? "").split(" ")].filter(Boolean);
-  const classes = words.map((word) => `sl-${word}`).join(" ");
-  return { name, props: classes ? { ...props, class: classes } : props,
-    children: children.flat(Infinity).filter((child) => child ?? false) };
+const between = (low, high, value) => Math.max(low, Math.min(high, value)); // `low`, if there is no such
+
+// h("button.primary", {attributes, onclick, key, is}, children): its classes, and those in `is`,
+// get the prefix sl-.
+function h(tag, ...parts) {
+  const [first] = parts;
+  const bare = !first || typeof first !== "object" || first.children || Array.isArray(first);
+  const { key, is, ...props } = bare ? {} : parts.shift();
+  const [name, ...words] = [...tag.split("."), is].flat().filter(Boolean);
+  if (words.length) props.class = words.map((word) => `sl-${word}`).join(" ");
+  return { name, key, props, children: trees(parts) };
+}
+
+function trees(parts) {
+  const text = (data) => ({ name: "#text", props: { data: String(data) }, children: [] });
+  return parts.flat(Infinity).filter(Boolean).map((part) => (part.children ? part : text(part)));
 }
 
 function patch(parent, children) {
-  const kept = parent.slKept ?? new Map();
-  const wanted = new Map(children.map((child, n) =>
-    [typeof child === "object" ? `${child.name} ${child.props.key ?? `#${n}`}` : `text ${n}`, child]));
+  const kept = (parent.slKept ??= new Map());
+  const wanted = new Map(children.map((child, n) => [`${child.name} ${child.key ?? `#${n}`}`, child]));
   let bereft = false; // whether what had the focus goes: then what comes in its place gets it
   for (const [key, node] of kept) {
     if (wanted.has(key)) continue;
@@ -32,30 +33,27 @@ function patch(parent, children) {
   }
   let at = parent.firstChild;
   for (const [key, child] of wanted) {
-    let node = kept.get(key);
-    if (!node) kept.set(key, (node = made(parent, child)));
+    const node = kept.get(key) ?? made(parent, child.name);
+    kept.set(key, node);
     if (node === at) at = at.nextSibling;
     else parent.insertBefore(node, at);
-    if (typeof child !== "object") { if (node.data !== String(child)) node.data = child; }
-    else if (node.slTree !== child) update(node, child);
+    if (node.slTree !== child) update(node, child);
   }
-  parent.slKept = kept;
   if (bereft) parent.querySelector("button")?.focus();
 }
 
-function made(parent, child) {
-  if (typeof child !== "object") return document.createTextNode("");
-  const drawn = child.name === "svg" || parent.namespaceURI?.endsWith("svg");
-  return document.createElementNS(`http://www.w3.org/${drawn ? "2000/svg" : "1999/xhtml"}`, child.name);
+function made(parent, name) {
+  if (name === "#text") return document.createTextNode("");
+  const drawn = name === "svg" || parent.namespaceURI.endsWith("svg");
+  return document.createElementNS(`http://www.w3.org/${drawn ? "2000/svg" : "1999/xhtml"}`, name);
 }
 
 function update(node, child) {
   const before = node.slTree?.props ?? {};
   for (const name of Object.keys({ ...before, ...child.props })) {
     const value = child.props[name];
-    if (value === before[name] || name === "key" || name === "is") continue;
-    if (name.startsWith("on")) node[name] = value;
-    else if (name === "checked" || name === "value") node[name] = value;
+    if (PROPERTIES.test(name)) { if (node[name] !== value) node[name] = value; }
+    else if (value === before[name]) continue;
     else if (value === undefined || value === false) node.removeAttribute(name);
     else node.setAttribute(name, value === true ? "" : value);
   }
@@ -65,39 +63,36 @@ function update(node, child) {
 
 // What `make` made for a key, as long as its mark stays: `patch` passes over the same tree.
 function memo(store, key, mark, make) {
-  const kept = store.get(key);
-  if (kept?.mark === mark) return kept.tree;
-  const tree = make();
-  store.set(key, { mark, tree });
-  return tree;
+  if (store.get(key)?.mark !== mark) store.set(key, { mark, made: make() });
+  return store.get(key).made;
 }
 
-function icon(name) {
-  return h("svg.icon", { viewBox: "0 0 12 12", "aria-hidden": "true", is: `icon-${name}` }, h("path", { d: ICONS[name] }));
+// The place of one view. JupyterLab would take its keys: first as shortcuts, then the arrows, to
+// walk from cell to cell.
+function viewIn(el, kind, label) {
+  const root = el.appendChild(document.createElement("section"));
+  root.className = `statelab sl-${kind}`;
+  [root.role, root.ariaLabel] = ["group", label];
+  root.setAttribute("data-lm-suppress-shortcuts", "true");
+  root.onkeydown = (event) => { if (event.key.startsWith("Arrow")) event.stopPropagation(); };
+  return root;
 }
 
-function button(label, name, onclick, props = {}) {
-  return h("button.button", { type: "button", onclick, ...props }, name && icon(name), label && h("span", {}, label));
-}
+const button = (label, icon, onclick, { is, ...props } = {}) => h("button.button",
+  { type: "button", onclick, is: [icon && `icon-${icon}`, is], ...props }, label);
 
-// One of several [value, word], as buttons: arrow keys move, as in a group of radio buttons.
-function segments(label, items, chosen, onchoose) {
-  const onkeydown = (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    const all = [...event.currentTarget.children];
-    const next = all[(all.indexOf(event.target) + step + all.length) % all.length];
-    next.focus();
-    next.click();
-    event.preventDefault();
-  };
-  return h("div.segments", { role: "radiogroup", "aria-label": label, onkeydown }, items.map(([value, word]) =>
-    h("button.segment", { key: value, type: "button", role: "radio", "aria-checked": String(value === chosen),
-      tabindex: value === chosen ? "0" : "-1", onclick: () => onchoose(value) }, word)));
-}
+// One of several [value, words]. Each group is a form of its own, so that no two share a name;
+// with this method, a form sends nothing.
+const choice = (legend, items, chosen, onchoose, { is = "segments", disabled = false } = {}) =>
+  h("form", { key: legend, is, method: "dialog" }, h("fieldset",
+    is === "segments" ? { "aria-label": legend } : h("legend", legend),
+    items.map(([value, words]) => h("label", { key: value }, h("input", { type: "radio", name: "choice",
+      disabled, checked: value === chosen, onchange: () => onchoose(value) }), h("span", words)))));
 
 // A sentence that is right or wrong, or neither.
-function judged(mark, words) {
-  const name = { right: "check", wrong: "dead" }[mark];
-  return h("p.judged", { role: "status", is: `is-${mark || "open"}` }, name && icon(name), h("span", {}, words));
-}
+const judged = (mark, words) => h("p.judged", { role: "status",
+  is: [`is-${mark || "open"}`, { right: "icon-check", wrong: "icon-dead" }[mark]] }, h("span", words));
+
+// What stands where nothing is shown before a prediction.
+const gated = (question, label, onskip) => h("div.gate", { key: "gate" },
+  h("p", h("b", "Predict first, or skip: "), question), button(label, "", onskip));
