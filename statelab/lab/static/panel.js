@@ -134,8 +134,10 @@ function renderPanel({ model, el, book }) {
       (said || text) && section("You predicted", said && h("p.said", { key: "said" }, said),
         text && judged(mark, text)),
       lights.length > 0 && section("Invariants", h("ul.lights", lights.map(light))),
-      section("Requests", count ? h("ol.requests", { key: "list", tabindex: "0", "aria-label":
-        "requests, the latest first" }, shown.map(request)) : h("p.muted", { key: "none" }, nothing),
+      // As high as at the end of the run, or what stands below would jump as one looks back.
+      section("Requests", h("ol.requests", { key: "list", tabindex: "0", "aria-label":
+        "requests, the latest first", style: `--most:${eye.run.requests.length}` },
+      count ? shown.map(request) : h("li.muted", { key: "none" }, nothing)),
       count > shown.length && h("p.muted", { key: "earlier" }, `and ${count - shown.length} earlier`)),
       places.length > 0 && section("Where state lives now", h("dl.where", places.map(([name, at]) =>
         h("div.place", { key: name, is: !at.length && "nowhere" },
