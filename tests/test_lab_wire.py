@@ -93,7 +93,7 @@ def test_the_prediction_is_compared_with_what_the_table_says():
     guess.answer("one", "certain")
     press(wire, "send the request")
     assert repr(observed) == (
-        "You said “one”, certain. It was two: lines: connected, request sent."
+        "You said “one”, certain. It was “two”: lines: connected, request sent."
     )
     press(wire, "start over")
     assert repr(observed) == "You said “one”, certain. lines: connected."
