@@ -50,3 +50,19 @@ def test_the_teachers_page_has_a_wrong_answer_for_each_prediction():
     told = wrong_answers((ROOT / "docs" / "teaching.md").read_text(encoding="utf-8"))
     rooms = [name for name in lessons.names() if name not in COMPANIONS]
     assert told == {name[:2]: predictions(name) for name in rooms}
+
+
+def test_the_readme_names_each_lessons_question_and_minutes_as_the_lesson_does():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = re.findall(
+        r"^\| \[\d\d .+\]\(notebooks/(\w+)\.ipynb\) \| (.+) \| (\d+) \|$", readme, re.M
+    )
+    said = []
+    for name in [name for name in lessons.names() if name not in COMPANIONS]:
+        cells = nbformat.read(lessons.NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
+        card = next(cell.source for cell in cells if "title" in cell.metadata.tags)
+        minutes = re.search(r"\*\* · (\d+) minutes", card)
+        said.append(
+            (name, card.splitlines()[0].removeprefix("# "), minutes[1] if minutes else "120")
+        )
+    assert told == said
