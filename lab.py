@@ -288,8 +288,8 @@ def soak(environment, rounds, paths):
     """
     environment.ensure(tools=True)
     deep = {"STATELAB_SOAK": "1", "STATELAB_SEEDS": "10000", "STATELAB_KERNEL_KILLS": "100"}
-    jobs = [("10,000 seeds and 100 kernel kills", ["tests", "-m", "not browser"], deep)]
-    jobs = [] if paths else jobs
+    first = ("10,000 seeds and 100 kernel kills", ["tests", "-m", "not browser"], deep)
+    jobs = [] if paths else [first]
     jobs += [(f"round {n} of {rounds}", paths, {}) for n in range(1, rounds + 1)]
     failed = 0
     for name, arguments, extra in jobs:

@@ -296,7 +296,6 @@ def test_the_servers_user_may_enter_only_its_own_folder(world):
 ORDINARY = """
 import os, psycopg
 from statelab import LiveWorld
-from statelab.live import trees
 from statelab.engines import Postgres
 
 assert os.geteuid() != 0

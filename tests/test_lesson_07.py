@@ -6,7 +6,7 @@ import lessons
 import nbformat
 import pytest
 
-from statelab import LiveWorld, Run, World, lab
+from statelab import LiveWorld, Response, Run, World, lab
 from statelab.servers import database, lease
 
 NAME = "07_write_lease"
@@ -110,6 +110,34 @@ def test_the_third_panel_refuses_once_the_newer_token_was_seen_and_asks_for_the_
     assert 409 in [row.data[0] for row in panel.rows if (row.kind, row.node) == ("reply", "db")]
     press(panel, "again", *WAKES_FIRST)
     assert panel.verdict["mark"] == "right"
+
+
+class RefusesFirst(lesson.Writer):
+    """Has lost its right for a moment when it is first asked, as on a busy machine."""
+
+    async def handle(self, request):
+        if not self.disk.get("asked"):
+            self.disk["asked"] = True
+            return Response(503)
+        return await super().handle(request)
+
+
+def test_a_story_waits_until_a_bill_is_really_being_made_out():
+    world = World(seed=7)
+    lesson.billing(world, writer=RefusesFirst)
+    found = lesson.a_pause(world)
+    assert found == {"the sleeper's bill": 200, "landed": ["the other", "the sleeper"]}
+
+
+def test_a_story_whose_writer_never_says_that_it_makes_a_bill_out_ends_with_a_sentence():
+    class Silent(lesson.Writer):
+        def log(self, text):
+            """Says nothing."""
+
+    world = World(seed=7)
+    lesson.billing(world, writer=Silent)
+    with pytest.raises(TimeoutError, match="no writer has said"):
+        lesson.a_pause(world)
 
 
 # ------------------------------------------------------------------------------- the four steps

@@ -158,6 +158,14 @@ def test_a_choice_of_two_homes_costs_no_disk_write_for_dots_and_loses_no_coin(ca
     assert capsys.readouterr().out.splitlines()[1].endswith("lost")
 
 
+def test_a_phone_that_nobody_has_heard_says_again_that_it_is_online():
+    world = World(seed=7)
+    lesson.game(world, server=lesson.DividedByRPC, phones=False)
+    world.lose_next("alice", "game-2")
+    lesson.says_online(world)
+    assert lesson.says(world, "look", "bob")[1]["online"]
+
+
 # ------------------------------------------------------------------------------- the real thing
 AS = {
     "divided, by RPC": "divided, by RPC",
