@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from statelab.client import Client, Pending, keep_token
 from statelab.message import NoReply, Refused, Response
-from statelab.node import Disk, Node, born, memory, said
+from statelab.node import YOU, Disk, Node, born, memory, said
 from statelab.task import Task
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class ClientEnd:
 
     def __init__(self, world: World, name: str):
         self.name = name
-        self.fresh = name == "you"  # a fresh connection for each call
+        self.fresh = name == YOU  # a fresh connection for each call
         self.port: int | None = None
         self.opened = 0
         self.connections: dict[Any, Connection] = {}

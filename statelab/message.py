@@ -5,10 +5,12 @@ A message is JSON. Both worlds copy it on its way, so two nodes never share an o
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 MAX_BODY = 1_000_000  # values plus characters: a larger body is refused in both worlds
 MAX_DEPTH = 100
+MAX_INT = 10**4000  # Python itself writes no integer of more than 4,300 digits as text
 
 
 class Refused(Exception):
@@ -97,7 +99,7 @@ class Response(_Message):
         self._frozen = frozen
 
 
-_SHORT = 1000  # what is no larger than this need not be measured
+_SHORT, _SMALL = 1000, 1 << 64  # what is no larger than this need not be measured
 
 
 def copied(body: Any) -> Any:
@@ -114,13 +116,19 @@ def copied(body: Any) -> Any:
             if kind is str:
                 if len(value) > _SHORT:
                     break
-            elif kind is not int and kind is not bool and value is not None:
+            elif kind is int:
+                if not -_SMALL < value < _SMALL:
+                    break
+            elif kind is not bool and value is not None:
                 break
             if type(key) is not str or len(key) > _SHORT:
                 break
         else:
             return body.copy()
-    elif kind is int or kind is bool or body is None or (kind is str and len(body) < _SHORT):
+    elif kind is int:
+        if -_SMALL < body < _SMALL:
+            return body
+    elif kind is bool or body is None or (kind is str and len(body) < _SHORT):
         return body
     return _copy(body, [MAX_BODY], 0, ())
 
@@ -139,17 +147,25 @@ def _copy(value: Any, budget: list[int], depth: int, where: tuple) -> Any:
     if kind is str or isinstance(value, str):
         _spend(len(value), budget, depth, where)
         return value if kind is str else str.__str__(value)
-    if value is None or kind is bool or kind is int:
+    if value is None or kind is bool:
         return value
     if isinstance(value, (list, tuple)):
         _spend(len(value) + 1, budget, depth, where)
         return [_copy(item, budget, depth + 1, (where, i)) for i, item in enumerate(value)]
     if isinstance(value, int):
+        if not -MAX_INT < value < MAX_INT:
+            raise ValueError(f"{_place(where)} is too large: an integer of more than 4,000 digits")
         return int(value)
     if isinstance(value, float):
         if value - value != 0.0:
             raise TypeError(f"{_place(where)} is {value!r}, which JSON has no form for")
         return float(value)
+    if isinstance(value, (types.GeneratorType, types.CoroutineType)):
+        value.close()
+        raise TypeError(
+            f"{_place(where)} is a call that was not awaited, so it did not happen: write await "
+            "before it"
+        )
     raise TypeError(
         f"{_place(where)} is a {kind.__name__}, which JSON has no form for: "
         "send None, bool, int, float, str, list or dict"
@@ -174,7 +190,7 @@ def _key(key: Any, where: tuple) -> str:
     if key is None or isinstance(key, bool):
         return {None: "null", True: "true", False: "false"}[key]
     if isinstance(key, int):
-        return int.__repr__(key)
+        return int.__repr__(_copy(key, [1], 0, where))
     if isinstance(key, float) and key - key == 0.0:
         return float.__repr__(key)
     raise TypeError(f"{_place(where)} has the key {key!r}, which JSON has no form for: use a str")

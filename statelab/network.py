@@ -244,7 +244,7 @@ class Network:
             task.cause = self._record(
                 "error", life.name, life.number, caller, call.number, task.cause, said(error)
             )
-        data = answer(value, error)
+        data = answer(value, error, call.method)
         seq = self._record("reply", life.name, life.number, caller, call.number, task.cause, data)
         if not call.done:
             call.blame = seq

@@ -11,8 +11,8 @@ Rules of this file:
 
 from __future__ import annotations
 
-import math
 import random
+import re
 import types
 from collections.abc import Callable, Coroutine, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
@@ -24,7 +24,19 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT = 1.0
 DEFAULT_TIMEOUT_US = 1_000_000
+MAX_SECONDS = 1e9  # some thirty years: no lesson lasts longer, and microseconds stay exact
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+YOU = "you"  # the client that `world.call` speaks as
+MAX_NAME = 200  # characters
+MAX_PATH = 2_000  # characters
+MAX_HEADERS, MAX_HEADERS_SIZE = 100, 16_000  # how many, and their characters in all
+# What HTTP says about a message itself: a node neither sets it, whatever it gives, nor sees it.
+FRAMING = frozenset(
+    {"connection", "content-length", "content-type", "date", "expect", "host", "keep-alive",
+     "server", "te", "trailer", "transfer-encoding", "upgrade"}
+)  # fmt: skip
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a header's name (RFC 9110, section 5.6.2)
+_VALUE = re.compile(r"[\x20-\x7e\t]*")  # a header's value
 
 
 class UnknownNode(LookupError):
@@ -53,9 +65,25 @@ def micros(seconds: float, what: str = "a time") -> int:
     """Returns whole microseconds; raises ValueError if `seconds` is negative or not finite."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise TypeError(f"{what} is {seconds!r}: give seconds as a number")
-    if not math.isfinite(seconds) or seconds < 0:
-        raise ValueError(f"{what} is {seconds!r} s: give a finite number of seconds, 0 or more")
+    if not 0 <= seconds <= MAX_SECONDS:  # NaN is not, either
+        told = "too long" if seconds > MAX_SECONDS else f"{max(seconds, -MAX_SECONDS):g} s"
+        raise ValueError(
+            f"{what} is {told}: give a finite number of seconds, from 0 to {MAX_SECONDS:,.0f}"
+        )
     return round(seconds * 1_000_000)
+
+
+def checked_name(name: Any, whose: str = "a node") -> str:
+    """Returns `name`, which may be any text; raises TypeError or ValueError for what is none."""
+    if type(name) is not str or not name:
+        raise TypeError(f"{whose}'s name is a str, not {name!r:.100}")
+    if len(name) > MAX_NAME:
+        raise ValueError(f"{whose}'s name has {len(name):,} characters: {MAX_NAME} at the most")
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        raise ValueError(f"{whose}'s name {name!r} has half a character in it (a lone surrogate)")
+    if name == YOU and whose == "a node":
+        raise ValueError(f"{name!r} is the client that world.call speaks as: choose another name")
+    return name
 
 
 # ------------------------------------------------------------------------------- effects
@@ -74,10 +102,10 @@ class Call:
     )  # fmt: skip
 
     def __init__(self, to, path, body, method, headers, timeout, via=None):
-        if type(to) is not str or type(path) is not str or path[:1] != "/":
+        if type(to) is not str or type(path) is not str or path[:1] != "/" or len(path) > MAX_PATH:
             _bad_call(to, path)
         if method not in METHODS:
-            raise ValueError(f"method {method!r} is none of {', '.join(METHODS)}")
+            raise ValueError(f"method {method!r:.100} is none of {', '.join(METHODS)}")
         self.to = to
         self.path = path
         self.body = copied(body)
@@ -92,18 +120,37 @@ class Call:
 
 
 def _bad_call(to: Any, path: Any) -> NoReturn:
-    if not isinstance(to, str):
-        raise TypeError(f"call {to!r} by its name, a str")
-    raise ValueError(f"the path {path!r} must be a str that begins with '/'")
+    if type(to) is not str:
+        raise TypeError(f"call a node by its name, a str, not {to!r}; nothing was sent")
+    if type(path) is not str or path[:1] != "/":
+        raise ValueError(
+            f"the path {path!r:.100} must be a str that begins with '/'; nothing was sent"
+        )
+    raise ValueError(f"the path has more than {MAX_PATH:,} characters; nothing was sent")
 
 
 def _headers(headers: dict) -> dict[str, str]:
+    """The headers as they travel: names in lower case; raises TypeError or ValueError."""
+    if not isinstance(headers, dict):
+        raise TypeError(f"headers are a dict of str to str, not {headers!r:.100}")
+    clean = {}
     for name, value in headers.items():
-        text = f"{name}{value}" if isinstance(name, str) and isinstance(value, str) else "\n"
-        if "\n" in text or "\r" in text or not name or not text.isascii():
-            raise ValueError(f"header {name!r}: {value!r} must be two ASCII strings of one line")
-    # The blanks around a value are not part of it (RFC 9110, section 5.5).
-    return {name.lower(): value.strip(" \t") for name, value in headers.items()}
+        if not (isinstance(name, str) and isinstance(value, str)):
+            raise ValueError(f"header {name!r:.100}: {value!r:.100} must be two ASCII strings")
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(
+                f"{name!r:.100} is no name of a header: use letters, digits and hyphens"
+            )
+        if not _VALUE.fullmatch(value):
+            raise ValueError(f"header {name}: {value!r:.100} must be one line of ASCII")
+        if name.lower() not in FRAMING:
+            # The blanks around a value are not part of it (RFC 9110, section 5.5).
+            clean[name.lower()] = value.strip(" \t")
+    if len(clean) > MAX_HEADERS or sum(map(len, [*clean, *clean.values()])) > MAX_HEADERS_SIZE:
+        raise ValueError(
+            f"these are more than {MAX_HEADERS} headers or {MAX_HEADERS_SIZE:,} characters"
+        )
+    return clean
 
 
 class Door(Protocol):
@@ -267,17 +314,23 @@ def born(factory: Callable[..., Node], args: tuple, door: Door) -> Node:
 STATUS_OF_ERROR = {Refused: 502, NoReply: 504}
 
 
-def answer(value: Any, error: BaseException | None) -> tuple[int, Any, dict[str, str]]:
+def answer(value: Any, error: BaseException | None, method: str) -> tuple[int, Any, dict[str, str]]:
     """The status, body and headers sent when `handle` returned `value` or raised `error`.
 
-    The body is a copy. An answer that cannot be sent becomes a 500 that says why.
+    The body is a copy. An answer that cannot be sent becomes a 500 that says why. `method` is that
+    of the request: HTTP has no room for a body in an answer to HEAD, or of some statuses.
     """
+    status, body, headers = _said(value, error)
+    return status, None if method == "HEAD" or status in (204, 304) else body, headers
+
+
+def _said(value: Any, error: BaseException | None) -> tuple[int, Any, dict[str, str]]:
     if error is None:
         try:
             if type(value) is not Response:
                 return 200, copied(value), {}
             if type(value.status) is not int or not 200 <= value.status <= 599:
-                raise ValueError(f"the status {value.status!r} is not an int from 200 to 599")
+                raise ValueError(f"the status {value.status!r:.100} is not an int from 200 to 599")
             headers = _headers(value.headers) if value.headers else {}
             return value.status, value.frozen_body(), headers
         except (TypeError, ValueError) as wrong:

@@ -20,7 +20,16 @@ from statelab.inputs import Inputs, verb
 from statelab.life import ClientEnd, Host, Life, Waiter
 from statelab.message import Response
 from statelab.network import Network
-from statelab.node import DEFAULT_TIMEOUT, Call, Node, UnknownNode, WrongState, micros
+from statelab.node import (
+    DEFAULT_TIMEOUT,
+    YOU,
+    Call,
+    Node,
+    UnknownNode,
+    WrongState,
+    checked_name,
+    micros,
+)
 from statelab.trace import PLAIN, Row, Trace, canonical_memory, same
 
 
@@ -78,9 +87,8 @@ class World(Inputs, LinkFaults):
         canonical form, and for a real server, which alone has `options`; WrongState if the name
         is taken.
         """
+        checked_name(name)
         isolation.vet(factory, options)
-        if not isinstance(name, str) or not name:
-            raise TypeError(f"a node's name is a str, not {name!r}")
         if name in self._hosts or name in self._clients:
             raise WrongState(f"the name {name} is taken: choose another, or restart {name}")
         self._advance(self._clock.now_us)
@@ -144,7 +152,7 @@ class World(Inputs, LinkFaults):
     ) -> Response | Pending:
         """Sends one request as client `you`, on a fresh connection; else like `Client.send`."""
         call = Call(to, path, body, method, headers, timeout)
-        pending = self.request("you", method, to, path, call.body, headers, timeout)
+        pending = self.request(YOU, method, to, path, call.body, headers, timeout)
         return pending.result() if wait else pending
 
     def client(self, name: str, port: int | None = None) -> Client:
@@ -153,13 +161,14 @@ class World(Inputs, LinkFaults):
         With `port`, its next connections come from that port. Raises WrongState if the name is a
         node's, or the port is in use.
         """
-        if name not in self._clients or port is not None:
+        if checked_name(name, "a client") not in self._clients or port is not None:
             self.add_client(name, port)
         return self._clients[name].client
 
     @verb
     def add_client(self, name: str, port: int | None = None) -> None:
         """What `client` does, as an input."""
+        checked_name(name, "a client")
         if name in self._hosts:
             raise WrongState(f"{name} is a node; a client needs a name of its own")
         end = self._clients.get(name)

@@ -22,7 +22,7 @@ from statelab.live.faults import LinkFaults
 from statelab.live.hub import Hub
 from statelab.live.lives import Lives
 from statelab.message import Response
-from statelab.node import DEFAULT_TIMEOUT, Call, Node, WrongState, micros
+from statelab.node import DEFAULT_TIMEOUT, YOU, Call, Node, WrongState, checked_name, micros
 from statelab.parcel import packed
 from statelab.trace import Row, Trace
 
@@ -152,8 +152,7 @@ class LiveWorld(LinkFaults):
         another process; EngineMissing where the machine lacks the server; WrongState if the name
         is taken; RuntimeError if `__init__` or the server fails.
         """
-        if not isinstance(name, str) or not name:
-            raise TypeError(f"a node's name is a str, not {name!r}")
+        checked_name(name)
         if isinstance(factory, type) and issubclass(factory, Engine):
             what = factory(*args, **options)
             if why := factory.lacks():
@@ -203,7 +202,7 @@ class LiveWorld(LinkFaults):
         wait: bool = True,
     ) -> Response | Pending:
         """Sends one request as client `you`, on a fresh connection; else like `Client.send`."""
-        you = self.client("you")
+        you = self.client(YOU)
         pending = self._send(you, Call(to, path, body, method, headers, timeout), once=True)
         return pending.result() if wait else pending
 
@@ -213,7 +212,7 @@ class LiveWorld(LinkFaults):
         With `port`, its next connections come from that port. Raises WrongState if the name is a
         node's, or the port is in use.
         """
-        if name not in self._clients or port is not None:
+        if checked_name(name, "a client") not in self._clients or port is not None:
             self._do(self._make_client(name, port))
             self._clients.setdefault(name, Client(self, name))
         return self._clients[name]

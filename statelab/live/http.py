@@ -15,14 +15,10 @@ from urllib.parse import quote
 import h11
 
 from statelab.message import MAX_BODY
-from statelab.node import Call
+from statelab.node import FRAMING, Call
 
 MESSAGE = "statelab-message"
 PATH = "statelab-path"
-FRAMING = frozenset(
-    {"connection", "content-length", "content-type", "date", "expect", "host", "keep-alive",
-     "server", "te", "trailer", "transfer-encoding", "upgrade"}
-)  # fmt: skip
 OURS = FRAMING | {MESSAGE, PATH}
 MAX_BYTES = 32 * MAX_BODY  # more than any body of MAX_BODY takes as JSON
 _IN_URL = "/?=&:@!$'()*+,;-._~%[]"

@@ -128,9 +128,7 @@ class Life:
 
     def _reply(self, task: Task, value: Any, error: BaseException | None) -> None:
         message, future, method = task.tag
-        status, body, headers = answer(value, error)
-        if method == "HEAD" or status in (204, 304):
-            body = None  # HTTP has no room for one
+        status, body, headers = answer(value, error, method)
         if error is not None:
             task.cause = self.record("error", "outside", message, task.cause, said(error))
         self.record("reply", "outside", message, task.cause, (status, body, headers))
