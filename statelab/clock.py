@@ -12,6 +12,8 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
 
+from statelab.task import loopless
+
 MAX_EVENTS = 20_000_000  # in one drain: more is taken for a node that loops without an end
 
 
@@ -48,21 +50,26 @@ class Clock:
         gc.disable()
         self.busy = self.broken = True
         try:
-            while heap and heap[0][0] <= until_us:
-                self.now_us, count, event, what = pop(heap)
-                event(what)
-                if watched:
-                    if each is not None:
-                        each()
-                    if ended is not None and ended():
-                        until_us = self.now_us
-                if not count & 0xFFFF:
-                    gc.collect(0)
-                    if count > last:
-                        raise RuntimeError(
-                            f"more than {MAX_EVENTS:,} events by {self.now_us / 1e6:g} s in one "
-                            "verb: does a node loop with a sleep of almost nothing?"
-                        )
+            with loopless():
+                while heap:
+                    due_us, count, event, what = item = pop(heap)
+                    if due_us > until_us:
+                        heappush(heap, item)
+                        break
+                    self.now_us = due_us
+                    event(what)
+                    if watched:
+                        if each is not None:
+                            each()
+                        if ended is not None and ended():
+                            until_us = self.now_us
+                    if not count & 0xFFFF:
+                        gc.collect(0)
+                        if count > last:
+                            raise RuntimeError(
+                                f"more than {MAX_EVENTS:,} events by {due_us / 1e6:g} s in one "
+                                "verb: does a node loop with a sleep of almost nothing?"
+                            )
             self.broken = False
         except Exception:
             self.broken = False  # raised between two steps: all is in order

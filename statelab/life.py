@@ -6,6 +6,7 @@ the dead node still runs has an effect.
 
 from __future__ import annotations
 
+import opcode
 import pickle
 import random
 from collections.abc import Callable
@@ -108,6 +109,12 @@ class Life:
         clock = self._clock
         heappush(clock.heap, (clock.now_us + us, next(clock.count), self._wakes, task))
 
+    def die(self, task: Task, error: BaseException) -> None:
+        self.world._crash(self, said(error), task.cause)
+        if _interrupted(error):
+            self._clock.broken = False  # the step is over: the node that took it is dead
+            raise error
+
     # --------------------------------------------------------------------------- from its world
     @property
     def memory(self) -> dict[str, Any]:
@@ -139,7 +146,7 @@ class Life:
     def _ended(self, task: Task, value: Any, error: BaseException | None) -> None:
         del self.tasks[task]
         if error is not None:
-            self.world._crash(self, said(error), task.cause)
+            self.die(task, error)
 
     def end(self, cause: int) -> None:
         """Dies: the door shuts first, then the coroutines close, then TCP tells the peers."""
@@ -153,6 +160,16 @@ class Life:
             network.forget(connection)
         for connection in list(self.incoming):
             network.reset(connection, cause)
+
+
+def _interrupted(error: BaseException) -> bool:
+    """Whether somebody pressed Ctrl-C, who must be heard; no line of the node's raised `error`."""
+    if not isinstance(error, KeyboardInterrupt):
+        return False
+    at = error.__traceback__
+    while at.tb_next is not None:
+        at = at.tb_next
+    return at.tb_frame.f_code.co_code[at.tb_lasti] != opcode.opmap["RAISE_VARARGS"]
 
 
 class ClientEnd:

@@ -11,10 +11,12 @@ Rules of this file:
 
 from __future__ import annotations
 
+import linecache
 import random
 import re
+import sys
 import types
-from collections.abc import Callable, Coroutine, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from statelab.message import NoReply, Refused, Request, Response, copied
@@ -89,6 +91,39 @@ def checked_name(name: Any, whose: str = "a node") -> str:
 # ------------------------------------------------------------------------------- effects
 # A node's coroutine yields an int to sleep for that many µs, a Call, or a tuple of coroutines to
 # run side by side.
+@types.coroutine
+def _effect(door: Door, effect: Any):
+    """Yields `effect` when it is awaited.
+
+    Whoever makes it steps it to its first yield. There it stands until somebody awaits it; and if
+    nobody does, Python closes it there, and the node's task hears of that.
+    """
+    try:
+        yield
+    except GeneratorExit:
+        if door.current is not None and not door.shut:
+            door.current.wrong = _never_awaited(door.name, effect)
+        raise
+    return (yield effect)
+
+
+def _never_awaited(name: str, effect: Any) -> TypeError:
+    if type(effect) is int:
+        verb, what = "sleep", f"a sleep of {effect / 1e6:g} s"
+    elif type(effect) is Call:
+        verb, what = "call", f"a call, {effect.method} {effect.path:.100} to {effect.to}"
+    else:
+        verb, what = "gather", "a gather"
+    # Where the last name for it went away: in its own line, or at the end of its function.
+    dropped = sys._getframe(2)
+    line = linecache.getline(dropped.f_code.co_filename, dropped.f_lineno).strip()
+    where = f" in line {dropped.f_lineno}, {line}" if f".{verb}(" in line else ""
+    return TypeError(
+        f"{name} asked for {what},{where} and did not await it, so it did not happen: write await "
+        "before it"
+    )
+
+
 class Call:
     """One request, as asked for; and, filled in by the world, how it goes.
 
@@ -172,6 +207,7 @@ class Door(Protocol):
     def erase(self, key: str) -> None: ...
     def sleep(self, task: Task, us: int) -> None: ...
     def call(self, task: Task, call: Call) -> None: ...
+    def die(self, task: Task, error: BaseException) -> None: ...
 
 
 class Disk(MutableMapping):
@@ -233,17 +269,18 @@ class Node:
     async def run(self) -> None:
         """Does work of the node's own, from its start to its end."""
 
-    @types.coroutine
-    def sleep(self, seconds: float):
+    def sleep(self, seconds: float) -> Awaitable[None]:
         """Waits for `seconds` of the world's time, 1 µs at least."""
-        if self._door.shut:
-            _open(self._door)
-        if type(seconds) is float and 0.0 < seconds < 1e9:
-            yield round(seconds * 1_000_000) or 1
+        door = self._door
+        if door.shut:
+            _open(door)
+        if type(seconds) is float and 0.0 < seconds < MAX_SECONDS:
+            effect = _effect(door, round(seconds * 1_000_000) or 1)
         else:
-            yield micros(seconds, "the sleep") or 1
+            effect = _effect(door, micros(seconds, "the sleep") or 1)
+        effect.send(None)
+        return effect
 
-    @types.coroutine
     def call(
         self,
         to: str,
@@ -254,7 +291,7 @@ class Node:
         headers: dict[str, str] | None = None,
         timeout: float | None = DEFAULT_TIMEOUT,
         via: Any = None,
-    ):
+    ) -> Awaitable[Response]:
         """Sends a request to the node named `to` and returns its Response, whatever its status.
 
         One connection for each (caller, to, via), one request at a time on it; `via` names a
@@ -262,21 +299,26 @@ class Node:
         Raises Refused (it did not happen), NoReply (nobody knows), UnknownNode, and TypeError or
         ValueError for what cannot be sent. `timeout` is in seconds; None waits for ever.
         """
-        if self._door.shut:
-            _open(self._door)
-        return (yield Call(to, path, body, method, headers, timeout, via))
+        door = self._door
+        if door.shut:
+            _open(door)
+        effect = _effect(door, Call(to, path, body, method, headers, timeout, via))
+        effect.send(None)
+        return effect
 
-    @types.coroutine
-    def gather(self, *coroutines: Coroutine):
+    def gather(self, *coroutines: Awaitable) -> Awaitable[list]:
         """Runs coroutines side by side; returns their results in order when all have ended.
 
         If some fail, the first of them in order raises here, after all have ended.
         """
-        if self._door.shut:
+        door = self._door
+        if door.shut:
             for coroutine in coroutines:
                 coroutine.close()
-        _open(self._door)
-        return (yield coroutines)
+            _open(door)
+        effect = _effect(door, coroutines)
+        effect.send(None)
+        return effect
 
     def now(self) -> float:
         """Seconds since the world began."""

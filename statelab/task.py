@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Coroutine
+import linecache
+import sys
+import types
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from statelab.node import Call, Door, Killed, UnknownNode
@@ -13,10 +16,11 @@ class Task:
     """One coroutine of a node, stepped by hand.
 
     `done(task, value, error)` is called once, when the coroutine has ended. `cause` is the trace
-    row that made it go on, and `tag` belongs to whoever made the task.
+    row that made it go on, and `tag` belongs to whoever made the task. `wrong` is an error that its
+    coroutine shall get, for an effect that it did not await.
     """
 
-    __slots__ = ("cause", "children", "coro", "done", "door", "tag")
+    __slots__ = ("cause", "children", "coro", "done", "door", "tag", "wrong")
 
     def __init__(self, door: Door, coro: Coroutine, done: Callable, cause: int | None, tag=None):
         self.door = door
@@ -25,6 +29,7 @@ class Task:
         self.cause = cause
         self.tag = tag
         self.children = None
+        self.wrong: TypeError | None = None
 
     def step(self, value: Any = None, error: BaseException | None = None) -> None:
         """Runs the coroutine to its next effect and asks the door to perform that."""
@@ -34,13 +39,16 @@ class Task:
             try:
                 effect = self.coro.send(value) if error is None else self.coro.throw(error)
             except StopIteration as stop:
-                return self.done(self, stop.value, None)
+                return self.done(self, stop.value, self.wrong)
             except Killed:
                 return None
             except Exception as raised:
-                if str(raised) == "no running event loop":
-                    raised = _foreign(door, "asyncio")
-                return self.done(self, None, raised)
+                return self.done(self, None, self.wrong or _seen(raised, door))
+            except BaseException as fatal:  # such as sys.exit(): it ends a process, and so the node
+                return door.die(self, fatal)
+            if self.wrong is not None:
+                value, error, self.wrong = None, self.wrong, None
+                continue
             kind = type(effect)
             if kind is int:
                 return door.sleep(self, effect)
@@ -90,6 +98,47 @@ class Task:
         for child in self.children:
             child.step()
         return None
+
+
+class _NoLoop:
+    """What asyncio finds as the running loop while a node is stepped: nothing can be asked of it.
+
+    Else it finds the notebook's loop or the live world's, and what a node gives to that is lost.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("no running event loop")
+
+
+@contextlib.contextmanager
+def loopless() -> Iterator[None]:
+    """Hides the thread's asyncio loop, if any: a node waits by its own effects only."""
+    if (asyncio := sys.modules.get("asyncio.events")) is None:
+        yield
+        return
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(_NO_LOOP)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(loop)
+
+
+_NO_LOOP = _NoLoop()
+
+
+def _seen(raised: Exception, door: Door) -> Exception:
+    """What a coroutine raised; if asyncio raised it, for there is no loop of its own, say so."""
+    at = raised.__traceback__
+    while at.tb_next is not None:
+        at = at.tb_next
+    module = at.tb_frame.f_globals.get("__name__", "")
+    if module.partition(".")[0] == "asyncio" or str(raised) == "no running event loop":
+        return _foreign(door, "asyncio")
+    if isinstance(raised, AttributeError) and isinstance(raised.obj, types.GeneratorType):
+        line = linecache.getline(at.tb_frame.f_code.co_filename, at.tb_lineno).strip()
+        return TypeError(f"{raised}: await is missing in line {at.tb_lineno}, {line}")
+    return raised
 
 
 def _foreign(door: Door, what: str) -> TypeError:

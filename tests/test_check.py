@@ -272,7 +272,7 @@ def test_what_a_day_does_becomes_the_inputs_of_the_run():
         (handling(never_ends), "it was still in never_ends"),
         (handling(never_stops_sleeping), "too much happens in it"),
         (handling(leaves), "the process ended in the middle of the run"),
-        (handling(exits), "SystemExit: 3\n  in exits:\n      sys.exit(3)"),
+        (handling(exits), "carrier dies of SystemExit: 3"),
         (handling(has_a_typo), "NameError: name 'requst' is not defined"),
         (handling(asks_the_learner), "EOFError"),
         (handling(calls_nobody), "no node is named 'bobby'"),

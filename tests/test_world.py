@@ -686,18 +686,6 @@ def test_a_world_is_not_driven_from_within():
     assert world.status("web") == "up"
 
 
-def test_a_world_that_was_interrupted_in_a_step_says_so():
-    class Interrupted(Node):
-        async def handle(self, request):
-            raise KeyboardInterrupt
-
-    world = world_with(web=Interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        world.call("web")
-    with pytest.raises(RuntimeError, match="interrupted in the middle of a step: make a new one"):
-        world.run(1)
-
-
 def test_memory_without_a_canonical_form_names_node_and_attribute():
     class Locked(Node):
         def __init__(self, kept=None):

@@ -21,7 +21,7 @@ from statelab.live.channel import plain
 from statelab.live.disk import DiskFile
 from statelab.message import Request, Response
 from statelab.node import Call, Disk, Node, UnknownNode, answer, born, memory, said
-from statelab.task import Task
+from statelab.task import Task, loopless
 
 
 class Life:
@@ -113,7 +113,7 @@ class Life:
 
     def _run_ended(self, task: Task, value: Any, error: BaseException | None) -> None:
         if error is not None:
-            self._crash(error, task.cause)
+            self.die(task, error)
 
     def handle(self, request: Request, message: str | None) -> asyncio.Future[Response]:
         """Begins to handle a request; the future is done when the answer may be sent."""
@@ -137,14 +137,15 @@ class Life:
     def _go_on(self, task: Task, value: Any = None, error: BaseException | None = None) -> None:
         self._stepping = True
         try:
-            task.step(value, error)
-        except BaseException as wrong:  # such as sys.exit() in a handler
-            self._crash(wrong, task.cause)
+            with loopless():
+                task.step(value, error)
+        except BaseException as wrong:
+            self.die(task, wrong)
         self._stepping = False
         self.report(stepped=True)
 
-    def _crash(self, error: BaseException, cause: int | None) -> None:
-        self.record("crash", None, None, cause, said(error))
+    def die(self, task: Task, error: BaseException) -> None:
+        self.record("crash", None, None, task.cause, said(error))
         self.report(stepped=True)
         os._exit(1)
 
