@@ -6,19 +6,20 @@ cell, a test, or a module beside the notebook that has been edited since.
 
 from __future__ import annotations
 
+import functools
 import io
 import random
 import sys
-import sysconfig
 import threading
-from collections.abc import Iterable
-from pathlib import Path
+import types
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import cloudpickle
 
+from statelab.immutable import is_learners
+
 _registry = threading.RLock()  # cloudpickle has one registry for all threads
-_INSTALLED = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
 
 
 def packed(value: Any, code: Iterable[Any]) -> bytes:
@@ -30,7 +31,7 @@ def packed(value: Any, code: Iterable[Any]) -> bytes:
     modules = [sys.modules[name] for name in sorted(names & sys.modules.keys(), key=str)]
     with _registry:
         registered = cloudpickle.list_registry_pickle_by_value()
-        by_value = [m for m in modules if m.__name__ not in registered and not _importable(m)]
+        by_value = [m for m in modules if m.__name__ not in registered and is_learners(m)]
         for module in by_value:
             cloudpickle.register_pickle_by_value(module)
         try:
@@ -43,19 +44,34 @@ def packed(value: Any, code: Iterable[Any]) -> bytes:
 
 
 class _Pickler(cloudpickle.Pickler):
-    """Lets `from random import random` mean the other process's global generator, and no copy."""
+    """Knows what pickle does not: a global generator, and two of Python's decorators.
+
+    `from random import random` means the other process's global generator, and no copy of this.
+    """
 
     def reducer_override(self, value: Any) -> Any:
         if value is random._inst:
             return getattr, (random, "_inst")
+        if type(value) is functools.cached_property:
+            return _cached_property, (value.func, value.attrname)
+        if isinstance(value, types.FunctionType) and hasattr(value, "registry"):
+            # Filled once it is there: what is registered may call it.
+            registered = tuple(value.registry.items())
+            return _dispatcher, (), registered, None, None, _register
         return super().reducer_override(value)
 
 
-def _importable(module: Any) -> bool:
-    """Whether the other process can import `module`, and would get what is here now."""
-    if module.__name__.partition(".")[0] in ("builtins", "statelab"):
-        return True
-    file = getattr(module, "__file__", None)
-    if module.__name__ == "__main__" or file is None:
-        return False
-    return any(Path(file).is_relative_to(folder) for folder in _INSTALLED)
+def _cached_property(function: Callable, name: str) -> functools.cached_property:
+    made = functools.cached_property(function)
+    made.__set_name__(None, name)
+    return made
+
+
+def _dispatcher() -> Callable:
+    return functools.singledispatch(lambda *_: None)
+
+
+def _register(dispatcher: Callable, registered: tuple[tuple[type, Callable], ...]) -> None:
+    for kind, function in registered:
+        dispatcher.register(kind, function)
+    functools.update_wrapper(dispatcher, dispatcher.registry[object])

@@ -6,6 +6,7 @@ Views, checks, diagrams and tests read only this. It knows neither world.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import hashlib
 import itertools
 import marshal
@@ -77,8 +78,8 @@ PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 def canonical(value: Any) -> Any:
     """Returns `value` as nested lists, tuples and scalars, the same for equal state everywhere.
 
-    Takes None, bool, int, float, str, bytes, list, tuple, dict, set, frozenset, named tuples and
-    dataclasses. Raises TypeError for anything else, naming where it stands.
+    Takes None, bool, int, float, str, bytes, list, tuple, dict, set, frozenset, named tuples,
+    dataclasses and members of an Enum. Raises TypeError for anything else, naming where it stands.
     """
     return _canonical(value, 0)
 
@@ -117,6 +118,8 @@ def _canonical(value: Any, depth: int) -> Any:
     if kind is set or kind is frozenset:
         forms = [_item(item, " (an element)", depth) for item in value]
         return ("set", *sorted(forms, key=lambda form: marshal.dumps(form, 2)))
+    if isinstance(value, enum.Enum):
+        return (kind.__name__, value.name)
     if isinstance(value, tuple) and hasattr(kind, "_fields"):
         named = zip(kind._fields, value, strict=True)
         return (kind.__name__, *(_item(item, f".{name}", depth) for name, item in named))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from statelab import isolation
@@ -30,6 +31,7 @@ from statelab.node import (
     checked_name,
     micros,
 )
+from statelab.reach import Reach
 from statelab.trace import PLAIN, Row, Trace, canonical_memory, same
 
 
@@ -50,6 +52,7 @@ class World(Inputs, LinkFaults):
         self.trace = Trace(self._rows, self._memory, self._states)  # what has happened so far
         self._hosts: dict[str, Host] = {}
         self._clients: dict[str, ClientEnd] = {}
+        self._reaches: dict[type[Node], Reach] = {}  # whose code may bind names anew
         self._network = Network(self)
         # Coroutines of a world that is garbage are closed by Python: nothing they run in a
         # `finally` may have an effect, or end in an error that nobody can catch.
@@ -95,6 +98,9 @@ class World(Inputs, LinkFaults):
         host = Host(name, factory, args)
         self._begin(host)
         self._hosts[name] = host
+        reach = isolation.reach_of(factory)
+        if reach is not None and reach.binds:
+            self._reaches[factory] = reach
         if not self._setting_up:
             self.setup = f"{name} was started outside of a scenario"
 
@@ -235,6 +241,11 @@ class World(Inputs, LinkFaults):
         seq = len(rows)
         rows.append((seq, self._clock.now_us, kind, node, life, other, message, cause, data))
         return seq
+
+    def _advance(self, target_us: int, ended: Callable[[], bool] | None = None) -> None:
+        super()._advance(target_us, ended)
+        for reach in self._reaches.values():
+            reach.check()
 
     def _unknown(self, name: Any) -> str:
         names = ", ".join(self._hosts) or "none yet"

@@ -132,7 +132,7 @@ def day_with_a_hasty_client(world, random):
         ({"what": "raise"}, {}, 13, "a server failed: 0.5"),
         ({"what": "raise"}, {}, 13, "self's handler raised KeyError: 'key'"),
         ({"what": "set up"}, {}, 13, "trap stopped: LookupError: no such shop"),
-        ({"what": "leave"}, {}, 13, "the run stopped: SystemExit"),
+        ({"what": "leave"}, {}, 13, "self dies of SystemExit"),
         ({}, {"day": day_with_a_hasty_client}, 0, "day_with_a_hasty_client stopped: Refused"),
         ({}, {"invariants": [Invariant("x", lambda rows: rows[0].no)]}, 0, "the check of “x” st"),
         ({}, {"measure": lambda rows: 3}, 0, "it returned 3: return a dict"),

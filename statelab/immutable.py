@@ -1,0 +1,69 @@
+"""What cannot change, and what is not the learner's: neither can keep state from life to life."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import types
+from typing import Any
+
+ATOMS = (type(None), bool, int, float, complex, str, bytes, range, slice, type(...), object,
+          type(NotImplemented), types.GenericAlias, types.UnionType)  # fmt: skip
+# By name, so that nothing is imported for it. Of `typing` all is welcome.
+_CONSTANTS = frozenset(
+    {"collections._tuplegetter", "_struct.Struct",
+     "dataclasses._HAS_DEFAULT_FACTORY_CLASS", "dataclasses._MISSING_TYPE",
+     "datetime.date", "datetime.datetime", "datetime.time", "datetime.timedelta",
+     "datetime.timezone", "decimal.Decimal", "fractions.Fraction", "ipaddress.IPv4Address",
+     "ipaddress.IPv4Network", "ipaddress.IPv6Address", "ipaddress.IPv6Network",
+     "logging.Logger", "operator.attrgetter", "operator.itemgetter", "operator.methodcaller",
+     "pathlib.PosixPath", "pathlib.PurePosixPath", "pathlib.PureWindowsPath",
+     "pathlib.WindowsPath", "pathlib._local.PosixPath", "pathlib._local.PurePosixPath",
+     "pathlib._local.PureWindowsPath", "pathlib._local.WindowsPath", "re.Pattern",
+     "uuid.UUID", "zoneinfo.ZoneInfo"}
+)  # fmt: skip
+# What Python itself keeps in a class; some of it comes when it is first asked for.
+PYTHONS = frozenset(
+    {"_field_defaults", "__protocol_attrs__", "__non_callable_proto_members__",
+     "__abstractmethods__", "__annotate__", "__annotate_func__", "__annotations__",
+     "__annotations_cache__", "__dataclass_fields__", "__dataclass_params__", "__dict__",
+     "__doc__", "__firstlineno__", "__match_args__", "__module__", "__orig_bases__",
+     "__parameters__", "__qualname__", "__slotnames__", "__static_attributes__",
+     "__weakref__", "_abc_impl"}
+)  # fmt: skip
+
+
+def is_learners(module: Any) -> bool:
+    """Whether a module, or the one of that name, is neither installed nor part of this package."""
+    name = module if isinstance(module, str) else getattr(module, "__name__", None)
+    if not isinstance(name, str):
+        return True
+    if name.partition(".")[0] in _OURS:
+        return False
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return name == "__main__" or file is None or not file.startswith(_installed())
+
+
+_OURS = sys.stdlib_module_names - {"__main__"} | {"statelab"}
+
+
+@functools.cache
+def _installed() -> tuple[str, ...]:
+    import sysconfig
+
+    return tuple(sysconfig.get_path(name) for name in ("purelib", "platlib"))
+
+
+def is_frozen(kind: type) -> bool:
+    """Whether it is a dataclass whose fields are not assigned."""
+    return getattr(getattr(kind, "__dataclass_params__", None), "frozen", False)
+
+
+def is_constant(value: Any) -> bool:
+    """Whether it is of a kind that is known never to change."""
+    kind = type(value)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    descriptor = isinstance(
+        value, (types.WrapperDescriptorType, types.MethodDescriptorType, types.GetSetDescriptorType)
+    )
+    return descriptor or kind.__module__ == "typing" or name in _CONSTANTS

@@ -1,0 +1,659 @@
+"""State that a simulated kill would not erase: each of these servers keeps some outside of self.
+
+They must be refused by a sentence, at the start or at the verb by which they do it, or lose it.
+"""
+
+import collections
+import contextlib
+import contextvars
+import dataclasses
+import enum
+import functools
+import itertools
+import random
+import re
+import sys
+import types
+
+import pytest
+
+from statelab import LiveWorld, Node, World
+from statelab.reach import Reach
+
+CASES = {}
+
+
+def case(cls):
+    CASES[cls.__name__] = cls
+    return cls
+
+
+class Base(Node):
+    async def handle(self, request):
+        return self.step()
+
+
+@case
+class Default(Base):
+    def __init__(self, seen=[]):  # noqa: B006
+        self.seen = seen
+
+    def step(self):
+        self.seen.append(1)
+        return len(self.seen)
+
+
+@case
+class KwDefault(Base):
+    def __init__(self, *, seen={}):  # noqa: B006
+        self._seen = seen
+
+    def step(self):
+        self._seen[len(self._seen)] = 1
+        return len(self._seen)
+
+
+@case
+class OnTheClass(Base):
+    n = 0
+
+    def step(self):
+        OnTheClass.n += 1
+        return OnTheClass.n
+
+
+@case
+class TypeSelf(Base):
+    n = 0
+
+    def step(self):
+        type(self).n += 1
+        return self.n
+
+
+@case
+class DunderClass(Base):
+    n = 0
+
+    def step(self):
+        self.__class__.n += 1
+        return self.n
+
+
+@case
+class ClassMethod(Base):
+    n = 0
+
+    @classmethod
+    def up(cls):
+        cls.n += 1
+        return cls.n
+
+    def step(self):
+        return self.up()
+
+
+@case
+class Setattr(Base):
+    n = 0
+
+    def step(self):
+        Setattr.n = self.n + 1
+        return self.n
+
+
+@case
+class NewAttr(Base):
+    def step(self):
+        c = type(self)
+        c.m = getattr(c, "m", 0) + 1
+        return c.m
+
+
+@case
+class FuncAttr(Base):
+    def step(self):
+        f = FuncAttr.step
+        f.n = getattr(f, "n", 0) + 1
+        return f.n
+
+
+@case
+class Alias(Base):
+    n = 0
+
+    def __init__(self):
+        self._c = type(self)
+
+    def step(self):
+        self._c.n += 1
+        return self._c.n
+
+
+numbers = itertools.count(1)
+
+
+@case
+class GlobalIterator(Base):
+    def step(self):
+        return next(numbers)
+
+
+class Stats:
+    def __init__(self):
+        self.n = 0
+
+    n = 0
+
+
+STATS = Stats()
+
+
+@case
+class GlobalObject(Base):
+    def step(self):
+        STATS.n += 1
+        return STATS.n
+
+
+@case
+class ClassObject(Base):
+    stats = Stats()
+
+    def step(self):
+        self.stats.n += 1
+        return self.stats.n
+
+
+@case
+class HelperClass(Base):
+    def step(self):
+        Stats.n += 1
+        return Stats.n
+
+
+LOG = []
+
+
+def remember():
+    LOG.append(1)
+    return len(LOG)
+
+
+@case
+class Helper(Base):
+    def step(self):
+        return remember()
+
+
+def deep():
+    return remember()
+
+
+@case
+class HelperOfHelper(Base):
+    def step(self):
+        return deep()
+
+
+def withattr():
+    withattr.n = getattr(withattr, "n", 0) + 1
+    return withattr.n
+
+
+@case
+class HelperAttr(Base):
+    def step(self):
+        return withattr()
+
+
+total = 0
+
+
+def count():
+    global total
+    total += 1
+    return total
+
+
+@case
+class HelperGlobal(Base):
+    def step(self):
+        return count()
+
+
+def closure():
+    n = 0
+
+    class C(Base):
+        def step(self):
+            nonlocal n
+            n += 1
+            return n
+
+    return C
+
+
+CASES["Nonlocal"] = closure()
+
+
+def gen():
+    n = 0
+    while True:
+        n += 1
+        yield n
+
+
+G = gen()
+
+
+@case
+class Generator(Base):
+    def step(self):
+        return next(G)
+
+
+append = LOG.append
+
+
+@case
+class BoundBuiltin(Base):
+    def step(self):
+        append(1)
+        return 1
+
+
+partial = functools.partial(remember)
+
+
+@case
+class Partial(Base):
+    def step(self):
+        return partial()
+
+
+@functools.cache
+def kept():
+    return []
+
+
+@case
+class Cached(Base):
+    def step(self):
+        kept().append(1)
+        return len(kept())
+
+
+@case
+class GlobalsDict(Base):
+    def step(self):
+        globals()["total2"] = globals().get("total2", 0) + 1
+        return globals()["total2"]
+
+
+counter = collections.Counter()
+
+
+@case
+class CounterG(Base):
+    def step(self):
+        counter["x"] += 1
+        return counter["x"]
+
+
+rng = random.Random(4)
+
+
+@case
+class Rng(Base):
+    def step(self):
+        return rng.random()
+
+
+ctx = contextvars.ContextVar("c", default=0)
+
+
+@case
+class Ctx(Base):
+    def step(self):
+        ctx.set(ctx.get() + 1)
+        return ctx.get()
+
+
+NS = types.SimpleNamespace(n=0)
+
+
+@case
+class Namespace(Base):
+    def step(self):
+        NS.n += 1
+        return NS.n
+
+
+class Meta(type):
+    n = 0
+
+    def bump(cls):
+        cls.n += 1
+        return cls.n
+
+
+@case
+class WithMeta(Base, metaclass=Meta):
+    def step(self):
+        return type(self).bump()
+
+
+class Color(enum.Enum):
+    RED = 1
+
+
+@case
+class EnumAttr(Base):
+    def step(self):
+        Color.RED.n = getattr(Color.RED, "n", 0) + 1
+        return Color.RED.n
+
+
+@case
+class ModuleAttr(Base):
+    def step(self):
+        re.n = getattr(re, "n", 0) + 1
+        return re.n
+
+
+def deco(f):
+    calls = []
+
+    def w(self):
+        calls.append(1)
+        return len(calls)
+
+    return w
+
+
+@case
+class Decorated(Base):
+    @deco
+    def step(self):
+        return 1
+
+
+@case
+class Prop(Base):
+    _n = 0
+
+    @property
+    def x(self):
+        Prop._n += 1
+        return Prop._n
+
+    def step(self):
+        return self.x
+
+
+@case
+class Lambda(Base):
+    step = lambda self, seen=[]: seen.append(1) or len(seen)  # noqa: E731
+
+
+@case
+class Inner(Base):
+    def step(self):
+        def f():
+            STATS.n += 1
+            return STATS.n
+
+        return f()
+
+
+@case
+class Comprehension(Base):
+    def step(self):
+        return max([LOG.append(1) or len(LOG) for _ in range(1)])
+
+
+@case
+class StaticM(Base):
+    @staticmethod
+    def up():
+        return remember()
+
+    def step(self):
+        return self.up()
+
+
+@case
+class OfAModule(Base):
+    def step(self):
+        module = sys.modules[__name__]
+        module.LOG.append(1)
+        return len(module.LOG)
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    n: int = 1
+    kept: list = dataclasses.field(default_factory=list)
+
+
+FR = Frozen()
+
+
+@case
+class FrozenG(Base):
+    def step(self):
+        FR.kept.append(1)
+        return len(FR.kept)
+
+
+class NT(collections.namedtuple("NT", "a")):
+    pass
+
+
+T = NT([0])
+
+
+@case
+class TupleWithList(Base):
+    def step(self):
+        T.a[0] += 1
+        return T.a[0]
+
+
+@contextlib.contextmanager
+def manager():
+    LOG.append(1)
+    yield len(LOG)
+
+
+@case
+class CM(Base):
+    def step(self):
+        with manager() as n:
+            return n
+
+
+class Desc:
+    def __get__(self, o, t):
+        self.n = getattr(self, "n", 0) + 1
+        return self.n
+
+
+@case
+class Descriptor(Base):
+    x = Desc()
+
+    def step(self):
+        return self.x
+
+
+@case
+class InitSub(Base):
+    def __init__(self):
+        type(self).boots = getattr(type(self), "boots", 0) + 1
+        self.b = self.boots
+
+    def step(self):
+        return self.b
+
+
+@case
+class Super(Base):
+    n = 0
+
+    def step(self):
+        __class__.n += 1
+        return __class__.n
+
+
+def lesson(world, server):
+    world.start("web", server)
+    answers = [world.call("web").body for _ in range(2)]
+    world.kill("web")
+    world.restart("web")
+    return [*answers, world.call("web").body]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_a_kill_would_not_erase_is_refused_and_a_second_world_does_not_see_it(name):
+    for _ in range(2):
+        with pytest.raises(TypeError, match=r"kill would not erase"):
+            lesson(World(), CASES[name])
+
+
+def test_without_looking_after_names_they_would_survive(monkeypatch):
+    monkeypatch.setattr(Reach, "check", lambda self: None)
+    assert lesson(World(), CASES["ClassMethod"])[-1] > 2
+
+
+def test_a_module_that_is_imported_where_it_is_needed_is_looked_into(monkeypatch):
+    helpers = types.ModuleType("helpers")
+    helpers.LOG = []
+    monkeypatch.setitem(sys.modules, "helpers", helpers)
+
+    class Imports(Node):
+        async def handle(self, request):
+            from helpers import LOG as log
+
+            log.append(1)
+            return len(log)
+
+    with pytest.raises(TypeError, match=r"Imports.handle uses helpers.LOG, a list that a kill"):
+        lesson(World(), Imports)
+
+
+# ------------------------------------------------------------------------------- what is welcome
+class Point(collections.namedtuple("Point", "x y")):
+    def moved(self):
+        return self._replace(x=self.x + 1)
+
+
+@dataclasses.dataclass
+class Order:
+    what: str
+    paid: bool = False
+
+
+class Size(enum.Enum):
+    SMALL = 1
+
+
+@functools.singledispatch
+def weight(what):
+    return 1
+
+
+@weight.register
+def _(what: list):
+    return sum(weight(item) for item in what)
+
+
+PRICES = types.MappingProxyType({"tea": 3})
+WORD = re.compile("[a-z]+")
+START = Point(0, 0)
+
+
+@dataclasses.dataclass
+class Dataclass(Node):
+    count: int = 0
+    orders: list = dataclasses.field(default_factory=list)
+
+    async def handle(self, request):
+        self.count += 1
+        order = Order("tea")
+        order.paid = True  # of an object of its own
+        self.orders.append(order)
+        return self.count
+
+
+class Welcome(Node):
+    limit = 9
+    size = Size.SMALL
+
+    def __init__(self):
+        self.count = 0
+        self.at = START
+        self.mode = Size.SMALL
+
+    @functools.cached_property
+    def table(self):
+        return {"tea": PRICES["tea"]}
+
+    async def handle(self, request):
+        self.count += weight([[1], 2]) - self.table["tea"] + 2
+        self.at = self.at.moved()
+        return self.count if WORD.match("tea") and self.mode is Size.SMALL else self.limit
+
+
+@pytest.mark.parametrize("server", [Dataclass, Welcome])
+@pytest.mark.parametrize("make", [World, pytest.param(LiveWorld, marks=pytest.mark.live)])
+def test_what_cannot_change_and_what_is_made_anew_is_welcome_in_both_worlds(make, server):
+    with contextlib.ExitStack() as stack:
+        world = make()
+        if make is LiveWorld:
+            stack.enter_context(world)
+        assert lesson(world, server) == [1, 2, 1]
+        assert world.trace.states()
+
+
+class NoRequest(Node):
+    async def handle(self):
+        return 1
+
+
+class Slots(Node):
+    __slots__ = ("count",)
+
+
+class Forgets(Node):
+    async def save(self):
+        await self.sleep(1)
+
+    async def handle(self, request):
+        self.save()
+        return "saved"
+
+
+async def save(node):
+    await node.sleep(1)
+
+
+class ForgetsAHelper(Node):
+    async def handle(self, request):
+        save(self)
+        return "saved"
+
+
+@pytest.mark.parametrize(
+    ("server", "sentence"),
+    [
+        (NoRequest, r"write async def handle\(self, request\)"),
+        (Slots, "leave __slots__ out"),
+        (Forgets, r"Forgets.handle calls self.save\(\) and does not await it, in line"),
+        (ForgetsAHelper, r"ForgetsAHelper.handle calls save\(\) and does not await it, in line"),
+    ],
+)
+def test_what_cannot_work_in_either_world_is_refused_at_the_start(server, sentence):
+    with pytest.raises(TypeError, match=sentence):
+        World().start("web", server)
