@@ -78,7 +78,10 @@ class Life:
         self._clock = world._clock
         self._wakes = self.wake
         self._random: random.Random | None = None
-        self.node = born(host.factory, pickle.loads(host.args), self)
+        try:
+            self.node = born(host.factory, pickle.loads(host.args), self)
+        except SystemExit as wrong:  # it would end a process, and not this one
+            raise RuntimeError(f"{self.name} did not start: {said(wrong)}") from wrong
 
     # --------------------------------------------------------------------------- the door
     def now_us(self) -> int:

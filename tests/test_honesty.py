@@ -4,6 +4,9 @@ Each row is one body that runs in both worlds. `python -m tests.test_honesty` pr
 Markdown, for the docs.
 """
 
+import asyncio
+import sys
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -392,6 +395,136 @@ class Polite(Node):
 
     async def handle(self, request):
         return Response(200, request.headers["x-name"], {"x-kind": "\tteapot "})
+
+
+class Mode(Enum):
+    OPEN = 1
+
+
+class Odd(Node):
+    """Answers with what is asked for, fit for HTTP or not."""
+
+    def __init__(self):
+        self.mode = Mode.OPEN
+
+    async def handle(self, request):
+        if request.path == "/forgets":
+            self.call("web", "/raise")
+            return "done"
+        if request.path == "/sleeps":
+            await asyncio.sleep(1)
+        if request.path == "/exits":
+            sys.exit(3)
+        answers = {
+            "/digits": 10**5000,
+            "/list": Response(200, 1, [("a", "b")]),
+            "/blank": Response(200, 1, {"a b": "c"}),
+            "/none": Response(204, "unseen"),
+            "/mode": self.mode.name,
+        }
+        return answers.get(request.path, "fine")
+
+
+@row(
+    "a message that HTTP or JSON has no room for: an integer of 4,000 digits, a path of 2,000 "
+    "characters, a header's name with a blank in it",
+    "an error that says which, where it is sent; of an answer, 500",
+)
+def test_what_a_message_has_no_room_for_is_an_error_where_it_is_sent(world):
+    world.start("web", Odd)
+    for bad in (
+        {"body": 10**5000},
+        {"path": "/" + "a" * 70_000},
+        {"headers": {"a b": "c"}},
+        {"headers": {"a": "b" * 20_000}},
+        {"headers": [("a", "b")]},
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            world.call("web", **bad)
+    for path, sentence in (
+        ("/digits", "more than 4,000 digits"),
+        ("/list", "headers are a dict"),
+        ("/blank", "no name of a header"),
+    ):
+        answer = world.call("web", path)
+        assert (answer.status, sentence in answer.body["error"]) == (500, True)
+    assert world.call("web", "/" + "한" * 1_999).body == "fine"
+
+
+@row("an answer to HEAD, or with status 204 or 304", "has no body")
+def test_an_answer_that_has_no_room_for_a_body_has_none(world):
+    world.start("web", Odd)
+    assert world.call("web", method="HEAD").body is None
+    assert world.call("web", "/none") == Response(204, None)
+
+
+@row("an effect that a node does not await", "does not happen, and is an error, with its line")
+def test_an_effect_that_is_not_awaited_is_an_error(world):
+    world.start("web", Odd)
+    answer = world.call("web", "/forgets")
+    assert answer.status == 500
+    assert "did not await it" in answer.body["error"]
+    assert 'self.call("web", "/raise")' in answer.body["error"]
+
+
+@row("asyncio in a node", "an error: a node waits by its own effects only")
+def test_a_node_that_waits_by_asyncio_is_told_so(world):
+    world.start("web", Odd)
+    assert "a node waits with self.sleep" in world.call("web", "/sleeps").body["error"]
+
+
+@row("`sys.exit()` in a handler", "the node dies, and the trace says of what")
+def test_a_handler_that_exits_ends_its_node(world):
+    world.start("web", Odd)
+    with pytest.raises(NoReply):
+        world.call("web", "/exits")
+    assert eventually(world, lambda: world.status("web") == "dead")
+    assert "SystemExit: 3" in [row.data for row in world.trace.rows if row.kind == "crash"]
+
+
+class Sturdy(Node):
+    def __init__(self):
+        raise ValueError("no configuration")
+
+
+@row("an error in `__init__`", "`start` raises it; nothing is started", "`RuntimeError` names it")
+def test_an_error_in_init_starts_nothing(world):
+    with pytest.raises((ValueError, RuntimeError), match="no configuration"):
+        world.start("web", Sturdy)
+    assert world.names == {}
+
+
+class Silent(Node):
+    async def handle(self):
+        return 1
+
+
+class Kept(Node):
+    seen = []  # noqa: RUF012 - the mistake itself
+
+
+@row(
+    "a class whose `handle` takes no request, or that keeps state outside of `self`",
+    "`TypeError` that names it; nothing is started",
+)
+def test_a_class_that_cannot_be_a_node_is_refused(world):
+    for factory in (Silent, Kept, Odd()):
+        with pytest.raises(TypeError):
+            world.start("web", factory)
+    assert world.names == {}
+
+
+@row(
+    "any text as a name, of 200 characters at the most", "is taken, but for `you`: `world.call` is"
+)
+def test_any_text_is_a_name(world):
+    for name in ("..", "files", "a/b", "복제본" * 20, "Müller", "x" * 200):
+        world.start(name, Odd)
+        assert world.call(name, "/mode").body == "OPEN"
+        assert world.client("앨리스").get(name).body == "fine"
+    for bad in ("you", "", "x" * 201, "\ud800", 5):
+        with pytest.raises((TypeError, ValueError)):
+            world.start(bad, Odd)
 
 
 @row("blanks around a header's value", "are not part of it, and not sent")
