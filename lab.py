@@ -287,9 +287,10 @@ def soak(environment, rounds, paths):
     With `paths`, only what is in these.
     """
     environment.ensure(tools=True)
-    deep = {"STATELAB_SOAK": "1", "STATELAB_SEEDS": "10000", "STATELAB_KERNEL_KILLS": "100"}
-    first = ("10,000 seeds and 100 kernel kills", ["tests", "-m", "not browser"], deep)
-    jobs = [] if paths else [first]
+    deep = {"STATELAB_DRAWS": "soak", "STATELAB_SEEDS": "10000", "STATELAB_KERNEL_KILLS": "100"}
+    seeds = ("10,000 seeds and 100 kernel kills", ["tests", "-m", "not browser and not fuzz"], deep)
+    fuzz = ("10,000 hostile inputs of a kind", ["tests", "-m", "fuzz"], {"STATELAB_DRAWS": "fuzz"})
+    jobs = [] if paths else [seeds, fuzz]
     jobs += [(f"round {n} of {rounds}", paths, {}) for n in range(1, rounds + 1)]
     failed = 0
     for name, arguments, extra in jobs:

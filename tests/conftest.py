@@ -10,7 +10,8 @@ _seed = pytest.StashKey()
 # Derandomized: a run that was green stays green until the code changes. The soak looks further.
 hypothesis.settings.register_profile("tests", derandomize=True, deadline=None, print_blob=True)
 hypothesis.settings.register_profile("soak", max_examples=2000, deadline=None, print_blob=True)
-hypothesis.settings.load_profile("soak" if os.environ.get("STATELAB_SOAK") else "tests")
+hypothesis.settings.register_profile("fuzz", max_examples=10_000, deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("STATELAB_DRAWS", "tests"))
 
 
 @pytest.fixture
