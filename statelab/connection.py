@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from statelab.link import Link
+from statelab.message import shown
 from statelab.node import Call, WrongState
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Ports:
     def check(self, port: int) -> None:
         """Raises WrongState if a connection holds the port, ValueError if there is no such port."""
         if type(port) is not int or not 1 <= port <= 65535:
-            raise ValueError(f"port {port!r} is not an int from 1 to 65535")
+            raise ValueError(f"port {shown(port)} is not an int from 1 to 65535")
         for held, server in self._held:
             if held == port:
                 raise WrongState(self._use_of(port, server))

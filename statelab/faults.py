@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from statelab.inputs import verb
 from statelab.link import Link, bounds_us
+from statelab.message import shown
 from statelab.node import WrongState
 
 
@@ -78,7 +79,7 @@ class LinkFaults:
         low_us, high_us = bounds_us(latency)
         for what, share in (("loss", loss), ("duplicate", duplicate)):
             if not isinstance(share, (int, float)) or not 0 <= share <= 1:
-                raise ValueError(f"{what}={share!r} is not a share from 0 to 1")
+                raise ValueError(f"{what}={shown(share)} is not a share from 0 to 1")
         for link in links:
             link.low_us = low_us or 1
             link.span_us = max(high_us, link.low_us) - link.low_us + 1
@@ -88,7 +89,7 @@ class LinkFaults:
 
     def _links(self, a: str, b: str) -> tuple[Link, Link]:
         for name in (a, b):
-            if name not in self.names:
+            if type(name) is not str or name not in self.names:
                 self._host(name)
         if a == b:
             raise ValueError(f"{a} has no link to itself")

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from statelab.message import shown
 from statelab.node import Node
 from statelab.reach import Reach
 
@@ -26,7 +27,7 @@ def vet(factory: Any, options: Mapping[str, Any] | None = None) -> None:
     if not (isinstance(factory, type) and issubclass(factory, Node)):
         if hasattr(factory, "only_live"):
             raise TypeError(f"{factory.__name__} is {factory.only_live}")
-        raise TypeError(f"start takes a subclass of Node, not {factory!r:.200}")
+        raise TypeError(f"start takes a subclass of Node, not {shown(factory)}")
     if options:
         raise TypeError(
             f"start gives a node its arguments in their order, so that restart can: write "

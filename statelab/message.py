@@ -158,7 +158,7 @@ def _copy(value: Any, budget: list[int], depth: int, where: tuple) -> Any:
         return int(value)
     if isinstance(value, float):
         if value - value != 0.0:
-            raise TypeError(f"{_place(where)} is {value!r}, which JSON has no form for")
+            raise TypeError(f"{_place(where)} is {shown(value)}, which JSON has no form for")
         return float(value)
     if isinstance(value, (types.GeneratorType, types.CoroutineType)):
         value.close()
@@ -193,7 +193,9 @@ def _key(key: Any, where: tuple) -> str:
         return int.__repr__(_copy(key, [1], 0, where))
     if isinstance(key, float) and key - key == 0.0:
         return float.__repr__(key)
-    raise TypeError(f"{_place(where)} has the key {key!r}, which JSON has no form for: use a str")
+    raise TypeError(
+        f"{_place(where)} has the key {shown(key)}, which JSON has no form for: use a str"
+    )
 
 
 def _place(where: tuple) -> str:
@@ -202,3 +204,12 @@ def _place(where: tuple) -> str:
         where, step = where
         path = f"[{step!r}]{path}"
     return f"body{path}"
+
+
+def shown(value: Any) -> str:
+    """The value as an error may quote it: its repr, no longer than a line, or its kind."""
+    try:
+        text = repr(value)
+    except Exception:  # of an integer of 5,000 digits, or a class of the learner's
+        return f"a {type(value).__name__}"
+    return text if len(text) <= 100 else text[:97] + "..."

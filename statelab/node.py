@@ -19,7 +19,7 @@ import types
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
-from statelab.message import NoReply, Refused, Request, Response, copied
+from statelab.message import NoReply, Refused, Request, Response, copied, shown
 
 if TYPE_CHECKING:
     from statelab.task import Task
@@ -66,7 +66,7 @@ class Soft(NamedTuple):
 def micros(seconds: float, what: str = "a time") -> int:
     """Returns whole microseconds; raises ValueError if `seconds` is negative or not finite."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"{what} is {seconds!r}: give seconds as a number")
+        raise TypeError(f"{what} is {shown(seconds)}: give seconds as a number")
     if not 0 <= seconds <= MAX_SECONDS:  # NaN is not, either
         told = "too long" if seconds > MAX_SECONDS else f"{max(seconds, -MAX_SECONDS):g} s"
         raise ValueError(
@@ -78,11 +78,11 @@ def micros(seconds: float, what: str = "a time") -> int:
 def checked_name(name: Any, whose: str = "a node") -> str:
     """Returns `name`, which may be any text; raises TypeError or ValueError for what is none."""
     if type(name) is not str or not name:
-        raise TypeError(f"{whose}'s name is a str, not {name!r:.100}")
+        raise TypeError(f"{whose}'s name is a str, not {shown(name)}")
     if len(name) > MAX_NAME:
         raise ValueError(f"{whose}'s name has {len(name):,} characters: {MAX_NAME} at the most")
     if any("\ud800" <= character <= "\udfff" for character in name):
-        raise ValueError(f"{whose}'s name {name!r} has half a character in it (a lone surrogate)")
+        raise ValueError(f"{whose}'s name {shown(name)} has half a character in it")
     if name == YOU and whose == "a node":
         raise ValueError(f"{name!r} is the client that world.call speaks as: choose another name")
     return name
@@ -140,7 +140,7 @@ class Call:
         if type(to) is not str or type(path) is not str or path[:1] != "/" or len(path) > MAX_PATH:
             _bad_call(to, path)
         if method not in METHODS:
-            raise ValueError(f"method {method!r:.100} is none of {', '.join(METHODS)}")
+            raise ValueError(f"method {shown(method)} is none of {', '.join(METHODS)}")
         self.to = to
         self.path = path
         self.body = copied(body)
@@ -156,10 +156,10 @@ class Call:
 
 def _bad_call(to: Any, path: Any) -> NoReturn:
     if type(to) is not str:
-        raise TypeError(f"call a node by its name, a str, not {to!r}; nothing was sent")
+        raise TypeError(f"call a node by its name, a str, not {shown(to)}; nothing was sent")
     if type(path) is not str or path[:1] != "/":
         raise ValueError(
-            f"the path {path!r:.100} must be a str that begins with '/'; nothing was sent"
+            f"the path {shown(path)} must be a str that begins with '/'; nothing was sent"
         )
     raise ValueError(f"the path has more than {MAX_PATH:,} characters; nothing was sent")
 
@@ -167,17 +167,17 @@ def _bad_call(to: Any, path: Any) -> NoReturn:
 def _headers(headers: dict) -> dict[str, str]:
     """The headers as they travel: names in lower case; raises TypeError or ValueError."""
     if not isinstance(headers, dict):
-        raise TypeError(f"headers are a dict of str to str, not {headers!r:.100}")
+        raise TypeError(f"headers are a dict of str to str, not {shown(headers)}")
     clean = {}
     for name, value in headers.items():
         if not (isinstance(name, str) and isinstance(value, str)):
-            raise ValueError(f"header {name!r:.100}: {value!r:.100} must be two ASCII strings")
+            raise ValueError(f"header {shown(name)}: {shown(value)} must be two ASCII strings")
         if not _TOKEN.fullmatch(name):
             raise ValueError(
-                f"{name!r:.100} is no name of a header: use letters, digits and hyphens"
+                f"{shown(name)} is no name of a header: use letters, digits and hyphens"
             )
         if not _VALUE.fullmatch(value):
-            raise ValueError(f"header {name}: {value!r:.100} must be one line of ASCII")
+            raise ValueError(f"header {name}: {shown(value)} must be one line of ASCII")
         if name.lower() not in FRAMING:
             # The blanks around a value are not part of it (RFC 9110, section 5.5).
             clean[name.lower()] = value.strip(" \t")
@@ -225,7 +225,7 @@ class Disk(MutableMapping):
 
     def __setitem__(self, key: str, value: Any) -> None:
         if not isinstance(key, str):
-            raise TypeError(f"disk key {key!r} is not a str")
+            raise TypeError(f"disk key {shown(key)} is not a str")
         value = copied(value)
         _open(self._door).write(key, value)
         self._data[key] = value
@@ -372,7 +372,7 @@ def _said(value: Any, error: BaseException | None) -> tuple[int, Any, dict[str, 
             if type(value) is not Response:
                 return 200, copied(value), {}
             if type(value.status) is not int or not 200 <= value.status <= 599:
-                raise ValueError(f"the status {value.status!r:.100} is not an int from 200 to 599")
+                raise ValueError(f"the status {shown(value.status)} is not an int from 200 to 599")
             headers = _headers(value.headers) if value.headers else {}
             return value.status, value.frozen_body(), headers
         except (TypeError, ValueError) as wrong:

@@ -9,6 +9,7 @@ import types
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
+from statelab.message import shown
 from statelab.node import Call, Door, Killed, UnknownNode
 
 
@@ -75,7 +76,9 @@ class Task:
     def _gather(self, coroutines: tuple) -> None:
         for coroutine in coroutines:
             if not hasattr(coroutine, "send"):
-                raise TypeError(f"gather takes coroutines like self.call(...), not {coroutine!r}")
+                raise TypeError(
+                    f"gather takes coroutines like self.call(...), not {shown(coroutine)}"
+                )
         results: list = [None] * len(coroutines)
         errors: list = [None] * len(coroutines)
         left = len(coroutines)

@@ -19,7 +19,7 @@ from statelab.client import Client, Pending, with_token
 from statelab.faults import LinkFaults
 from statelab.inputs import Inputs, verb
 from statelab.life import ClientEnd, Host, Life, Waiter
-from statelab.message import Response
+from statelab.message import Response, shown
 from statelab.network import Network
 from statelab.node import (
     DEFAULT_TIMEOUT,
@@ -44,7 +44,7 @@ class World(Inputs, LinkFaults):
 
     def __init__(self, seed: int = 0, *, memory: bool = False):
         if type(seed) is not int:
-            raise TypeError(f"the seed {seed!r} is not an int")
+            raise TypeError(f"the seed {shown(seed)} is not an int")
         super().__init__()
         self.seed = seed
         self._rows: list[tuple] = []
@@ -249,12 +249,12 @@ class World(Inputs, LinkFaults):
 
     def _unknown(self, name: Any) -> str:
         names = ", ".join(self._hosts) or "none yet"
-        is_client = name in self._clients
-        what = f"{name} is a client, not a node" if is_client else f"no node is named {name!r}"
+        is_client = type(name) is str and name in self._clients
+        what = f"{name} is a client, not a node" if is_client else f"no node is named {shown(name)}"
         return f"{what}; nothing was sent or done. The nodes: {names}"
 
     def _host(self, name: str) -> Host:
-        host = self._hosts.get(name)
+        host = self._hosts.get(name) if type(name) is str else None
         if host is None:
             raise UnknownNode(self._unknown(name))
         return host

@@ -32,7 +32,8 @@ scalars = st.one_of(
     st.floats(),
     texts,
     st.binary(max_size=5),
-    st.sampled_from([10**4000, -(10**5000), 1e308, object(), {1}, 1j, 2**63]),
+    st.sampled_from([1e308, object(), {1}, 1j, 2**63]),
+    st.integers(3_900, 5_000).map(lambda digits: 10**digits),  # whose repr may raise
 )
 bodies = st.recursive(
     scalars,
