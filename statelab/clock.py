@@ -45,7 +45,7 @@ class Clock:
         last = next(self.count) + MAX_EVENTS
         watched = each is not None or ended is not None
         # Each row stays, so a full collection would walk all of them again and again: a third of
-        # the time. The youngest generation is enough for what nodes leave behind.
+        # the time. The youngest generation is enough for what nodes leave behind, now and then.
         collects = gc.isenabled()
         gc.disable()
         self.busy = self.broken = True
@@ -63,7 +63,7 @@ class Clock:
                             each()
                         if ended is not None and ended():
                             until_us = self.now_us
-                    if not count & 0xFFFF:
+                    if not count & 0x3FFFF:
                         gc.collect(0)
                         if count > last:
                             raise RuntimeError(

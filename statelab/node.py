@@ -278,7 +278,7 @@ class Node:
             effect = _effect(door, round(seconds * 1_000_000) or 1)
         else:
             effect = _effect(door, micros(seconds, "the sleep") or 1)
-        effect.send(None)
+        next(effect)
         return effect
 
     def call(
@@ -303,7 +303,7 @@ class Node:
         if door.shut:
             _open(door)
         effect = _effect(door, Call(to, path, body, method, headers, timeout, via))
-        effect.send(None)
+        next(effect)
         return effect
 
     def gather(self, *coroutines: Awaitable) -> Awaitable[list]:
@@ -317,7 +317,7 @@ class Node:
                 coroutine.close()
             _open(door)
         effect = _effect(door, coroutines)
-        effect.send(None)
+        next(effect)
         return effect
 
     def now(self) -> float:
@@ -362,22 +362,23 @@ def answer(value: Any, error: BaseException | None, method: str) -> tuple[int, A
     The body is a copy. An answer that cannot be sent becomes a 500 that says why. `method` is that
     of the request: HTTP has no room for a body in an answer to HEAD, or of some statuses.
     """
-    status, body, headers = _said(value, error)
-    return status, None if method == "HEAD" or status in (204, 304) else body, headers
-
-
-def _said(value: Any, error: BaseException | None) -> tuple[int, Any, dict[str, str]]:
+    status, headers = 200, {}
     if error is None:
         try:
             if type(value) is not Response:
-                return 200, copied(value), {}
-            if type(value.status) is not int or not 200 <= value.status <= 599:
+                body = copied(value)
+            elif type(value.status) is not int or not 200 <= value.status <= 599:
                 raise ValueError(f"the status {shown(value.status)} is not an int from 200 to 599")
-            headers = _headers(value.headers) if value.headers else {}
-            return value.status, value.frozen_body(), headers
+            else:
+                status, body = value.status, value.frozen_body()
+                headers = _headers(value.headers) if value.headers else headers
         except (TypeError, ValueError) as wrong:
             error = wrong
-    return STATUS_OF_ERROR.get(type(error), 500), {"error": said(error)}, {}
+    if error is not None:
+        status, body, headers = STATUS_OF_ERROR.get(type(error), 500), {"error": said(error)}, {}
+    if method == "HEAD" or status in (204, 304):
+        body = None
+    return status, body, headers
 
 
 def said(error: BaseException) -> str:
