@@ -5,7 +5,7 @@ from __future__ import annotations
 from statelab.inputs import verb
 from statelab.link import Link, bounds_us
 from statelab.message import shown
-from statelab.node import WrongState
+from statelab.node import WrongState, checked_name
 
 
 class LinkFaults:
@@ -89,7 +89,7 @@ class LinkFaults:
 
     def _links(self, a: str, b: str) -> tuple[Link, Link]:
         for name in (a, b):
-            if type(name) is not str or name not in self.names:
+            if checked_name(name, "somebody") not in self.names:
                 self._host(name)
         if a == b:
             raise ValueError(f"{a} has no link to itself")

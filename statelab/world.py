@@ -249,12 +249,12 @@ class World(Inputs, LinkFaults):
 
     def _unknown(self, name: Any) -> str:
         names = ", ".join(self._hosts) or "none yet"
-        is_client = type(name) is str and name in self._clients
+        is_client = name in self._clients
         what = f"{name} is a client, not a node" if is_client else f"no node is named {shown(name)}"
         return f"{what}; nothing was sent or done. The nodes: {names}"
 
     def _host(self, name: str) -> Host:
-        host = self._hosts.get(name) if type(name) is str else None
+        host = self._hosts.get(checked_name(name, "somebody"))
         if host is None:
             raise UnknownNode(self._unknown(name))
         return host
