@@ -202,10 +202,10 @@ def test_a_world_that_cannot_begin_says_why(monkeypatch):
 
 
 def test_a_library_that_is_missing_is_named(monkeypatch, tmp_path):
-    (tmp_path / "uvicorn.py").write_text("raise ImportError('no uvicorn here')")
+    (tmp_path / "h11.py").write_text("raise ImportError('no h11 here')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with LiveWorld() as world:
-        with pytest.raises(WrongState, match=r"its warden is gone .ImportError: no uvicorn here"):
+        with pytest.raises(WrongState, match=r"its warden is gone .ImportError: no h11 here"):
             world.start("web", Counter)
         folder = world._hub.folder
     assert not folder.exists()

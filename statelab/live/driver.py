@@ -108,6 +108,7 @@ class LiveWorld(LinkFaults):
         node = self._lives.node(name)
         if caller is None:
             return node.port
+        checked_name(caller, "a caller")
         if node.outside:
             raise WrongState(f"{name} is somebody else's server: links to it have no faults here")
         return self._do(self._hub.links.way(caller, name, node.port))
@@ -221,11 +222,12 @@ class LiveWorld(LinkFaults):
         """Waits for `seconds`, or `until` a time of this world."""
         if (seconds is None) == (until is None):
             raise TypeError("say run(seconds) or run(until=seconds)")
+        us = micros(seconds if until is None else until)
         if until is not None:
-            seconds = until - self.now()
-            if micros(until) < self._hub.now_us():
+            us -= self._hub.now_us()
+            if us < 0:
                 raise ValueError(f"{until} s is past: it is {self.now()} s; time runs one way")
-        time.sleep(micros(seconds) / 1_000_000)
+        time.sleep(us / 1_000_000)
 
     # --------------------------------------------------------------------------- inside
     def _do(self, coroutine: Coroutine) -> Any:

@@ -43,6 +43,7 @@ class Hub:
     def __init__(self, fork: bool, nodes: Callable[[Hub], Any]):
         self.origin_ns = time.monotonic_ns()
         self.token = secrets.token_bytes(TOKEN_BYTES)
+        self.secret = secrets.token_hex(16)  # in each request of this world's: see http.py
         self.folder = Path(tempfile.mkdtemp(prefix="statelab-live-"))
         self.book = self.folder / "ports.json"
         self.port = 0  # of the desk

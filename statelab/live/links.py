@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from statelab.live import handover
-from statelab.node import UnknownNode, WrongState
+from statelab.node import UnknownNode, WrongState, checked_name
 
 if TYPE_CHECKING:
     from statelab.live.desk import Desk
@@ -97,7 +97,7 @@ class Links:
         hub = self._hub
         known = {*hub.nodes.nodes, *hub.clients.callers, *itertools.chain(*self._links)}
         for name in (a, b):
-            if name not in known:
+            if checked_name(name, "somebody") not in known:
                 names = ", ".join(sorted(known)) or "none yet"
                 raise UnknownNode(f"nobody is named {name!r}; nothing was done. There are: {names}")
         if a == b:

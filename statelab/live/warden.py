@@ -12,6 +12,7 @@ import gc
 import importlib
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -138,7 +139,8 @@ class Warden:
             for sock in (self._channel, self._wake, self._wakes):
                 sock.close()
             with contextlib.suppress(OSError), open("/proc/self/comm", "w") as comm:
-                comm.write(spec["name"])  # what `top` and `ps` show
+                # What `top` and `ps` show, and whoever reads /proc line by line.
+                comm.write(re.sub(r"[^\w.-]", "_", spec["name"]))
 
             importlib.import_module(module).live(spec)
         finally:
