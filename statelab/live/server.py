@@ -25,6 +25,7 @@ MOST_HELD = 2 * http.MAX_BYTES  # of strangers' requests that are not whole yet
 LINGER_S = 2.0  # for whoever still sends to read that nobody listens
 _ACCEPTS = 16  # new connections at once, between two looks at how many there are
 _BACKLOG = 2048
+_TOO_LARGE = f"the body is too large: more than {http.MAX_BYTES:,} bytes"
 
 
 class Unfit(Exception):
@@ -172,13 +173,15 @@ class Inbound(asyncio.Protocol):
         if message is None and (len(headers) > MAX_HEADERS or size > MAX_HEADERS_SIZE):
             most = f"{MAX_HEADERS} headers or {MAX_HEADERS_SIZE:,} characters"
             raise Unfit(431, f"there are more than {most}")
+        if int(dict(headers).get(b"content-length", 0)) > http.MAX_BYTES:
+            raise Unfit(413, _TOO_LARGE)
         self._begun = headers, path, message
 
     def _keep(self, data: bytes) -> None:
         self._body += data
         self._server.held += len(data)
         if len(self._body) > http.MAX_BYTES:
-            raise Unfit(413, f"the body is too large: more than {http.MAX_BYTES:,} bytes")
+            raise Unfit(413, _TOO_LARGE)
         if self._server.held > MOST_HELD and not self._is_ours:
             raise Unfit(503, "too many large requests at once: try again later")
 
