@@ -376,7 +376,7 @@ def test_who_asks_and_does_not_listen_is_not_listened_to(world):
             while rest:
                 rest = rest[sock.send(rest) :]
     assert len(rest) > 10_000_000  # it has stopped
-    assert peak.grown < 50_000_000
+    assert peak.grown < 20_000_000
 
 
 def test_requests_in_one_go_are_answered_one_by_one(world, pays):
@@ -388,3 +388,37 @@ def test_requests_in_one_go_are_answered_one_by_one(world, pays):
     answer = said(world, "".join(parts))
     assert answer.count("HTTP/1.1 200") == 50
     pays += range(50)
+
+
+def test_strangers_who_wait_for_slow_answers_lock_nobody_out(world):
+    socks = [connect(world) for _ in range(server.MOST_STRANGERS + 20)]
+    for sock in socks:
+        sock.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert world.call("bank", "/ask", timeout=10).status == 200
+    for sock in socks:
+        sock.close()
+
+
+@pytest.mark.parametrize("sends", [b"", b"x"])
+def test_silent_connections_to_the_driver_and_the_proxy_end_no_world(sends):
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with LiveWorld() as world, contextlib.ExitStack() as socks:
+        world.start("bank", Bank)
+        before = world.port("bank", caller="curl")
+        resource.prlimit(world._hub.links.pid, resource.RLIMIT_NOFILE, (64, files[1]))
+        for port in [world._hub.port, before] * 200:
+            sock = socks.enter_context(socket.create_connection(("127.0.0.1", port)))
+            with contextlib.suppress(OSError):  # it is closed already
+                sock.sendall(sends)
+        world.run(0.3)
+        assert len(world._hub.desks) < 60
+        world.start("store", Bank)
+        assert world.call("store", "/ask").status == 200
+        socks.close()
+        world.client("alice")
+        world.hold("alice", "bank")
+        world.release("alice", "bank")
+        assert world.client("alice").get("bank", "/ask", timeout=5).status == 200
+        with socket.create_connection(("127.0.0.1", before), timeout=5) as sock:
+            sock.sendall(b"GET /ask HTTP/1.0\r\n\r\n")
+            assert all_of(sock).startswith("HTTP/1.1 200")

@@ -105,7 +105,11 @@ class Connection(asyncio.Protocol):
     # --------------------------------------------------------------------------- opening
     async def _connect(self) -> None:
         caller = self.caller
-        sock = socket.socket()
+        try:
+            sock = socket.socket()
+        except OSError as wrong:  # this process has too many files open
+            self._refused(wrong)
+            return
         try:
             sock.setblocking(False)
             if caller.port is not None:

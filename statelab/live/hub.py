@@ -62,7 +62,7 @@ class Hub:
         self._server: asyncio.Server | None = None
         self._warden: Desk | None = None
         self._last_words = ""  # of the warden, if it fails
-        self.desks: set[Desk] = set()
+        self.desks: dict[Desk, None] = {}  # who came first is first
         self._unsent: list[bytes] = []  # for the warden, until it is there
         self._process: subprocess.Popen | None = None
         self._fork = fork

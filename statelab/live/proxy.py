@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import itertools
 import os
 import random
@@ -25,6 +26,8 @@ from statelab.live.line import Line, Link
 from statelab.live.ports import listener
 
 _ROUNDS = 4  # of the loop, from a reset at one end to the closed socket of the other
+
+FULL_S = 0.1  # how long to wait for a place, where too many files are open
 
 
 class Proxy:
@@ -87,8 +90,13 @@ class Proxy:
     # --------------------------------------------------------------------------- new lines
     def _listen(self, sock: socket.socket, came: Any, *args: Any) -> None:
         def accept() -> None:
-            with contextlib.suppress(BlockingIOError, ConnectionError):
+            try:
                 near = sock.accept()[0]
+            except OSError as wrong:
+                if wrong.errno in (errno.EMFILE, errno.ENFILE):  # it would be told at once again
+                    self._loop.remove_reader(sock)
+                    self._loop.call_later(FULL_S, self._loop.add_reader, sock, accept)
+            else:
                 near.setblocking(False)
                 came(near, *args)
 
@@ -112,7 +120,11 @@ class Proxy:
 
     def _called(self, near: socket.socket, handed: Handed) -> None:
         """Somebody has connected to a port that stands before a target's."""
-        far = socket.socket()
+        try:
+            far = socket.socket()
+        except OSError:  # too many files are open
+            near.close()
+            return
         for sock in (near, far):
             with contextlib.suppress(OSError):  # it may have hung up already
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

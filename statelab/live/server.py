@@ -52,12 +52,12 @@ class Server:
         sock.listen(_BACKLOG)  # more may wait, while the node is paused say
 
     def hear(self, stranger: Inbound) -> None:
-        """A stranger has come, or says something; too many of them, and one must go."""
+        """A stranger has come, or says something; too many of them, and another must go."""
         self._strangers.pop(stranger, None)
+        if len(self._strangers) >= MOST_STRANGERS:
+            first, *_ = self._strangers
+            next((other for other in self._strangers if not other.waits), first).leave()
         self._strangers[stranger] = None
-        if len(self._strangers) > MOST_STRANGERS:
-            idle = (inbound for inbound in self._strangers if not inbound.waits)
-            next(idle, stranger).leave()
 
     def forget(self, inbound: Inbound) -> None:
         """It is gone, or no stranger any more."""
@@ -130,7 +130,6 @@ class Inbound(asyncio.Protocol):
         if self.waits:
             self._transport.pause_reading()
             return
-        self._transport.resume_reading()
         try:
             while (event := self._http.next_event()) is not h11.NEED_DATA:
                 if type(event) is h11.Request:
@@ -141,6 +140,7 @@ class Inbound(asyncio.Protocol):
                     return self._handle()
                 else:  # it is closed, or has said its last
                     return self._transport.close()
+            self._transport.resume_reading()
             if self._http.they_are_waiting_for_100_continue:
                 self._send(h11.InformationalResponse(status_code=100, headers=[]))
         except h11.RemoteProtocolError as wrong:
