@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import selectors
 import socket
 import sys
 import traceback
 from typing import Any, NoReturn
 
-from statelab.live.channel import Frames, connect, pack
+from statelab.live.channel import Frames, connect, let_go, pack
 from statelab.live.life import Life
 from statelab.live.ports import listener
 from statelab.live.server import Server
@@ -41,7 +42,10 @@ def _serve(spec: dict[str, Any]) -> None:
     def send(message: Any) -> None:
         channel.sendall(pack(message))
 
-    loop = asyncio.SelectorEventLoop()
+    selector = selectors.DefaultSelector()
+    if hasattr(os, "register_at_fork"):  # what the node forks is not the node
+        os.register_at_fork(after_in_child=lambda: let_go(selector))
+    loop = asyncio.SelectorEventLoop(selector)
     asyncio.set_event_loop(loop)
     try:
         os.chdir(spec["cwd"])

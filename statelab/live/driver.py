@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
+import os
 import secrets
 import threading
 import time
@@ -37,6 +38,15 @@ def _close_all() -> None:
         hub.thread.join(5)
 
 
+def _forked() -> None:
+    for hub in list(_hubs):
+        hub.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
 class LiveWorld(LinkFaults):
     """A world whose nodes are processes: `kill` is SIGKILL, and `request.peer` is true.
 
@@ -57,13 +67,18 @@ class LiveWorld(LinkFaults):
         self._memory = memory
         _hubs.add(self._hub)
         weakref.finalize(self, self._hub.stop).atexit = False
+        try:
+            self._hub.begin()
+        except BaseException:  # an interrupt, which whoever shows it may keep, and this world by it
+            self._hub.stop()
+            raise
 
     # --------------------------------------------------------------------------- the end
     def close(self) -> None:
         """Ends all its processes and removes its folder; may be called twice."""
         self._hub.stop()
         if threading.current_thread() is not self._hub.thread:
-            self._hub.thread.join()
+            self._hub.thread.join()  # in a fork there is none
 
     def __enter__(self) -> LiveWorld:
         return self

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _SEGMENTS, _IPC_RMID = Path("/proc/sysvipc/shm"), 0  # Linux
 
 
@@ -22,6 +23,12 @@ def adopt_orphans() -> None:
     """Makes this process the parent of what its dead children leave behind, where it can."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def go_on_when_orphaned() -> None:
+    """Has the system let this process go on, if it is stopped, when its parent dies."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
 
 
 def kill(pid: int) -> None:

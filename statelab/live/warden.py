@@ -2,7 +2,7 @@
 
 A paused process cannot notice that the notebook's kernel has died, and an engine never looks. So
 the warden does: it is never paused, it sits in a session of its own where no interrupt reaches it,
-and when its channel ends it kills every process tree and removes the world's folder.
+and when its channel or its parent ends it kills every process tree and removes the world's folder.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ POSIX = os.name == "posix"
 # thread, so it may; macOS' system libraries do not like it, Windows cannot.
 FORKS = sys.platform == "linux"
 _IDLE_S = 0.05
+_LOOK_S = 0.5  # how often it looks whether the kernel still lives
 _LAST_S = 8.0  # less than what the driver waits for the warden's end
 
 
@@ -49,6 +50,7 @@ class Warden:
             signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         self._wakes = wake
         self._wait_s = _IDLE_S
+        self._parent = os.getppid()
 
     def serve(self) -> None:
         """Does what the driver says until it is gone, then ends everything."""
@@ -58,6 +60,9 @@ class Warden:
                 ready, _, _ = select.select([self._channel, self._wake], [], [], self._wait_s)
                 if not ready:
                     self._prepare()
+                # A fork of the kernel may hold its end of the channel, whoever forked.
+                if POSIX and os.getppid() != self._parent:
+                    return
                 if self._wake in ready:
                     self._wake.recv(4096)
                 if self._channel in ready:
@@ -77,7 +82,8 @@ class Warden:
         from statelab.live import trees
 
         trees.adopt_orphans()
-        self._wait_s = 3600.0 if POSIX else 0.02  # elsewhere no signal tells of an exit
+        trees.go_on_when_orphaned()
+        self._wait_s = _LOOK_S if POSIX else 0.02  # elsewhere no signal tells of an exit
 
     def _tell(self, *message: Any) -> None:
         self._channel.sendall(pack(message))
