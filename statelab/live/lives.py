@@ -64,7 +64,7 @@ class Lives:
             hub.write_book()
         try:
             await self._begin(node)
-        except BaseException:
+        except Exception:  # and not the world's end: then its process still runs in the folder
             del self.nodes[name], self._ports[name, ""]
             self._by_key.pop(node.key, None)
             if hub.ports.pop(name, None):
