@@ -9,30 +9,15 @@ import contextlib
 import ctypes
 import os
 import re
-import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _SEGMENTS, _IPC_RMID = Path("/proc/sysvipc/shm"), 0  # Linux
 
 _SEGMENT = re.compile(r"/dev/shm/PostgreSQL\.[0-9]+")  # Linux
-
-
-def adopt_orphans() -> None:
-    """Makes this process the parent of what its dead children leave behind, where it can."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def go_on_when_orphaned() -> None:
-    """Has the system let this process go on, if it is stopped, when its parent dies."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
 
 
 def kill(pid: int) -> None:

@@ -8,6 +8,7 @@ and when its channel or its parent ends it kills every process tree and removes 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -29,6 +30,7 @@ POSIX = os.name == "posix"
 # A fork of a process that has done the imports is up in a tenth of the time. The warden has one
 # thread, so it may; macOS' system libraries do not like it, Windows cannot.
 FORKS = sys.platform == "linux"
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # Linux
 _IDLE_S = 0.05
 _LOOK_S = 0.5  # how often it looks whether the kernel still lives
 _LAST_S = 8.0  # less than what the driver waits for the warden's end
@@ -51,6 +53,12 @@ class Warden:
         self._wakes = wake
         self._wait_s = _IDLE_S
         self._parent = os.getppid()
+        if sys.platform == "linux":
+            prctl = ctypes.CDLL(None).prctl
+            # What its dead children leave behind is its own; and if it is stopped when its parent
+            # dies, it goes on.
+            prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+            prctl(_PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
 
     def serve(self) -> None:
         """Does what the driver says until it is gone, then ends everything."""
@@ -79,10 +87,8 @@ class Warden:
 
     def _prepare(self) -> None:
         """Does what would have made the first nodes wait."""
-        from statelab.live import trees
+        import statelab.live.trees  # noqa: F401
 
-        trees.adopt_orphans()
-        trees.go_on_when_orphaned()
         self._wait_s = _LOOK_S if POSIX else 0.02  # elsewhere no signal tells of an exit
 
     def _tell(self, *message: Any) -> None:
