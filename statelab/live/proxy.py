@@ -41,7 +41,8 @@ class Proxy:
         self._tasks: set[asyncio.Task] = set()
         self._frames = Frames()
         unix = socket.socket(socket.AF_UNIX)
-        unix.bind(spec["handover"])
+        with handover.as_address(spec["handover"]) as address:
+            unix.bind(address)
         os.chmod(spec["handover"], 0o600)
         self._listen(unix, self._handed)
         self._channel = connect(spec["desk"], spec["token"], ("proxy", os.getpid()))
