@@ -1,6 +1,8 @@
 """Kernels that hold a live world, and whether its processes and its folder are gone in time."""
 
+import contextlib
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -84,3 +86,12 @@ def wait_until_over(pids, folder, seconds=2.0):
             f"{[psutil.Process(p) for p in pids if psutil.pid_exists(p)]} {folder.exists()}"
         )
         time.sleep(0.01)
+
+
+def segments_of_nobody():
+    """PostgreSQL's segments in /dev/shm that no process uses."""
+    found = {path.name for path in Path("/dev/shm").glob("PostgreSQL.*")}
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        with contextlib.suppress(OSError):
+            found -= set(re.findall(r"PostgreSQL\.[0-9]+", maps.read_text()))
+    return found

@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import multiprocessing
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from processes import is_over, kernel, wait_until, wait_until_over
+from processes import is_over, kernel, segments_of_nobody, wait_until, wait_until_over
 
 from statelab.engines import Postgres
 from statelab.live.driver import LiveWorld
@@ -313,15 +312,6 @@ def test_a_node_that_dies_is_dead_though_its_own_fork_lives_on():
 
 
 # ------------------------------------------------------------------------------- shared memory
-def segments_of_nobody():
-    """PostgreSQL's segments in /dev/shm that no process uses."""
-    found = {path.name for path in Path("/dev/shm").glob("PostgreSQL.*")}
-    for maps in Path("/proc").glob("[0-9]*/maps"):
-        with contextlib.suppress(OSError):
-            found -= set(re.findall(r"PostgreSQL\.[0-9]+", maps.read_text()))
-    return found
-
-
 @linux
 def test_a_database_that_is_being_made_leaves_no_shared_memory():
     if Postgres.lacks():
@@ -340,3 +330,43 @@ def test_a_database_that_is_being_made_leaves_no_shared_memory():
         world.close()
         thread.join()
     wait_until(lambda: not segments_of_nobody() - before)
+
+
+@posix
+def test_kill_9_of_a_kernel_with_a_fork_while_engines_start_leaves_nothing(kernel_kills):
+    for number in range(-(-kernel_kills // 5)):
+        before = segments_of_nobody()
+        process, pids, folder = kernel("""
+            import threading
+            from statelab.engines import Postgres, Redis, ZooKeeper
+            for engine in (Postgres, Redis, ZooKeeper):
+                if not engine.lacks():
+                    start = world.start, (engine.__name__, engine)
+                    threading.Thread(target=start[0], args=start[1], daemon=True).start()
+            child = os.fork()
+            if child:
+                print(child, flush=True)
+            time.sleep(1000)
+        """)
+        child = int(process.stdout.readline())
+        try:
+            time.sleep(0.1 * (number % 12))
+            process.kill()
+            process.wait()
+            wait_until_over(pids, folder)
+            wait_until(lambda folder=folder: not processes_of(folder), 2)
+            wait_until(lambda before=before: not segments_of_nobody() - before, 2)
+            assert psutil.pid_exists(child)
+        finally:
+            os.kill(child, signal.SIGKILL)
+            process.communicate()
+
+
+def processes_of(folder):
+    """Those that name the folder."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if str(folder) in " ".join(process.cmdline()):
+                found.append(process)
+    return found
