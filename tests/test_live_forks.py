@@ -38,7 +38,7 @@ def pids_of(world):
 
 
 # ------------------------------------------------------------------------------- an interrupt
-class Interrupt(Exception):
+class Interrupt(KeyboardInterrupt):
     pass
 
 
@@ -47,6 +47,8 @@ def traces_of_worlds(tmp_path):
     return {*threads, *psutil.Process().children(recursive=True), *tmp_path.iterdir()}
 
 
+# One that comes while Python itself forgets an object goes no further than a warning.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <function WeakSet")
 @posix
 def test_an_interrupt_while_a_world_is_made_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -57,10 +59,10 @@ def test_an_interrupt_while_a_world_is_made_leaves_nothing(tmp_path, monkeypatch
     there = traces_of_worlds(tmp_path)
     before, kept = signal.signal(signal.SIGALRM, interrupt), []
     try:
-        for number in range(60):
+        for number in range(30):
             world = None
             try:
-                signal.setitimer(signal.ITIMER_REAL, 0.0001 + number * 0.0004)
+                signal.setitimer(signal.ITIMER_REAL, 0.0001 + number * 0.0008)
                 world = LiveWorld()
                 signal.setitimer(signal.ITIMER_REAL, 0)
             except Interrupt as error:
@@ -69,8 +71,8 @@ def test_an_interrupt_while_a_world_is_made_leaves_nothing(tmp_path, monkeypatch
                 signal.setitimer(signal.ITIMER_REAL, 0)
             if world is not None:
                 world.close()
+            wait_until(lambda: not traces_of_worlds(tmp_path) - there, 10)
         assert len(kept) > 5
-        wait_until(lambda: not traces_of_worlds(tmp_path) - there)
     finally:
         signal.signal(signal.SIGALRM, before)
 

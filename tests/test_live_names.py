@@ -144,3 +144,8 @@ def test_you_is_no_name_of_a_node():
                 world.start("you", factory)
         world.start("web", Keeper)
         assert world.call("web").body == [1, 1]
+
+
+def test_a_watcher_that_cannot_be_called_is_refused_at_once():
+    with LiveWorld() as world, pytest.raises(TypeError, match="a watcher is a function, not 5"):
+        world.watch(5)

@@ -149,6 +149,8 @@ class LiveWorld(LinkFaults):
         It is called on this world's own thread, 20 times a second at the most. A callback that
         raises is dropped.
         """
+        if not callable(callback):
+            raise TypeError(f"a watcher is a function, not {callback!r:.100}")
         return self._hub.watch.add(callback)
 
     def __repr__(self) -> str:

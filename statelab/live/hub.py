@@ -151,8 +151,11 @@ class Hub:
         self.watch.stop()
 
     async def _let_go(self) -> None:
-        for _ in range(2):
-            await asyncio.sleep(0)  # what was asked for before the end has begun by then
+        if self._server is not None:
+            self._server.close()
+        for _ in range(4):
+            # What was asked for before the end has begun by then, and who has come has a desk.
+            await asyncio.sleep(0)
         for caller in self.clients.callers.values():
             caller.give_up("the world was closed")
         self.nodes.end()
@@ -160,8 +163,6 @@ class Hub:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._server is not None:
-            self._server.close()
         for desk in list(self.desks):
             # Closed alone, it would stay open as long as a fork of this process holds it, too.
             with contextlib.suppress(OSError):
