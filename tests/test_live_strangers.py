@@ -268,8 +268,15 @@ def test_a_head_without_end_is_cut_off(world):
         ("HEAD / HTTP/1.1\r\nOrigin: null\r\n", 403),
     ],
 )
-def test_what_is_past_a_limit_gets_a_status_that_says_so(world, head, code):
-    answer = said(world, f"{head}Host: localhost\r\n\r\n")
+@pytest.mark.parametrize("piece", [1 << 20, 1_000])
+def test_what_is_past_a_limit_gets_a_status_that_says_so(world, head, code, piece):
+    """However it comes, at once or bit by bit."""
+    data = f"{head}Host: localhost\r\n\r\n".encode()
+    with connect(world) as sock:
+        for start in range(0, len(data), piece):
+            sock.sendall(data[start : start + piece])
+        answer = all_of(sock)
+    assert len(answer) < 1_000
     assert answer.startswith(f"HTTP/1.1 {code}")
     assert "connection: close" in answer
     if not head.startswith("HEAD"):

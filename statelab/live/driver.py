@@ -35,7 +35,7 @@ def _close_all() -> None:
     for hub in list(_hubs):
         hub.stop()
     for hub in list(_hubs):
-        hub.thread.join(5)
+        hub.join(5)
 
 
 def _forked() -> None:
@@ -78,7 +78,7 @@ class LiveWorld(LinkFaults):
         """Ends all its processes and removes its folder; may be called twice."""
         self._hub.stop()
         if threading.current_thread() is not self._hub.thread:
-            self._hub.thread.join()  # in a fork there is none
+            self._hub.join()
 
     def __enter__(self) -> LiveWorld:
         return self

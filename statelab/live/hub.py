@@ -180,6 +180,11 @@ class Hub:
             if self.loop is not None and not self.loop.is_closed():
                 self.loop.call_soon_threadsafe(self._over.set)
 
+    def join(self, seconds: float | None = None) -> None:
+        """Waits for the end of its thread, if it has one: in a fork it has none."""
+        if self.thread.is_alive():
+            self.thread.join(seconds)
+
     def forked(self) -> None:
         """In a fork of this process: lets go of its connections, which would not end otherwise."""
         let_go(self._selector)

@@ -23,6 +23,7 @@ MAX_HEAD = 1 << 17  # bytes: a path and headers of the largest size, with all th
 MOST_STRANGERS = 100  # connections: some systems give a process no more than 256 descriptors
 MOST_HELD = 2 * http.MAX_BYTES  # of strangers' requests that are not whole yet
 LINGER_S = 2.0  # for whoever still sends to read that nobody listens
+_PIECE = 1 << 14  # bytes: h11 measures what is not whole yet, so not whatever came at once
 _ACCEPTS = 16  # new connections at once, between two looks at how many there are
 _BACKLOG = 2048
 _TOO_LARGE = f"the body is too large: more than {http.MAX_BYTES:,} bytes"
@@ -92,11 +93,12 @@ class Inbound(asyncio.Protocol):
         self._server.hear(self)
 
     def data_received(self, data: bytes) -> None:
-        if not self._deaf:
-            if not self._is_ours:
-                self._server.hear(self)
-            self._http.receive_data(data)
-            self._read()
+        if not self._is_ours and not self._deaf:
+            self._server.hear(self)
+        for start in range(0, len(data), _PIECE):
+            if not self._deaf:
+                self._http.receive_data(data[start : start + _PIECE])
+                self._read()
 
     def eof_received(self) -> bool:
         if self._deaf:
@@ -147,7 +149,7 @@ class Inbound(asyncio.Protocol):
             status = wrong.error_status_hint
             if status == 431 and b"\n" not in self._http.trailing_data[0]:
                 status = 414  # it is still in its first line
-            self._turn_away(Unfit(status, f"this is no request of HTTP: {wrong}"))
+            self._turn_away(Unfit(status, f"this is no request of HTTP: {wrong!s:.200}"))
         except Unfit as unfit:
             self._turn_away(unfit)
         return None
