@@ -1,8 +1,69 @@
-"""Whether a world's processes and its folder are gone, and how long that may take."""
+"""Kernels that hold a live world, and whether its processes and its folder are gone in time."""
 
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import textwrap
 import time
+from pathlib import Path
 
 import psutil
+
+KERNEL = """
+    import os, subprocess, sys, time
+    from statelab.live.driver import LiveWorld
+    from statelab.node import Node
+
+    class Parent(Node):
+        '''Has a child of its own, which ignores what it can.'''
+        def __init__(self):
+            self._child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+        async def handle(self, request):
+            return self._child.pid
+
+    class Counter(Node):
+        def __init__(self):
+            self.count = 0
+        async def handle(self, request):
+            self.count += 1
+            return self.count
+
+    world = LiveWorld(fork={fork})
+    world.start("a", Counter)
+    world.start("b", Counter)
+    world.start("parent", Parent)
+    child = world.call("parent").body
+    world.client("alice").post("b")
+    world.pause("b")
+    world.hold("alice", "b")
+    pids = [world.pid(name) for name in ("a", "b", "parent")]
+    hub = world._hub
+    print(*pids, child, hub._process.pid, hub.links.pid, hub.folder, flush=True)
+"""
+
+
+def kernel(then, fork=True):
+    """Another interpreter that holds a live world and does `then`; the world's pids and folder."""
+    code = textwrap.dedent(KERNEL.format(fork=fork)) + textwrap.dedent(then)
+    root = Path(__file__).parents[1]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )  # fmt: skip
+    line = process.stdout.readline().rstrip("\n")
+    *pids, folder = line.split(" ", 6)
+    return process, [int(pid) for pid in pids], Path(folder)
+
+
+def wait_until(true, seconds=5.0):
+    """Waits until a condition holds."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def is_over(pids, folder):
@@ -25,3 +86,12 @@ def wait_until_over(pids, folder, seconds=2.0):
             f"{[psutil.Process(p) for p in pids if psutil.pid_exists(p)]} {folder.exists()}"
         )
         time.sleep(0.01)
+
+
+def segments_of_nobody():
+    """PostgreSQL's segments in /dev/shm that no process uses."""
+    found = {path.name for path in Path("/dev/shm").glob("PostgreSQL.*")}
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        with contextlib.suppress(OSError):
+            found -= set(re.findall(r"PostgreSQL\.[0-9]+", maps.read_text()))
+    return found

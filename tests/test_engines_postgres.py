@@ -290,7 +290,7 @@ def test_the_servers_user_may_enter_only_its_own_folder(world):
     assert psutil.Process(world.pid("pg")).username() == "nobody"
     folder = world._hub.folder
     assert folder.stat().st_mode & 0o777 == 0o711
-    assert not (folder / "pg.log").stat().st_mode & 0o077
+    assert not world._lives.nodes["pg"].log.stat().st_mode & 0o077
 
 
 ORDINARY = """

@@ -5,66 +5,19 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 from pathlib import Path
 
 import psutil
 import pytest
-from processes import is_over, wait_until_over
+from processes import is_over, kernel, wait_until_over
 
 from statelab.live.driver import LiveWorld
 from statelab.message import NoReply, Refused
 from statelab.node import Node, WrongState
 
 pytestmark = pytest.mark.live
-
-KERNEL = """
-    import os, subprocess, sys, time
-    from statelab.live.driver import LiveWorld
-    from statelab.node import Node
-
-    class Parent(Node):
-        '''Has a child of its own, which ignores what it can.'''
-        def __init__(self):
-            self._child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
-        async def handle(self, request):
-            return self._child.pid
-
-    class Counter(Node):
-        def __init__(self):
-            self.count = 0
-        async def handle(self, request):
-            self.count += 1
-            return self.count
-
-    world = LiveWorld(fork={fork})
-    world.start("a", Counter)
-    world.start("b", Counter)
-    world.start("parent", Parent)
-    child = world.call("parent").body
-    world.client("alice").post("b")
-    world.pause("b")
-    world.hold("alice", "b")
-    pids = [world.pid(name) for name in ("a", "b", "parent")]
-    hub = world._hub
-    print(*pids, child, hub._process.pid, hub.links.pid, hub.folder, flush=True)
-"""
-
-
-def kernel(then, fork=True):
-    """Another interpreter that holds a live world and does `then`; the world's pids and folder."""
-    code = textwrap.dedent(KERNEL.format(fork=fork)) + textwrap.dedent(then)
-    root = Path(__file__).parents[1]
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(root)},
-    )  # fmt: skip
-    line = process.stdout.readline().rstrip("\n")
-    *pids, folder = line.split(" ", 6)
-    return process, [int(pid) for pid in pids], Path(folder)
 
 
 @pytest.mark.parametrize("fork", [True, False])
@@ -202,10 +155,10 @@ def test_a_world_that_cannot_begin_says_why(monkeypatch):
 
 
 def test_a_library_that_is_missing_is_named(monkeypatch, tmp_path):
-    (tmp_path / "uvicorn.py").write_text("raise ImportError('no uvicorn here')")
+    (tmp_path / "h11.py").write_text("raise ImportError('no h11 here')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with LiveWorld() as world:
-        with pytest.raises(WrongState, match=r"its warden is gone .ImportError: no uvicorn here"):
+        with pytest.raises(WrongState, match=r"its warden is gone .ImportError: no h11 here"):
             world.start("web", Counter)
         folder = world._hub.folder
     assert not folder.exists()

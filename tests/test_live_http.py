@@ -48,7 +48,7 @@ def read_answer(file):
 
 
 def request(body=b"", head="POST / HTTP/1.1", *headers):
-    lines = [head, "Host: x", f"Content-Length: {len(body)}", *headers]
+    lines = [head, "Host: 127.0.0.1", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
@@ -102,7 +102,7 @@ def test_what_is_no_http_is_turned_away_and_the_node_lives(world):
 
 
 def test_a_body_in_chunks_is_read(world):
-    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert exchange(world, head + b"2\r\n[1\r\n3\r\n,2]\r\n0\r\n\r\n")[1]["body"] == [1, 2]
 
 

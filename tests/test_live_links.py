@@ -459,3 +459,22 @@ with LiveWorld(memory=False) as world:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert int(done.stdout) > 20
+
+
+@pytest.mark.parametrize("length", [77, 78, 79, 120, 200, 1000])
+def test_the_temporary_folder_may_have_a_path_of_any_length(tmp_path, monkeypatch, length):
+    folder = tmp_path
+    while len(str(folder)) < length:
+        folder = folder / ("ä" * min(100, (length - len(str(folder))) or 1))
+    folder.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    with LiveWorld() as world:
+        world.start("web", Counter)
+        alice = world.client("alice")
+        assert alice.post("web").body[0] == 1
+        port = alice.ports["web"]
+        world.partition("alice", "web")
+        world.heal("alice", "web")
+        assert alice.post("web").body[0] == 2
+        assert alice.ports["web"] == port
+    assert list(folder.iterdir()) == []

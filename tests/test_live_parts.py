@@ -250,13 +250,32 @@ def test_a_life_is_over_only_when_what_it_said_is_read(tmp_path):
 
 # ------------------------------------------------------------------------------- HTTP
 def test_any_path_comes_through_a_request_line():
-    for path in ("/", "/a?b=c%20d", "/ä b", "/#", "/\ud800", "/%"):
+    for path in ("/", "/a?b=c%20d", "/ä b", "/#", "/\ud800", "/%", "/" + "\U0001f600" * 1999):
         url = http.target(path)
         assert url.isascii()
         assert " " not in url
         assert "#" not in url
-        headers = {http.PATH: json.dumps(path)}
-        assert http.read_path(url, headers) == path
-    assert http.read_path("/true", {http.PATH: '"/false"'}) == "/true"
-    assert http.read_path("/true", {http.PATH: "{"}) == "/true"
-    assert http.read_path("/true", {http.PATH: "[1]"}) == "/true"
+        headers = [(b"statelab", http.mark("secret", "7.1", path).encode())]
+        message, told = http.ours(headers, "secret")
+        assert (message, told or http.path_of(url.encode())) == ("7.1", path)
+
+
+def test_only_who_knows_the_secret_says_which_message_and_path_it_is():
+    for value in ("", "secre 1", "secret2 1", "1", "ä 1", 'Secret 1 "/x"'):
+        headers = [(b"statelab", value.encode("latin-1")), (b"other", b"secret 1")]
+        assert http.ours(headers, "secret") is None
+        assert http.visible(headers, "secret")["statelab"] == value
+    assert http.visible([(b"statelab", b"secret 1")], "secret") == {}
+
+
+def test_a_body_is_measured_before_it_is_parsed():
+    fits = [
+        "[" * 1_000_000,
+        "," * 1_000_000,
+        json.dumps("[{," * 333_333),
+        json.dumps([0] * 999_999),
+    ]
+    for text in fits:
+        assert not http.is_too_large(text.encode())
+    for text in ("[]," * 500_001, '{"":0},' * 500_001, "[" * 31_000_000):
+        assert http.is_too_large(text.encode())

@@ -53,6 +53,7 @@ class Caller:
         self.record = record
         self.go_on = go_on
         self.port: int | None = None  # that its connections come from; None for any
+        self.secret = ""  # of its world: by it a node knows whom a request comes from
         self.handover = ""  # where the link proxy takes connections
         self.diverted: set[str] = set()  # whom it calls through the link proxy
         self.connections: dict[Any, Connection] = {}

@@ -7,7 +7,9 @@ length and a pickle. Reading one makes plain values and `Soft` only, and runs no
 from __future__ import annotations
 
 import io
+import os
 import pickle
+import selectors
 import socket
 import struct
 from collections.abc import Iterator
@@ -50,6 +52,18 @@ class Frames:
             frame = bytes(self._bytes[LENGTH.size : end])
             del self._bytes[:end]
             yield _Reader(io.BytesIO(frame)).load()
+
+
+def let_go(selector: selectors.BaseSelector) -> None:
+    """In a fork: lets go of all that the loop which uses this selector looks at.
+
+    A connection ends when its last holder has closed it; so a fork would keep it open. What takes
+    each place is nothing, and not a hole, which another file would fill.
+    """
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for file in list(selector.get_map() or ()):
+        os.dup2(nothing, file, inheritable=False)
+    os.close(nothing)
 
 
 def connect(port: int, token: bytes, hello: tuple) -> socket.socket:

@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import selectors
 import socket
 import sys
 import traceback
 from typing import Any, NoReturn
 
-import uvicorn
-import uvicorn.lifespan.off  # named here, so that a fork finds them imported
-import uvicorn.protocols.http.httptools_impl
-
-from statelab.live.app import App
-from statelab.live.channel import Frames, connect, pack
+from statelab.live.channel import Frames, connect, let_go, pack
 from statelab.live.life import Life
 from statelab.live.ports import listener
+from statelab.live.server import Server
 from statelab.node import said
-
-FOR_EVER_S = 10**8  # uvicorn closes connections that are idle for so long
 
 
 def live(spec: dict[str, Any]) -> NoReturn:
@@ -47,7 +42,10 @@ def _serve(spec: dict[str, Any]) -> None:
     def send(message: Any) -> None:
         channel.sendall(pack(message))
 
-    loop = asyncio.SelectorEventLoop()
+    selector = selectors.DefaultSelector()
+    if hasattr(os, "register_at_fork"):  # what the node forks is not the node
+        os.register_at_fork(after_in_child=lambda: let_go(selector))
+    loop = asyncio.SelectorEventLoop(selector)
     asyncio.set_event_loop(loop)
     try:
         os.chdir(spec["cwd"])
@@ -59,15 +57,11 @@ def _serve(spec: dict[str, Any]) -> None:
         channel.recv(1)  # until the driver has read it, and has this process killed
         raise
     loop.add_reader(channel, _hear, loop, channel, life, Frames())
-    config = uvicorn.Config(
-        App(life), http="httptools", ws="none", lifespan="off", interface="asgi3",
-        log_config=None, access_log=False, server_header=False, date_header=False,
-        timeout_keep_alive=FOR_EVER_S,
-    )  # fmt: skip
     life.report(stepped=True)
     send(("up", dict(life.disk)))
     loop.call_soon(life.run)
-    loop.run_until_complete(uvicorn.Server(config).serve(sockets=[sock]))
+    loop.run_until_complete(Server(life, spec["secret"]).serve(sock))
+    loop.run_forever()
 
 
 def _hear(

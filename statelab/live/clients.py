@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ class Clients:
     def __init__(self, hub: Hub):
         self.callers: dict[str, Caller] = {}
         self._hub = hub
+        self._numbers = itertools.count(1)
         self._sources: dict[str, Source] = {}
         self._tokens: dict[str, str | None] = {}
         self._told: dict[str, dict[str, Any]] = {}  # the memory as the trace knows it
@@ -36,7 +38,9 @@ class Clients:
                 self._look(name)
                 return index
 
-            caller = Caller(name, f"{name}/", hub.loop, hub.port_of, record, _go_on)
+            prefix = f"client{next(self._numbers)}."
+            caller = Caller(name, prefix, hub.loop, hub.port_of, record, _go_on)
+            caller.secret = hub.secret
             caller.handover, caller.diverted = hub.links.handover, set(hub.links.of(name))
             self.callers[name] = caller
         return caller

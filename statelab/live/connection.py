@@ -105,7 +105,11 @@ class Connection(asyncio.Protocol):
     # --------------------------------------------------------------------------- opening
     async def _connect(self) -> None:
         caller = self.caller
-        sock = socket.socket()
+        try:
+            sock = socket.socket()
+        except OSError as wrong:  # this process has too many files open
+            self._refused(wrong)
+            return
         try:
             sock.setblocking(False)
             if caller.port is not None:
@@ -202,7 +206,7 @@ class Connection(asyncio.Protocol):
             self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=1_000_000)
         try:
             host = f"{IP}:{caller.port_of(self.to)}"
-            events = http.request_events(call, host, exchange.message)
+            events = http.request_events(call, host, exchange.message, caller.secret)
             data = b"".join(self._http.send(event) for event in events)
         except (h11.LocalProtocolError, ValueError) as wrong:
             self._http = None

@@ -11,6 +11,8 @@ from statelab.live.channel import TOKEN_BYTES, Frames, pack
 if TYPE_CHECKING:
     from statelab.live.hub import Hub
 
+MOST_STRANGERS = 50  # connections that have not said the token yet: who came first must go
+
 
 class Desk(asyncio.Protocol):
     """Where the warden and the nodes report; who does not know the token is turned away."""
@@ -23,7 +25,11 @@ class Desk(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        self._hub.desks.add(self)
+        strangers = [desk for desk in self._hub.desks if desk._who is None]
+        if len(strangers) >= MOST_STRANGERS:
+            strangers[0].transport.abort()
+            del self._hub.desks[strangers[0]]
+        self._hub.desks[self] = None
 
     def data_received(self, data: bytes) -> None:
         if len(self._token) < TOKEN_BYTES:
@@ -47,6 +53,6 @@ class Desk(asyncio.Protocol):
         self.transport.write(pack(message))
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._hub.desks.discard(self)
+        self._hub.desks.pop(self, None)
         if self._who is not None:
             self._hub.left(self._who)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
+import os
 import secrets
 import threading
 import time
@@ -34,7 +35,16 @@ def _close_all() -> None:
     for hub in list(_hubs):
         hub.stop()
     for hub in list(_hubs):
-        hub.thread.join(5)
+        hub.join(5)
+
+
+def _forked() -> None:
+    for hub in list(_hubs):
+        hub.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 class LiveWorld(LinkFaults):
@@ -57,13 +67,18 @@ class LiveWorld(LinkFaults):
         self._memory = memory
         _hubs.add(self._hub)
         weakref.finalize(self, self._hub.stop).atexit = False
+        try:
+            self._hub.begin()
+        except BaseException:  # an interrupt, which whoever shows it may keep, and this world by it
+            self._hub.stop()
+            raise
 
     # --------------------------------------------------------------------------- the end
     def close(self) -> None:
         """Ends all its processes and removes its folder; may be called twice."""
         self._hub.stop()
         if threading.current_thread() is not self._hub.thread:
-            self._hub.thread.join()
+            self._hub.join()
 
     def __enter__(self) -> LiveWorld:
         return self
@@ -108,6 +123,7 @@ class LiveWorld(LinkFaults):
         node = self._lives.node(name)
         if caller is None:
             return node.port
+        checked_name(caller, "a caller")
         if node.outside:
             raise WrongState(f"{name} is somebody else's server: links to it have no faults here")
         return self._do(self._hub.links.way(caller, name, node.port))
@@ -133,6 +149,8 @@ class LiveWorld(LinkFaults):
         It is called on this world's own thread, 20 times a second at the most. A callback that
         raises is dropped.
         """
+        if not callable(callback):
+            raise TypeError(f"a watcher is a function, not {callback!r:.100}")
         return self._hub.watch.add(callback)
 
     def __repr__(self) -> str:
@@ -221,11 +239,12 @@ class LiveWorld(LinkFaults):
         """Waits for `seconds`, or `until` a time of this world."""
         if (seconds is None) == (until is None):
             raise TypeError("say run(seconds) or run(until=seconds)")
+        us = micros(seconds if until is None else until)
         if until is not None:
-            seconds = until - self.now()
-            if micros(until) < self._hub.now_us():
+            us -= self._hub.now_us()
+            if us < 0:
                 raise ValueError(f"{until} s is past: it is {self.now()} s; time runs one way")
-        time.sleep(micros(seconds) / 1_000_000)
+        time.sleep(us / 1_000_000)
 
     # --------------------------------------------------------------------------- inside
     def _do(self, coroutine: Coroutine) -> Any:

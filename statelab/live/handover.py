@@ -6,9 +6,12 @@ carries its descriptor, a Unix-domain connection, is what the caller reads and w
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import struct
 import sys
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from statelab.live.channel import LENGTH, Frames, pack
@@ -19,6 +22,8 @@ NAME = "links"  # of the proxy's socket, in the world's folder
 RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 # What the caller reads if nobody took the connection: no answer of HTTP begins so.
 NOBODY = b"\0"
+
+_LONGEST = 100  # bytes; Linux has room for 107
 
 
 class Handed(NamedTuple):
@@ -31,11 +36,29 @@ class Handed(NamedTuple):
     resets: bool  # its port must be free as soon as the caller closes
 
 
+@contextlib.contextmanager
+def as_address(path: str) -> Iterator[str]:
+    """The path of a Unix-domain socket as an address, which has no room for a long one.
+
+    On Linux a long one is named by its folder's descriptor; TMPDIR may be of any length there.
+    """
+    if len(os.fsencode(path)) < _LONGEST or sys.platform != "linux":
+        yield path
+        return
+    folder, name = os.path.split(path)
+    descriptor = os.open(folder, os.O_PATH)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{name}"
+    finally:
+        os.close(descriptor)
+
+
 def hand_over(path: str, sock: socket.socket, handed: Handed) -> socket.socket:
     """Gives a socket away; returns what to use in its place. Raises OSError if nobody takes it."""
     near = socket.socket(socket.AF_UNIX)
     try:
-        near.connect(path)
+        with as_address(path) as address:
+            near.connect(address)
         socket.send_fds(near, [pack(tuple(handed))], [sock.fileno()])
         near.setblocking(False)
     except BaseException:

@@ -1,14 +1,15 @@
 """How a call looks as HTTP/1.1, at both ends.
 
-What HTTP needs for itself stays out of a node's sight: `FRAMING`, and two headers of our own. One
-tells the number of the message, so that the rows of both processes can be put together; the other
-the path, if it has characters that a URL has no room for.
+What HTTP needs for itself stays out of a node's sight, and so does one header of our own. It shows
+that the request comes from this world, by a secret; it tells the number of the message, so that
+the rows of both processes can be put together, and the path, if a URL has no room for that.
 """
 
 from __future__ import annotations
 
-import contextlib
+import hmac
 import json
+import re
 from typing import Any, NoReturn
 from urllib.parse import quote
 
@@ -17,66 +18,126 @@ import h11
 from statelab.message import MAX_BODY
 from statelab.node import FRAMING, Call
 
-MESSAGE = "statelab-message"
-PATH = "statelab-path"
-OURS = FRAMING | {MESSAGE, PATH}
+MARK = "statelab"
 MAX_BYTES = 32 * MAX_BODY  # more than any body of MAX_BODY takes as JSON
 _IN_URL = "/?=&:@!$'()*+,;-._~%[]"
+_HOST = r"(localhost\.?|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{0,5})?"
+_LOCAL_HOST = re.compile(_HOST, re.IGNORECASE)
+_LOCAL_ORIGIN = re.compile(f"https?://{_HOST}", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE)
 
 
-def body_bytes(body: Any) -> bytes:
-    """The body as JSON; an absent one takes no bytes."""
-    return b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
+class NoJSON(ValueError):
+    """What some bytes are not."""
+
+
+def json_bytes(value: Any) -> bytes:
+    """A value as JSON."""
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def is_too_large(data: bytes) -> bool:
+    """Whether a body must have more than MAX_BODY values and characters.
+
+    Each of these bytes begins a value, or is a character. Counted before the body is parsed, for
+    that takes thirty times the memory.
+    """
+    return sum(map(data.count, (b"[", b"{", b","))) > MAX_BODY
 
 
 def read_body(data: bytes) -> Any:
-    """What `data` says as JSON; raises ValueError if it says nothing."""
+    """What `data` says as JSON, None if it is empty; raises NoJSON."""
     if not data.strip():
         return None
     try:
         return json.loads(data, parse_constant=_no_constant)
+    except NoJSON:
+        raise
     except RecursionError:
-        raise ValueError("it is nested too deep") from None
+        raise NoJSON("it is nested too deep") from None
+    except ValueError as wrong:
+        # Python says of an integer too long only which of its own settings to change.
+        is_long = type(wrong) is ValueError
+        raise NoJSON("an integer has too many digits" if is_long else str(wrong)) from None
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise NoJSON(f"{name} is no JSON")
 
 
-def request_events(call: Call, host: str, message: str) -> list[h11.Event]:
-    """The request as h11 sends it; raises h11.LocalProtocolError if HTTP has no form for it."""
-    data = body_bytes(call.body)
-    headers = [("host", host), (MESSAGE, message), ("content-length", str(len(data)))]
+def request_events(call: Call, host: str, message: str, secret: str) -> list[h11.Event]:
+    """The request as h11 sends it."""
+    data = b"" if call.body is None else json_bytes(call.body)
+    path = target(call.path)
+    headers = [("host", host), (MARK, mark(secret, message, call.path))]
+    headers.append(("content-length", str(len(data))))
     if data:
         headers.append(("content-type", "application/json"))
-    path = target(call.path)
-    if path != call.path:
-        headers.append((PATH, json.dumps(call.path)))
-    headers += given(call.headers).items()
+    headers += call.headers.items()
     request = h11.Request(method=call.method, target=path, headers=headers)
     return [request, h11.Data(data=data), h11.EndOfMessage()]
 
 
+# ------------------------------------------------------------------------------- our own header
+def mark(secret: str, message: str, path: str) -> str:
+    """What our header says."""
+    return f"{secret} {message}" + ("" if target(path) == path else f" {json.dumps(path)}")
+
+
+def ours(headers: Any, secret: str) -> tuple[str, str | None] | None:
+    """The message and the path (None if it is the URL's) that our header tells of, if it is ours.
+
+    A stranger may send a header of that name, too, but does not know the secret.
+    """
+    for name, value in headers:
+        if _is_mark(name, value, secret):
+            message, _, path = value.decode("latin-1").partition(" ")[2].partition(" ")
+            return message, json.loads(path) if path else None
+    return None
+
+
+def _is_mark(name: bytes, value: bytes, secret: str) -> bool:
+    given = value.partition(b" ")[0]
+    return name == MARK.encode() and hmac.compare_digest(given, secret.encode())
+
+
+def visible(headers: Any, secret: str = "") -> dict[str, str]:
+    """The headers that a node or a client sees: those that somebody gave."""
+    return {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in headers
+        if name.decode("latin-1") not in FRAMING and not _is_mark(name, value, secret)
+    }
+
+
+# ------------------------------------------------------------------------------- paths
 def target(path: str) -> str:
     """The path as it stands in a request line."""
     return quote(path, safe=_IN_URL, errors="surrogatepass")
 
 
-def read_path(url: str, headers: dict[str, str]) -> str:
-    """The path as the caller gave it, if our header tells of it; else as it stands in the URL."""
-    with contextlib.suppress(ValueError, TypeError):
-        path = json.loads(headers.get(PATH, "null"))
-        if target(path) == url:
-            return path
-    return url
+def path_of(target: bytes) -> str:
+    """The path as a request line has it, which may name the host before it."""
+    absolute = _ABSOLUTE.fullmatch(target.decode("latin-1"))
+    return (absolute[2] or "/") if absolute else target.decode("latin-1")
 
 
-def visible(headers: Any) -> dict[str, str]:
-    """The headers that a node or a client sees: those that somebody gave."""
-    pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
-    return given(dict(pairs))
+# ------------------------------------------------------------------------------- pages of the web
+def foreign(request: h11.Request) -> str:
+    """Why a browser may have sent this on behalf of a page that is not of this machine; '' if not.
 
-
-def given(headers: dict[str, str]) -> dict[str, str]:
-    """The headers but those that HTTP, or we, need."""
-    return {name: value for name, value in headers.items() if name not in OURS}
+    A page may send a request to any address, and see to it that its own host name stands for this
+    machine (DNS rebinding); but the browser says which name, and which page.
+    """
+    headers = {name: value.decode("latin-1") for name, value in request.headers}
+    absolute = _ABSOLUTE.fullmatch(request.target.decode("latin-1"))
+    hosts = [headers[b"host"]] if b"host" in headers else []  # HTTP/1.0 names none; no browser
+    for host in [*hosts, absolute[1]] if absolute else hosts:
+        if not _LOCAL_HOST.fullmatch(host):
+            return f"the host {host:.100} is not this machine: ask 127.0.0.1 or localhost"
+    origin = headers.get(b"origin", "")
+    if origin and not _LOCAL_ORIGIN.fullmatch(origin):
+        return f"a page of {origin:.100} is not of this machine"
+    if headers.get(b"sec-fetch-site", "") == "cross-site":
+        return "a page of another site is not of this machine"
+    return ""

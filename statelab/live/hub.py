@@ -12,7 +12,10 @@ import itertools
 import json
 import os
 import secrets
+import selectors
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +26,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import statelab
-from statelab.live.channel import IP, TOKEN_BYTES, pack
+from statelab.live import trees
+from statelab.live.channel import IP, TOKEN_BYTES, let_go, pack
 from statelab.live.clients import Clients
 from statelab.live.desk import Desk
 from statelab.live.journal import Entry, Journal, Source
@@ -43,8 +47,8 @@ class Hub:
     def __init__(self, fork: bool, nodes: Callable[[Hub], Any]):
         self.origin_ns = time.monotonic_ns()
         self.token = secrets.token_bytes(TOKEN_BYTES)
-        self.folder = Path(tempfile.mkdtemp(prefix="statelab-live-"))
-        self.book = self.folder / "ports.json"
+        self.secret = secrets.token_hex(16)  # in each request of this world's: see http.py
+        self.folder: Path  # made in `_main`, as all that must go again
         self.port = 0  # of the desk
         self.journal = Journal()
         self.watch = Watch()
@@ -53,6 +57,8 @@ class Hub:
         # So that nothing is asked of a loop about to end; garbage collection may call `stop` within
         # `stop`.
         self._lock = threading.RLock()
+        self._over = asyncio.Event()
+        self._pid = os.getpid()
         self.links = Links(self)
         self.clients = Clients(self)
         self.ports: dict[str, int] = {}
@@ -61,38 +67,50 @@ class Hub:
         self._server: asyncio.Server | None = None
         self._warden: Desk | None = None
         self._last_words = ""  # of the warden, if it fails
-        self.desks: set[Desk] = set()
+        self.desks: dict[Desk, None] = {}  # who came first is first
         self._unsent: list[bytes] = []  # for the warden, until it is there
         self._process: subprocess.Popen | None = None
         self._fork = fork
-        self.loop = asyncio.SelectorEventLoop()
+        self._selector = selectors.DefaultSelector()
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.nodes = nodes(self)
-        started, failed = threading.Event(), []
-        self.thread = threading.Thread(
-            target=self._main, args=(started, failed), name="statelab-live", daemon=True
-        )
+        self._started = threading.Event()
+        self._failure: Exception | None = None
+        self.thread = threading.Thread(target=self._main, name="statelab-live", daemon=True)
+
+    def begin(self) -> None:
+        """Begins; raises RuntimeError if that fails. An interrupt may come at any moment of it.
+
+        So all that must go again is made by the thread, which no interrupt reaches, and which
+        `stop` ends at whatever moment it comes.
+        """
         self.thread.start()
-        started.wait()
-        if failed:
-            raise RuntimeError(f"a live world cannot begin: {said(failed[0])}") from failed[0]
+        self._started.wait()
+        if self._failure is not None:
+            why = said(self._failure)
+            raise RuntimeError(f"a live world cannot begin: {why}") from self._failure
 
     # --------------------------------------------------------------------------- the thread
-    def _main(self, started: threading.Event, failed: list[Exception]) -> None:
-        loop = self.loop
+    def _main(self) -> None:
+        loop = asyncio.SelectorEventLoop(self._selector)
+        with self._lock:
+            self.loop = loop
+            if self.closed:  # meanwhile
+                self._over.set()
         try:
+            self.folder = Path(tempfile.mkdtemp(prefix="statelab-live-"))
             self._server = loop.run_until_complete(loop.create_server(lambda: Desk(self), IP, 0))
             self.port = self._server.sockets[0].getsockname()[1]
             self._start_warden()
-            started.set()
-            loop.run_forever()
+            self._started.set()
+            loop.run_until_complete(self._over.wait())
         except Exception as wrong:
-            failed.append(wrong)
+            self._failure = wrong
             self.stop()
-            loop.run_forever()  # until that stop
         try:
             self._end()
         finally:
-            started.set()
+            self._started.set()
 
     def _start_warden(self) -> None:
         root = str(Path(statelab.__file__).parents[1]) if statelab.__file__ else ""
@@ -121,17 +139,23 @@ class Hub:
         self.loop.run_until_complete(self._let_go())
         self.loop.close()
         if self._process is not None:
+            if hasattr(signal, "SIGCONT"):  # stopped, it would not hear of the end
+                self._process.send_signal(signal.SIGCONT)
             try:
                 self._process.wait(STEP_S)
             except subprocess.TimeoutExpired:
-                self._process.kill()
+                trees.kill(self._process.pid)
                 self._process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if hasattr(self, "folder"):
+            shutil.rmtree(self.folder, ignore_errors=True)
         self.watch.stop()
 
     async def _let_go(self) -> None:
-        for _ in range(2):
-            await asyncio.sleep(0)  # what was asked for before the end has begun by then
+        if self._server is not None:
+            self._server.close()
+        for _ in range(4):
+            # What was asked for before the end has begun by then, and who has come has a desk.
+            await asyncio.sleep(0)
         for caller in self.clients.callers.values():
             caller.give_up("the world was closed")
         self.nodes.end()
@@ -139,22 +163,39 @@ class Hub:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._server is not None:
-            self._server.close()
         for desk in list(self.desks):
+            # Closed alone, it would stay open as long as a fork of this process holds it, too.
+            with contextlib.suppress(OSError):
+                desk.transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
             desk.transport.abort()
         await asyncio.sleep(0)  # what was aborted closes
         self.journal.flush(last=True)
 
     def stop(self) -> None:
         """Begins to end this world; may be called from any thread, and twice."""
+        if os.getpid() != self._pid:
+            return  # in a fork, which has none of this
         with self._lock:
-            if not self.closed:
-                self.closed = True
-                self.loop.call_soon_threadsafe(self.loop.stop)
+            self.closed = True
+            if self.loop is not None and not self.loop.is_closed():
+                self.loop.call_soon_threadsafe(self._over.set)
+
+    def join(self, seconds: float | None = None) -> None:
+        """Waits for the end of its thread, if it has one: in a fork it has none."""
+        if self.thread.is_alive():
+            self.thread.join(seconds)
+
+    def forked(self) -> None:
+        """In a fork of this process: lets go of its connections, which would not end otherwise."""
+        let_go(self._selector)
 
     def submit(self, function: Callable[..., Any], *args: Any) -> None:
         """Calls a function on the loop's thread, soon; raises WrongState if the world has ended."""
+        if os.getpid() != self._pid:
+            raise WrongState(
+                f"this world is process {self._pid}'s, and this is a fork of that; nothing was "
+                "done: make a LiveWorld in this process, or act from that one"
+            )
         with self._lock:
             if self.closed:
                 raise WrongState(f"this world is closed{self.why_closed}: make a new one")
@@ -247,6 +288,11 @@ class Hub:
             self.watch.changed(self.loop)
 
     # --------------------------------------------------------------------------- who is where
+    @property
+    def book(self) -> Path:
+        """The file that tells the nodes who is where."""
+        return self.folder / "ports.json"
+
     def port_of(self, name: str) -> int:
         """The port that a node serves HTTP on; raises UnknownNode."""
         return self.ports.get(name) or self.unknown(name)

@@ -44,8 +44,11 @@ class Life:
         self._stepping = False
         self._reported: dict[str, bytes] = {}  # each attribute as the driver knows it
         self._came = 0
-        prefix = f"{self.name}/{self.number}/"
-        self._caller = Caller(self.name, prefix, loop, self._port_of, self.record, self._go_on)
+        self._prefix = f"{spec['key']}."  # of its messages
+        self._caller = Caller(
+            self.name, self._prefix, loop, self._port_of, self.record, self._go_on
+        )
+        self._caller.secret = spec["secret"]
         self._caller.handover, self._caller.diverted = spec["handover"], set(spec["diverted"])
         folder = Path(spec["folder"])
         folder.mkdir(exist_ok=True)
@@ -115,24 +118,25 @@ class Life:
         if error is not None:
             self.die(task, error)
 
-    def handle(self, request: Request, message: str | None) -> asyncio.Future[Response]:
-        """Begins to handle a request; the future is done when the answer may be sent."""
+    def handle(
+        self, request: Request, message: str | None, then: Callable[[Response], None]
+    ) -> None:
+        """Begins to handle a request; `then` is called when the answer may be sent."""
         if message is None:  # from outside of this world
             self._came += 1
-            message = f"{self.name}/{self.number}/in{self._came}"
-        future = self._loop.create_future()
+            message = f"{self._prefix}in{self._came}"
         cause = self.record("receive", "outside", message, None, request.peer[1])
-        tag = (message, future, request.method)
+        tag = (message, then, request.method)
         self._go_on(Task(self, self._node.handle(request), self._reply, cause, tag))
-        return future
 
     def _reply(self, task: Task, value: Any, error: BaseException | None) -> None:
-        message, future, method = task.tag
+        message, then, method = task.tag
         status, body, headers = answer(value, error, method)
         if error is not None:
             task.cause = self.record("error", "outside", message, task.cause, said(error))
         self.record("reply", "outside", message, task.cause, (status, body, headers))
-        future.set_result(Response(status, body, headers))
+        # Later, so that the step has ended and is reported first.
+        self._loop.call_soon(then, Response(status, body, headers))
 
     def _go_on(self, task: Task, value: Any = None, error: BaseException | None = None) -> None:
         self._stepping = True

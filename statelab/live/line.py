@@ -24,7 +24,7 @@ from statelab.live.channel import IP
 from statelab.live.handover import NOBODY, RESET, Handed
 
 MOST = 1 << 20  # bytes that may wait on one way before their sender has to
-_NUMBER = re.compile(rb"\r\nstatelab-message: ([^\r]+)\r\n")
+_NUMBER = re.compile(rb"\r\nstatelab: \S+ (\S+)")
 
 # What is on a way, besides bytes:
 _OPEN, _END, _BROKEN, _NOBODY = "open", "end", "broken", "nobody"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from statelab.live import handover
-from statelab.node import UnknownNode, WrongState
+from statelab.node import UnknownNode, WrongState, checked_name
 
 if TYPE_CHECKING:
     from statelab.live.desk import Desk
@@ -36,7 +36,6 @@ class Links:
     """Starts the link proxy when it is needed, and tells it and the nodes what to do."""
 
     def __init__(self, hub: Hub):
-        self.handover = str(hub.folder / handover.NAME)
         self._hub = hub
         self._links: dict[frozenset[str], Link] = {}
         self._ways: dict[tuple[str, str], int] = {}
@@ -45,6 +44,11 @@ class Links:
         self._proxy: Desk | None = None
         self._begun: asyncio.Future[None] | None = None
         self.pid: int | None = None  # of the proxy
+
+    @property
+    def handover(self) -> str:
+        """Where the link proxy takes connections."""
+        return str(self._hub.folder / handover.NAME)
 
     # --------------------------------------------------------------------------- verbs
     async def change(self, kind: str, a: str, b: str, row: Any = None, **settings: Any) -> None:
@@ -97,7 +101,7 @@ class Links:
         hub = self._hub
         known = {*hub.nodes.nodes, *hub.clients.callers, *itertools.chain(*self._links)}
         for name in (a, b):
-            if name not in known:
+            if checked_name(name, "somebody") not in known:
                 names = ", ".join(sorted(known)) or "none yet"
                 raise UnknownNode(f"nobody is named {name!r}; nothing was done. There are: {names}")
         if a == b:

@@ -8,7 +8,6 @@ import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from statelab.live.channel import IP
 from statelab.live.hub import STEP_S, Hub
@@ -27,7 +26,10 @@ def _cwd() -> str:
 
 
 class LiveNode:
-    """One node: where it is, and what is known of its current life."""
+    """One node: where it is, and what is known of its current life.
+
+    `folder` is its own. No name is ever part of a path: a node may be called `..`, or anything.
+    """
 
     speaks_http = True
     patience_s = STEP_S  # the longest that its start may take
@@ -39,8 +41,8 @@ class LiveNode:
         self.name = name
         self.parcel = parcel
         self.port = port
-        self.folder = folder / quote(name, safe="")
-        self.log = folder / f"{quote(name, safe='')}.log"
+        self.folder = folder
+        self.log = folder.with_suffix(".log")
         self.status = "dead"
         self.starting = False  # dead, but not for long
         self.life = 0
@@ -69,7 +71,8 @@ class LiveNode:
             "name": self.name, "life": self.life, "key": self.key, "port": self.port,
             "seed": str(lives.seed), "origin_ns": hub.origin_ns, "parcel": self.parcel,
             "folder": str(self.folder), "log": str(self.log), "book": str(hub.book),
-            "desk": hub.port, "token": hub.token, "path": sys.path[:], "cwd": _cwd(),
+            "desk": hub.port, "token": hub.token, "secret": hub.secret, "cwd": _cwd(),
+            "path": sys.path[:],
             "handover": hub.links.handover, "diverted": hub.links.of(self.name),
         }  # fmt: skip
         hub.tell_warden("node", self.key, spec)

@@ -22,7 +22,7 @@ from statelab.live.hub import STEP_S, Hub
 from statelab.live.journal import Entry
 from statelab.live.liveengine import LiveEngine
 from statelab.live.livenode import LiveNode
-from statelab.node import WrongState
+from statelab.node import WrongState, checked_name
 from statelab.trace import Row
 
 GRACE_S = 0.1  # for the channel of a process that died at once to be accepted
@@ -53,18 +53,18 @@ class Lives:
                 f"{name} follows another server, and both must be of this world: unset "
                 f"{what.variable}"
             )
-        port = self.reserve(name)
+        port, folder = self.reserve(name), hub.folder / str(next(self._numbers))
         if isinstance(what, Engine):
-            node = LiveEngine(name, what, port, hub.folder, self)
+            node = LiveEngine(name, what, port, folder, self)
         else:
-            node = LiveNode(name, what, port, hub.folder)
+            node = LiveNode(name, what, port, folder)
         self.nodes[name] = node
         if node.speaks_http:
             hub.ports[name] = port
             hub.write_book()
         try:
             await self._begin(node)
-        except BaseException:
+        except Exception:  # and not the world's end: then its process still runs in the folder
             del self.nodes[name], self._ports[name, ""]
             self._by_key.pop(node.key, None)
             if hub.ports.pop(name, None):
@@ -114,7 +114,7 @@ class Lives:
 
     def node(self, name: str) -> LiveNode:
         """The node or engine of that name; raises UnknownNode."""
-        return self.nodes.get(name) or self._hub.unknown(name)
+        return self.nodes.get(checked_name(name, "somebody")) or self._hub.unknown(name)
 
     def reserve(self, name: str, purpose: str = "") -> int:
         """A port for that name, chosen when first asked for."""

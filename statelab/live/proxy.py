@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import itertools
 import os
 import random
@@ -26,6 +27,8 @@ from statelab.live.ports import listener
 
 _ROUNDS = 4  # of the loop, from a reset at one end to the closed socket of the other
 
+FULL_S = 0.1  # how long to wait for a place, where too many files are open
+
 
 class Proxy:
     """All links of one world that go through it. Does what the driver says, over `channel`."""
@@ -38,7 +41,8 @@ class Proxy:
         self._tasks: set[asyncio.Task] = set()
         self._frames = Frames()
         unix = socket.socket(socket.AF_UNIX)
-        unix.bind(spec["handover"])
+        with handover.as_address(spec["handover"]) as address:
+            unix.bind(address)
         os.chmod(spec["handover"], 0o600)
         self._listen(unix, self._handed)
         self._channel = connect(spec["desk"], spec["token"], ("proxy", os.getpid()))
@@ -87,8 +91,13 @@ class Proxy:
     # --------------------------------------------------------------------------- new lines
     def _listen(self, sock: socket.socket, came: Any, *args: Any) -> None:
         def accept() -> None:
-            with contextlib.suppress(BlockingIOError, ConnectionError):
+            try:
                 near = sock.accept()[0]
+            except OSError as wrong:
+                if wrong.errno in (errno.EMFILE, errno.ENFILE):  # it would be told at once again
+                    self._loop.remove_reader(sock)
+                    self._loop.call_later(FULL_S, self._loop.add_reader, sock, accept)
+            else:
                 near.setblocking(False)
                 came(near, *args)
 
@@ -112,7 +121,11 @@ class Proxy:
 
     def _called(self, near: socket.socket, handed: Handed) -> None:
         """Somebody has connected to a port that stands before a target's."""
-        far = socket.socket()
+        try:
+            far = socket.socket()
+        except OSError:  # too many files are open
+            near.close()
+            return
         for sock in (near, far):
             with contextlib.suppress(OSError):  # it may have hung up already
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import sys
+import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
-_PR_SET_CHILD_SUBREAPER = 36
 _SEGMENTS, _IPC_RMID = Path("/proc/sysvipc/shm"), 0  # Linux
 
-
-def adopt_orphans() -> None:
-    """Makes this process the parent of what its dead children leave behind, where it can."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+_SEGMENT = re.compile(r"/dev/shm/PostgreSQL\.[0-9]+")  # Linux
 
 
 def kill(pid: int) -> None:
@@ -30,8 +26,7 @@ def kill(pid: int) -> None:
     The process itself is left to who waits for it.
     """
     tree = _tree(pid)
-    for process in tree:
-        _each(process.kill)
+    _kill(tree)
     _wait(tree[1:], (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD))
 
 
@@ -55,8 +50,7 @@ def end_all(reap: Callable[[], object]) -> None:
     """Kills every process that came of this one; `reap` waits for those that have ended."""
     for _ in range(100):
         alive = psutil.Process().children(recursive=True)
-        for process in alive:
-            _each(process.kill)
+        _kill(alive)
         reap()
         if not alive:
             return
@@ -71,6 +65,35 @@ def free_shared_memory(makers: set[int]) -> None:
         number, maker = int(line.split()[1]), int(line.split()[4])
         if maker in makers:
             ctypes.CDLL(None).shmctl(number, _IPC_RMID, None)
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    """SIGKILL to each of them; and what PostgreSQL then leaves in memory goes.
+
+    While it makes a cluster, which it does in several processes, no setting keeps it from using
+    POSIX shared memory; of a segment nobody knows who made it. So they are stopped before.
+    """
+    segments: set[str] = set()
+    makers = [process for process in processes if _name(process) == "postgres"]
+    for process in makers:
+        _each(process.suspend)
+    _wait(makers, (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE))
+    for process in makers:
+        with contextlib.suppress(OSError):
+            segments.update(_SEGMENT.findall(Path(f"/proc/{process.pid}/maps").read_text()))
+        with contextlib.suppress(OSError):
+            files = Path(f"/proc/{process.pid}/fd").iterdir()
+            segments.update(_SEGMENT.findall("\n".join(os.readlink(file) for file in files)))
+    for process in processes:
+        _each(process.kill)
+    for segment in segments:
+        Path(segment).unlink(missing_ok=True)
+
+
+def _name(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.name()
+    return ""
 
 
 def _tree(pid: int) -> list[psutil.Process]:

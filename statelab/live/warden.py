@@ -2,16 +2,18 @@
 
 A paused process cannot notice that the notebook's kernel has died, and an engine never looks. So
 the warden does: it is never paused, it sits in a session of its own where no interrupt reaches it,
-and when its channel ends it kills every process tree and removes the world's folder.
+and when its channel or its parent ends it kills every process tree and removes the world's folder.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -28,7 +30,9 @@ POSIX = os.name == "posix"
 # A fork of a process that has done the imports is up in a tenth of the time. The warden has one
 # thread, so it may; macOS' system libraries do not like it, Windows cannot.
 FORKS = sys.platform == "linux"
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # Linux
 _IDLE_S = 0.05
+_LOOK_S = 0.5  # how often it looks whether the kernel still lives
 _LAST_S = 8.0  # less than what the driver waits for the warden's end
 
 
@@ -48,6 +52,13 @@ class Warden:
             signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         self._wakes = wake
         self._wait_s = _IDLE_S
+        self._parent = os.getppid()
+        if sys.platform == "linux":
+            prctl = ctypes.CDLL(None).prctl
+            # What its dead children leave behind is its own; and if it is stopped when its parent
+            # dies, it goes on.
+            prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+            prctl(_PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
 
     def serve(self) -> None:
         """Does what the driver says until it is gone, then ends everything."""
@@ -57,6 +68,9 @@ class Warden:
                 ready, _, _ = select.select([self._channel, self._wake], [], [], self._wait_s)
                 if not ready:
                     self._prepare()
+                # A fork of the kernel may hold its end of the channel, whoever forked.
+                if POSIX and os.getppid() != self._parent:
+                    return
                 if self._wake in ready:
                     self._wake.recv(4096)
                 if self._channel in ready:
@@ -73,10 +87,9 @@ class Warden:
 
     def _prepare(self) -> None:
         """Does what would have made the first nodes wait."""
-        from statelab.live import trees
+        import statelab.live.trees  # noqa: F401
 
-        trees.adopt_orphans()
-        self._wait_s = 3600.0 if POSIX else 0.02  # elsewhere no signal tells of an exit
+        self._wait_s = _LOOK_S if POSIX else 0.02  # elsewhere no signal tells of an exit
 
     def _tell(self, *message: Any) -> None:
         self._channel.sendall(pack(message))
@@ -138,7 +151,8 @@ class Warden:
             for sock in (self._channel, self._wake, self._wakes):
                 sock.close()
             with contextlib.suppress(OSError), open("/proc/self/comm", "w") as comm:
-                comm.write(spec["name"])  # what `top` and `ps` show
+                # What `top` and `ps` show, and whoever reads /proc line by line.
+                comm.write(re.sub(r"[^\w.-]", "_", spec["name"]))
 
             importlib.import_module(module).live(spec)
         finally:
