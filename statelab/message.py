@@ -153,8 +153,11 @@ def _copy(value: Any, budget: list[int], depth: int, where: tuple) -> Any:
         _spend(len(value) + 1, budget, depth, where)
         return [_copy(item, budget, depth + 1, (where, i)) for i, item in enumerate(value)]
     if isinstance(value, int):
-        if not -MAX_INT < value < MAX_INT:
-            raise ValueError(f"{_place(where)} is too large: an integer of more than 4,000 digits")
+        if not -_SMALL < value < _SMALL:
+            if not -MAX_INT < value < MAX_INT:
+                place = _place(where)
+                raise ValueError(f"{place} is too large: an integer of more than 4,000 digits")
+            _spend(value.bit_length() // 3, budget, depth, where)  # about as many as its digits
         return int(value)
     if isinstance(value, float):
         if value - value != 0.0:
@@ -190,7 +193,7 @@ def _key(key: Any, where: tuple) -> str:
     if key is None or isinstance(key, bool):
         return {None: "null", True: "true", False: "false"}[key]
     if isinstance(key, int):
-        return int.__repr__(_copy(key, [1], 0, where))
+        return int.__repr__(_copy(key, [MAX_BODY], 0, where))
     if isinstance(key, float) and key - key == 0.0:
         return float.__repr__(key)
     raise TypeError(

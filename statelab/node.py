@@ -30,6 +30,7 @@ MAX_SECONDS = 1e9  # some thirty years: no lesson lasts longer, and microseconds
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 YOU = "you"  # the client that `world.call` speaks as
 MAX_NAME = 200  # characters
+MAX_SEED = 10**100
 MAX_PATH = 2_000  # characters
 MAX_HEADERS, MAX_HEADERS_SIZE = 100, 16_000  # how many, and their characters in all
 # What HTTP says about a message itself: a node neither sets it, whatever it gives, nor sees it.
@@ -86,6 +87,15 @@ def checked_name(name: Any, whose: str = "a node") -> str:
     if name == YOU and whose == "a node":
         raise ValueError(f"{name!r} is the client that world.call speaks as: choose another name")
     return name
+
+
+def checked_seed(seed: Any) -> int:
+    """Returns `seed`; raises TypeError or ValueError unless it is a whole number of 100 digits."""
+    if type(seed) is not int:
+        raise TypeError(f"the seed {shown(seed)} is not an int")
+    if not -MAX_SEED < seed < MAX_SEED:
+        raise ValueError("the seed has more than 100 digits: give a smaller one")
+    return seed
 
 
 # ------------------------------------------------------------------------------- effects
@@ -341,7 +351,7 @@ class Node:
 
 def memory(node: Node) -> dict[str, Any]:
     """The public attributes of `node`: what a kill erases."""
-    return {name: value for name, value in vars(node).items() if name[0] != "_"}
+    return {name: value for name, value in vars(node).items() if name[:1] != "_"}
 
 
 def born(factory: Callable[..., Node], args: tuple, door: Door) -> Node:

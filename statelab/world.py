@@ -29,6 +29,7 @@ from statelab.node import (
     UnknownNode,
     WrongState,
     checked_name,
+    checked_seed,
     micros,
 )
 from statelab.reach import Reach
@@ -43,10 +44,8 @@ class World(Inputs, LinkFaults):
     """
 
     def __init__(self, seed: int = 0, *, memory: bool = False):
-        if type(seed) is not int:
-            raise TypeError(f"the seed {shown(seed)} is not an int")
         super().__init__()
-        self.seed = seed
+        self.seed = checked_seed(seed)
         self._rows: list[tuple] = []
         self._memory: list[Row] = []
         self.trace = Trace(self._rows, self._memory, self._states)  # what has happened so far

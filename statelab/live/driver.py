@@ -23,7 +23,16 @@ from statelab.live.faults import LinkFaults
 from statelab.live.hub import Hub
 from statelab.live.lives import Lives
 from statelab.message import Response
-from statelab.node import DEFAULT_TIMEOUT, YOU, Call, Node, WrongState, checked_name, micros
+from statelab.node import (
+    DEFAULT_TIMEOUT,
+    YOU,
+    Call,
+    Node,
+    WrongState,
+    checked_name,
+    checked_seed,
+    micros,
+)
 from statelab.parcel import packed
 from statelab.trace import Row, Trace
 
@@ -57,9 +66,7 @@ class LiveWorld(LinkFaults):
     """
 
     def __init__(self, seed: int | None = None, *, memory: bool = True, fork: bool = True):
-        if seed is not None and type(seed) is not int:
-            raise TypeError(f"the seed {seed!r} is not an int")
-        self.seed = secrets.randbits(32) if seed is None else seed
+        self.seed = secrets.randbits(32) if seed is None else checked_seed(seed)
         self._clients: dict[str, Client] = {}
         self._ended = threading.Condition()
         self._hub = Hub(fork, lambda hub: Lives(hub, self.seed))

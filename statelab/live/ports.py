@@ -14,6 +14,7 @@ from pathlib import Path
 
 from statelab.live.caller import Caller
 from statelab.live.channel import IP
+from statelab.message import shown
 from statelab.node import WrongState
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -63,7 +64,7 @@ def choose(taken: set[int]) -> int:
 def check(port: int, callers: Iterable[Caller]) -> None:
     """Raises WrongState if a connection uses the port, ValueError if there is no such port."""
     if type(port) is not int or not 1 <= port <= 65535:
-        raise ValueError(f"port {port!r} is not an int from 1 to 65535")
+        raise ValueError(f"port {shown(port)} is not an int from 1 to 65535")
     for caller in callers:
         for server, used in caller.ports().items():
             if used == port:
