@@ -51,6 +51,21 @@ one""",
     "other": 'lab.Panel(house, title="other", actions=ACTIONS)',
 }
 
+LATE = """
+import threading
+
+opens = threading.Event()
+
+
+@scenario
+def late(world):
+    if isinstance(world, LiveWorld):
+        opens.wait(90)
+    house(world)
+
+
+lab.Panel(late, actions=ACTIONS, live=True)"""
+
 CROSSING = """
 from statelab import Node, lab, scenario
 

@@ -78,7 +78,7 @@ function renderPanel({ model, el, book }) {
   // Lets the eyes come after what has happened; what was pressed shows at once.
   function follow(from) {
     if (calm.matches || traits.gate) return jump(Infinity);
-    const first = eye.run.weight[Math.min(from + 1, eye.run.count - 1)];
+    const first = eye.run.weight[between(0, eye.run.count - 1, from + 1)];
     move("follow");
     seek(eye.run.weight, Math.max(eye.weight, first));
   }
@@ -149,7 +149,7 @@ function renderPanel({ model, el, book }) {
     const about = runs.find((one) => one.number === run.number) ?? {};
     const child = runs.findLast((one) => one.parent === run.number);
     const parting = about.parent ? about.parting : child?.parting ?? null;
-    const count = `event ${row + 1} of ${run.count}`;
+    const count = `event ${Math.min(row + 1, run.count)} of ${run.count}`;
     const step = (title, icon, to) =>
       button("", icon, () => jump(to), { key: icon, title, "aria-label": title });
     const play = () => { if (eye.weight >= run.length) look(0); move("play"); };

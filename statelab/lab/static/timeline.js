@@ -72,7 +72,7 @@ function makeTimeline(onseek, onstep) {
   let drawing = null;
   const seek = ({ currentTarget, clientX }) => {
     const box = currentTarget.getBoundingClientRect();
-    onseek(((clientX - box.left - 8) / (box.width - 16)) * drawing.end);
+    onseek(((clientX - box.left - 8) / Math.max(box.width - 16, 1)) * drawing.end);
   };
   const handlers = {
     onpointerdown: (event) => { event.currentTarget.setPointerCapture(event.pointerId); seek(event); },
@@ -106,7 +106,7 @@ function makeTimeline(onseek, onstep) {
       h("div.lanes", drawing.rows.map(({ number: key, label: title }) =>
         h("div.lane", { key, title }, title))),
       h("div.field", { role: "slider", tabindex: "0", "aria-label": "the moment to look at", ...handlers,
-        "aria-valuemin": 0, "aria-valuemax": run.count - 1, "aria-valuenow": row, "aria-valuetext": said },
+        "aria-valuemin": 0, "aria-valuemax": Math.max(run.count - 1, 0), "aria-valuenow": row, "aria-valuetext": said },
       drawing.svg, h("div.cursor", { style: `transform:translateX(${drawing.x(time)}px)` })));
   };
 }
