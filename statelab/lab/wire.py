@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -54,6 +55,9 @@ class Wire(ipywidgets.VBox):
             self._loop = None
         self._shown, self._words = ipywidgets.HTML(), ipywidgets.HTML()
         self._bar = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
+        self._buttons = [
+            _button(text, partial(self._press, verb)) for verb, (text, _) in BUTTONS.items()
+        ]
         super().__init__([self._bar, self._words, self._shown])
         if prediction is not None:
             prediction.observe(lambda _: self._gate(), "done")
@@ -61,15 +65,24 @@ class Wire(ipywidgets.VBox):
         previous.replace(self)
 
     def _gate(self) -> None:
-        if self._prediction is not None and not self._prediction.done:
-            self._bar.children = [_button("Skip the prediction", self._prediction.skip)]
+        # The button that skips becomes the first of the others: it has the focus, so it stays.
+        first = self._buttons[0]
+        if self._closed_by_prediction():
+            first.description, self._bar.children = "Skip the prediction", [first]
             self._say("Predict first.")
             return
-        self._bar.children = [
-            _button(text, lambda verb=verb: self.do(verb)) for verb, (text, _) in BUTTONS.items()
-        ]
+        first.description, self._bar.children = BUTTONS["send"][0], self._buttons
         self._say("Press a button: a process starts.")
         self._judge()
+
+    def _closed_by_prediction(self) -> bool:
+        return self._prediction is not None and not self._prediction.done
+
+    def _press(self, verb: str) -> None:
+        if self._closed_by_prediction():
+            self._prediction.skip()
+        else:
+            self.do(verb)
 
     # --------------------------------------------------------------------------- by code
     def do(self, verb: str) -> None:

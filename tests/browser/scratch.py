@@ -66,6 +66,43 @@ def late(world):
 
 lab.Panel(late, actions=ACTIONS, live=True)"""
 
+# A widget of each kind; `touched` tells what a page has done to one.
+EVERY = {
+    "setup": SETUP
+    + """
+from matplotlib.figure import Figure
+
+touched = []
+
+
+def watched(widget, *names):
+    widget.observe(lambda change: touched.append(change.name), names)
+    return widget
+
+
+def line(height):
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().plot([0, height])
+    return lab.Plot(figure, f"up to {height}")""",
+    "predict": """guess = watched(lab.predict("Which?", ["this", "that"], "this"), "chosen", "done")
+guess""",
+    "panel": 'watched(lab.Panel(house, actions=ACTIONS, live=True), "handled", "runs")',
+    "gated": 'watched(lab.Panel(house, prediction=lab.predict("?", ["a"], "a")), "handled")',
+    "quiz": 'watched(lab.quiz([lab.Question("1 + 1?", {"2": "Yes.", "3": "No."}, "2")]), "chosen")',
+    "scrub": """
+def count(state, given):
+    return {"count": state["count"] + given}
+
+
+watched(lab.Scrub(count, {"count": 0}, [1, 2, 3]), "at", "without")""",
+    "slider": """
+slider = lab.Slider("height", [1, 2, 3], line, value=2)
+watched(slider.control, "value")
+slider""",
+    "wire": 'wire = watched(lab.Wire(Door, b"", lab.predict("?", ["a"], "a")), "table")\nwire',
+    "end": "",
+}
+
 CROSSING = """
 from statelab import Node, lab, scenario
 

@@ -1,11 +1,10 @@
 """The panel's time line in a real Chromium: scrub, step, play, branch, and travel as text."""
 
-import json
-
 import psutil
 import pytest
 
 from browser import scratch
+from browser.kernel import in_kernel
 from browser.motions import in_both_motions
 from statelab import Run
 
@@ -44,24 +43,6 @@ def settled(panel, row=None):
         arg=[panel.element_handle(), row],
     )
     return panel.evaluate(SHOWN)
-
-
-def in_kernel(notebook, code):
-    """What an expression gives in the notebook's kernel, as JSON."""
-    return json.loads(
-        notebook.page.evaluate(
-            """async (code) => {
-              const { sessionContext } = window.jupyterapp.shell.currentWidget.context;
-              const done = sessionContext.session.kernel.requestExecute(
-                { code: `import json; print(json.dumps(${code}))` });
-              let text = '';
-              done.onIOPub = (message) => { text += message.content.text ?? ''; };
-              await done.done;
-              return text;
-            }""",
-            code,
-        )
-    )
 
 
 def as_shown(still):

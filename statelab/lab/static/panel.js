@@ -11,14 +11,13 @@ const section = (name, ...inside) => h("section.section", { key: name }, h("h4.h
 
 // Copies what the element before the button shows, all of it. Unlike the clipboard's own interface,
 // this may be done on every page.
-function copy({ currentTarget }) {
-  const [selection, label] = [getSelection(), currentTarget.firstChild];
-  selection.selectAllChildren(currentTarget.previousSibling);
+function copy({ currentTarget: pressed }) {
+  const selection = getSelection();
+  selection.selectAllChildren(pressed.previousSibling);
   document.execCommand("copy");
   selection.removeAllRanges();
-  const before = label.data;
-  label.data = "Copied";
-  setTimeout(() => { label.data = before; }, 1200);
+  pressed.textContent = "Copied";
+  setTimeout(() => { pressed.textContent = pressed.slTree.props.text; }, 1200);
 }
 
 function renderPanel({ model, el, book }) {
@@ -123,7 +122,7 @@ function renderPanel({ model, el, book }) {
 
   const request = (one) => memo(asked, `${eye.run.number} ${one.n}`, one.word, () => h("li.request",
     { key: one.n, title: `${one.client}: ${one.what} to ${one.to}: ${one.word}` },
-    h("span.when", `${(one.time / 1e6).toFixed(2)} s`), h("b", one.client),
+    h("span.when", `${(one.time / 1e6).toFixed(2)} s`), h("b.who", one.client),
     h("span.what", `${one.what} → ${one.to}`), outcome(one)));
 
   function side(shown, count, nodes) {

@@ -11,7 +11,7 @@ const ASK = {
       own.sure = levels.findIndex(([key]) => key === model.get("sure"));
     }
     const { chosen = -1, sure = -1 } = own;
-    const ready = chosen >= 0 && sure >= 0;
+    const ready = !disabled && chosen >= 0 && sure >= 0;
     const answer = () => { if (ready) save({ chosen, sure: levels[sure][0], done: "answered" }); };
     const keep = (name) => (place) => { own[name] = place; draw(); };
     const said = {
@@ -25,7 +25,7 @@ const ASK = {
       choice("How sure are you?", numbered(levels.map(([, word]) => word)), sure, keep("sure"),
         { is: "sure", disabled }),
       h("div.buttons", { key: "buttons" },
-        !disabled && button("That is my prediction", "", answer,
+        button("That is my prediction", "", answer, // it stays, for it has the focus
           { key: "answer", is: "primary", "aria-disabled": String(!ready) }),
         done === "" && button("Skip", "", () => save({ done: "skipped" }), { key: "skip", is: "quiet" })),
       h("p.said", { key: "said", role: "status" }, said[done])];

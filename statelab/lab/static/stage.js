@@ -123,7 +123,7 @@ function makeStage(act, changed) {
     const [x, y] = on(curves.get(link), 0.12 + 0.76 * part).map((at) => at.toFixed(1));
     return h("g.message", { key: n, is: `to-${mark}`, transform: `translate(${x} ${y})` },
       lost || mark === "fail" ? h("path", { d: "M-4 -4L4 4M4 -4L-4 4" }) : h("circle", { r: 5 }),
-      h("text", { y: -10, "text-anchor": "middle" }, lost ? `${label} · lost` : label));
+      h("text.label", { y: -10, "text-anchor": "middle" }, lost ? `${label} · lost` : label));
   }
 
   const path = ({ key, open, cut }) => h("path.link-line", { key, is: [open && "open", cut && "cut"],
