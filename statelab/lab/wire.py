@@ -14,7 +14,8 @@ import ipywidgets
 import traitlets
 
 from statelab.lab import previous
-from statelab.lab.prediction import Outcome, Predict, verdict
+from statelab.lab.given import function, given
+from statelab.lab.prediction import Outcome, Predict, judged
 from statelab.live import LiveWorld, tcp
 from statelab.node import Node
 
@@ -39,16 +40,19 @@ class Wire(ipywidgets.VBox):
     table = traitlets.Unicode()  # the ledger as text
     said = traitlets.Unicode()  # what came of the latest click
     verdict = traitlets.Dict()
+    _closed = True  # as long as it is not made
 
     def __init__(self, server: type[Node], request: bytes, prediction: Predict | None = None):
-        self._server, self._request, self._prediction = server, request, prediction
+        if not (isinstance(server, type) and issubclass(server, Node)):
+            raise TypeError(f"the server: a Node class is wanted, not {server!r:.100}")
+        self._server, self._request = server, given(bytes, request, "the request")
+        self._prediction = prediction
         self._outcome: Outcome | None = None
         self._world: LiveWorld | None = None
         self._sock: socket.socket | None = None
         self._ledger: tcp.Ledger | None = None
         self._lines: list[tuple[str, tcp.Counts]] = []  # the ledger's, when it was last shown
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="wire")
-        self._closed = False
         try:
             self._loop = asyncio.get_running_loop()
         except RuntimeError:  # a plain script
@@ -60,8 +64,9 @@ class Wire(ipywidgets.VBox):
         ]
         super().__init__([self._bar, self._words, self._shown])
         if prediction is not None:
-            prediction.observe(lambda _: self._gate(), "done")
+            given(Predict, prediction, "the prediction").observe(lambda _: self._gate(), "done")
         self._gate()
+        self._closed = False
         previous.replace(self)
 
     def _gate(self) -> None:
@@ -90,8 +95,9 @@ class Wire(ipywidgets.VBox):
 
         `said` and `table` follow. Raises ValueError for another verb.
         """
-        if verb not in BUTTONS:
-            raise ValueError(f"there is no button {verb!r}: choose one of {', '.join(BUTTONS)}")
+        if verb not in list(BUTTONS):
+            known = ", ".join(BUTTONS)
+            raise ValueError(f"there is no button {verb!r:.100}: choose one of {known}")
         self._worker.submit(self._perform, verb)
 
     def wait(self) -> None:
@@ -103,7 +109,7 @@ class Wire(ipywidgets.VBox):
 
         `lines` are the table's: (how it begins, what TCP remembered then, as tcp.Counts).
         """
-        self._outcome = outcome
+        self._outcome = function(outcome, "the outcome")
         self._judge()
 
     def close(self) -> None:
@@ -134,7 +140,7 @@ class Wire(ipywidgets.VBox):
                 self._ledger.look(BUTTONS[verb][1])
         except BlockingIOError:
             said = "There is nothing new to read."
-        except Exception as wrong:
+        except BaseException as wrong:  # a thread that ends by SystemExit says nothing
             said = f"{type(wrong).__name__}: {wrong}"
         self._on_its_loop(lambda: self._show(said))
 
@@ -170,8 +176,7 @@ class Wire(ipywidgets.VBox):
         self._judge()
 
     def _judge(self) -> None:
-        choice, text = (None, "") if self._outcome is None else self._outcome(self._lines)
-        self.verdict = verdict(self._prediction, choice, text)
+        self.verdict = judged(self._outcome, self._lines, self._prediction)
 
     def _say(self, said: str) -> None:
         self.said = said

@@ -8,8 +8,13 @@ from http import HTTPStatus
 from typing import Any
 
 from statelab.lab.outcomes import Exchange, requests
-from statelab.node import Soft
+from statelab.message import NoReply, Refused
+from statelab.node import Soft, UnknownNode, WrongState
+from statelab.runcode import RunCodeError
 from statelab.trace import Row
+
+_PLAIN_ERRORS = (WrongState, RunCodeError, Refused, NoReply, UnknownNode, ValueError)
+MOST = 1000  # characters of an error: more would hide what it says
 
 
 def clock(time: float) -> str:
@@ -35,6 +40,15 @@ def status_word(status: int) -> str:
 def outcome_word(exchange: Exchange) -> str:
     """What became of a request: 200 OK, refused, no reply, waiting."""
     return exchange.outcome if exchange.status is None else status_word(exchange.status)
+
+
+def sentence(wrong: BaseException) -> str:
+    """An error in one sentence."""
+    text = str(wrong.args[0]) if isinstance(wrong, UnknownNode) and wrong.args else str(wrong)
+    text = text if len(text) <= MOST else text[: MOST - 1] + "…"
+    if isinstance(wrong, _PLAIN_ERRORS) and text:  # what they say is the sentence
+        return text + ("" if text[-1] in ".!?" else ".")
+    return f"{type(wrong).__name__}: {text}" if text else f"{type(wrong).__name__}."
 
 
 # ------------------------------------------------------------------------------- values
@@ -70,7 +84,10 @@ def plain(value: Any, most: int) -> str:
 
 def in_full(value: Any) -> str:
     """A value as a text of 400 characters at the most."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception as wrong:  # a learner's own __repr__
+        text = f"{type(value).__name__}, whose repr raises {type(wrong).__name__}"
     return text if len(text) <= 400 else text[:399] + "…"
 
 
