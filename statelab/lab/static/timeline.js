@@ -1,6 +1,6 @@
 // The time line: a lane for each client and node, the other branch beneath, and a cursor to drag.
 
-const LANE = 24, TOP = 24, LABELS = 104;
+const LANE = 24, TOP = 24;
 const SHORTEST = 500_000; // µs: the time that is shown before there is any
 const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10,
   Home: -Infinity, End: Infinity };
@@ -99,7 +99,7 @@ function makeTimeline(onseek, onstep) {
 
   // `other` is the branch that is shown beneath, and `parting` the row at which they part.
   return (book, run, other, parting, width, { time, row, said }) => {
-    const field = Math.max(width - LABELS - 34, 100); // what the style leaves of the panel
+    const field = Math.max(width - Math.min(104, width / 4) - 34, 100); // what the style leaves
     const mark = [run.now, field, other?.number, other?.count, parting, book.subjects.length].join();
     drawing = memo(drawings, run, mark, () => drawn(book, run, other, parting, field));
     return h("div.timeline", { key: "timeline" },
