@@ -1,8 +1,10 @@
 """Whatever a node says, a page sends, a function raises or a caller gives: a widget lives on."""
 
+import contextlib
 import math
 import signal
 import sys
+import time
 import traceback
 from xml.etree import ElementTree
 
@@ -93,6 +95,26 @@ def test_whatever_a_node_says_reaches_the_page(channel, said):
     assert len(channel) > 5
     for sent in channel:
         sent.decode()
+
+
+@pytest.mark.live
+def test_whatever_a_real_process_says_reaches_the_page(channel):
+    bodies = ["\ud800", "\x00\x1b", {"\ud800": ["\x00"]}, "x" * 300_000]
+    with contextlib.closing(lab.Panel(talk, actions=list(map(says, bodies)), live=True)) as panel:
+        click(panel, "world", "live")
+        until(lambda: panel.pids.get("parrot"))
+        for number in range(len(bodies)):
+            click(panel, "action", number)
+            until(lambda: words(panel) == ["200 OK"] * (number + 1))  # noqa: B023
+            assert panel.error == ""
+
+
+def until(condition):
+    """Waits until `condition()` holds; fails if it never does."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.01)
 
 
 def test_what_cannot_be_sent_is_sent_as_near_as_may_be(channel):
@@ -236,9 +258,15 @@ clicks = st.fixed_dictionaries(
 def test_a_panel_answers_or_ignores_whatever_a_page_sends(sent):
     panel = lab.Panel(talk, actions=[says(1)])
     for content in sent:
+        panel._clicked(panel, content, [])  # not by the widget's own door, which hides errors
         receive(panel, {"method": "custom", "content": content})
-        receive(panel, {"method": "update", "state": content})
+        traits = dict.fromkeys(("error", "mode", "runs", "run", "handled", "look"), content)
+        before = {name: getattr(panel, name) for name in traits}
+        for state in (content, traits):
+            receive(panel, {"method": "update", "state": state})
+        assert {name: getattr(panel, name) for name in traits} == before
         assert len(panel.error) <= 1100
+        assert panel.handled < 1 << 53
     click(panel, "again")
     click(panel, "action", 0)
     assert (panel.error, words(panel)) == ("", ["200 OK"])

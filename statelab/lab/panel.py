@@ -15,6 +15,7 @@ from statelab.lab.actions import LINK_FAULTS, NODE_FAULTS, Action
 from statelab.lab.book import Book
 from statelab.lab.columns import TABLES, packed
 from statelab.lab.given import each, function, given
+from statelab.lab.interrupt import interruptible
 from statelab.lab.prediction import Outcome, Predict, judged
 from statelab.lab.simulated import Simulated
 from statelab.lab.static import script
@@ -275,7 +276,7 @@ class Panel(View):
             with self._turn:  # without a loop, in a plain script, threads take turns
                 work()
         elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(work)
+            self._loop.call_soon_threadsafe(interruptible, work)
 
     # --------------------------------------------------------------------------- what is shown
     def _predicted(self) -> None:
@@ -296,8 +297,11 @@ class Panel(View):
         What cannot be shown is said: the next click shows what it can.
         """
         self._waiting = False
+        self._try(lambda: self._send_all(look))
+
+    def _try(self, work: Callable[[], None]) -> None:
         try:
-            self._send_all(look)
+            work()
         except BaseException as wrong:  # it may be on the kernel's loop, which some would end
             self._sent.clear()
             self.error = f"This could not be shown: {sentence(wrong)}"
@@ -323,12 +327,12 @@ class Panel(View):
                 self._look(-1)
             self._behind = branch.behind
             if self._behind:
-                self._loop.call_later(SOON_S, self._show)
+                self._loop.call_later(SOON_S, interruptible, self._show)
             elif len(branch.recording) <= LONG or self._loop is None:
                 self._tell()
             elif not self._telling:
                 self._telling = True
-                self._loop.call_later(LATER_S, self._tell)
+                self._loop.call_later(LATER_S, interruptible, lambda: self._try(self._tell))
 
     def _tell(self) -> None:
         """Tells what takes time on long runs: the verdict, the invariants, the run code."""

@@ -15,6 +15,7 @@ import traitlets
 
 from statelab.lab import previous
 from statelab.lab.given import function, given
+from statelab.lab.interrupt import interruptible
 from statelab.lab.prediction import Outcome, Predict, judged
 from statelab.live import LiveWorld, tcp
 from statelab.node import Node
@@ -165,7 +166,7 @@ class Wire(ipywidgets.VBox):
         if self._loop is None:
             work()
         elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(work)
+            self._loop.call_soon_threadsafe(interruptible, work)
 
     def _show(self, said: str) -> None:
         ledger = self._ledger

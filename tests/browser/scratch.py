@@ -103,6 +103,35 @@ slider""",
     "end": "",
 }
 
+STUCK = """
+import sys
+
+
+class Stuck(Door):
+    async def handle(self, request):
+        if request.path == "/loop":
+            while True:
+                pass
+        if request.path == "/exit":
+            sys.exit(3)
+        if request.path == "/half":
+            self.inside.append(request.body)
+            self.log(request.body)
+        return await super().handle(request)
+
+
+@scenario
+def stuck(world):
+    world.start("door", Stuck)
+
+
+lab.Panel(stuck, actions=[
+    *ACTIONS,
+    lab.Action("alice", "loop", "POST", "door", "/loop"),
+    lab.Action("alice", "exit", "POST", "door", "/exit"),
+    lab.Action("alice", "half", "POST", "door", "/half", chr(0xD800)),
+])"""
+
 CROSSING = """
 from statelab import Node, lab, scenario
 

@@ -4,6 +4,7 @@ import lessons
 import psutil
 import pytest
 
+from browser import scratch
 from browser.motions import in_both_motions
 from statelab import Run, World
 
@@ -36,7 +37,6 @@ def copied(notebook, panel, name):
     return page.evaluate("() => navigator.clipboard.readText()")
 
 
-@in_both_motions
 def test_the_first_lesson_tells_who_was_right_and_its_run_travels_as_text(opened):
     notebook = opened("notebooks/00_start_here.ipynb")
     page = notebook.page
@@ -76,7 +76,6 @@ def test_the_first_lesson_tells_who_was_right_and_its_run_travels_as_text(opened
     until_outcomes(other, "200 OK", "200 OK", "401 Unauthorized", "200 OK")
 
 
-@in_both_motions
 def test_two_views_show_one_panel_and_two_panels_do_not_disturb_each_other(house):
     one, same, other = (house.page.locator(".sl-panel").nth(n) for n in range(3))
     press(one, "alice: enter")
@@ -188,6 +187,45 @@ def test_a_word_stands_clear_of_the_next_bar_and_a_name_of_its_outcome(house):
     until_outcomes(panel, "503 Service Unavailable", "no reply", "waiting")
     assert panel.locator("text.sl-bad").all_text_contents() == ["✕ 503", "✕ no reply"]
     assert panel.evaluate(COVERED) == []
+
+
+@pytest.fixture
+def stuck(folder, opened):
+    """A panel on a server that loops, ends its process, and says half a character."""
+    scratch.write(folder / "stuck.ipynb", {"setup": scratch.SETUP, "stuck": scratch.STUCK})
+    return opened("stuck.ipynb")
+
+
+def test_a_click_that_is_interrupted_is_answered_and_the_kernel_and_the_panel_go_on(stuck):
+    panel = stuck.page.locator(".sl-panel").first
+    press(panel, "alice: enter")
+    until_outcomes(panel, "200 OK")
+    press(panel, "alice: loop")
+    panel.get_by_role("alert").get_by_text("The kernel has not answered").wait_for()
+    stuck.page.evaluate("() => window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    panel.get_by_role("alert").get_by_text("the run is as it was before").wait_for()
+    until_outcomes(panel, "200 OK")
+    press(panel, "alice: ask")
+    until_outcomes(panel, "200 OK", "200 OK")
+    assert panel.locator(".sl-error").is_hidden()
+
+
+def test_a_handler_that_ends_its_process_ends_its_node_and_no_kernel(stuck):
+    panel = stuck.page.locator(".sl-panel").first
+    press(panel, "alice: exit")
+    panel.locator(".sl-is-dead").wait_for()
+    press(panel, "Restart door")
+    panel.locator(".sl-is-up").wait_for()
+
+
+def test_half_a_character_that_a_node_says_reaches_the_page(stuck):
+    panel = stuck.page.locator(".sl-panel").first
+    press(panel, "alice: half")
+    until_outcomes(panel, "200 OK")
+    press(panel, "alice: enter")
+    until_outcomes(panel, "200 OK", "200 OK")
+    assert panel.locator(".sl-error").is_hidden()
+    assert "'\\ud800'" in panel.locator("[data-node=door] .sl-value").first.inner_text()
 
 
 def test_a_dead_kernel_is_said_in_the_panel(house):

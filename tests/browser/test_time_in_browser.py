@@ -99,7 +99,6 @@ def day(house):
     return house, panel
 
 
-@in_both_motions
 def test_at_every_event_the_drawing_shows_what_the_recording_says(day):
     notebook, panel = day
     last = settled(panel)["row"]
@@ -188,7 +187,6 @@ def test_what_was_done_later_is_left_out_if_one_says_so(day):
     assert [request[2] for request in shown["requests"]] == ["200 OK", "200 OK", "200 OK"]
 
 
-@in_both_motions
 def test_a_link_is_cut_healed_held_and_loses_a_message_by_key(house):
     page, panel = house.page, house.page.locator(".sl-panel").first
     chip = panel.locator(".sl-chip").first
@@ -217,7 +215,6 @@ def test_a_link_is_cut_healed_held_and_loses_a_message_by_key(house):
     assert lanes == ["alice", "door", "alice – door"]
 
 
-@in_both_motions
 def test_a_live_world_that_cannot_be_branched_says_so(house):
     panel = house.page.locator(".sl-panel").first
     panel.get_by_role("radio", name="Live").click()
@@ -284,7 +281,6 @@ def test_a_page_that_is_loaded_again_shows_all_runs_where_they_were(day):
     panel.locator(".sl-is-dead").wait_for()
 
 
-@in_both_motions
 def test_a_panel_left_playing_ends_with_its_cell_and_with_its_kernel(day):
     notebook, panel = day
     page = notebook.page

@@ -31,9 +31,7 @@ function render({ model, el }) {
           model.get("names").map(line))),
       h("p", { key: "end", role: "status" }, model.get("end")))]);
   }
-  draw();
-  model.on("change", draw);
-  return () => model.off("change", draw);
+  return heard(model, "change", draw);
 }
 
 export default { render };

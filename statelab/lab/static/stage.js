@@ -62,7 +62,8 @@ function makeStage(act, changed) {
 
   // Made anew only when something on it has changed, or runs out.
   function card(node, view) {
-    const { level, time, pids: { [node.name]: pid } } = view;
+    const { level, time, pids } = view;
+    const pid = Object.hasOwn(pids, node.name) && pids[node.name]; // it may be named "constructor"
     const lines = [...node.memory, ...node.disk];
     const last = view.latest.find((one) => one.client === node.name);
     const mark = [node.status, node.life, node.caption, level, pid, last?.n, last?.word,

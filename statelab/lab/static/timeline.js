@@ -41,8 +41,7 @@ function bars(book, run, places, x, width, ghost, since = 0) {
       width: right - left, height },
     h("title", request ? `${bar.what} → ${bar.to}: ${bar.word}` : bar.word || bar.kind)));
     if (ghost) continue;
-    const dies = life && bar.mark === "fail";
-    if (dies) made.push(h("path.cross", { d: `M${right - 4} ${y + 6}l8 8m0 -8l-8 8` }));
+    if (life && bar.mark === "fail") made.push(h("path.cross", { d: `M${right - 4} ${y + 6}l8 8m0 -8l-8 8` }));
     const word = mark === "fault" ? bar.what : mark === "fail" ? `✕ ${bar.word.match(/^\d+|.*/)[0]}` : "";
     const space = 12 + 7.5 * word.length;
     if (!word || right <= (free[lane] ?? -1) || right + space >= width) continue;
@@ -78,9 +77,7 @@ function makeTimeline(onseek, onstep) {
     onpointerdown: (event) => { event.currentTarget.setPointerCapture(event.pointerId); seek(event); },
     onpointermove: (event) => { if (event.buttons & 1) seek(event); },
     onkeydown: (event) => {
-      if (!(event.key in STEPS)) return;
-      onstep(STEPS[event.key]);
-      event.preventDefault();
+      if (event.key in STEPS) { event.preventDefault(); onstep(STEPS[event.key]); }
     },
   };
 
@@ -106,7 +103,7 @@ function makeTimeline(onseek, onstep) {
       h("div.lanes", drawing.rows.map(({ number: key, label: title }) =>
         h("div.lane", { key, title }, title))),
       h("div.field", { role: "slider", tabindex: "0", "aria-label": "the moment to look at", ...handlers,
-        "aria-valuemin": 0, "aria-valuemax": Math.max(run.count - 1, 0), "aria-valuenow": row, "aria-valuetext": said },
+        "aria-valuemin": 0, "aria-valuemax": run.count - 1, "aria-valuenow": row, "aria-valuetext": said },
       drawing.svg, h("div.cursor", { style: `transform:translateX(${drawing.x(time)}px)` })));
   };
 }

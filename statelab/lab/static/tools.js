@@ -10,8 +10,7 @@ const between = (low, high, value) => Math.max(low, Math.min(high, value)); // `
 // h("button.primary", {attributes, onclick, key, is}, children): its classes, and those in `is`,
 // get the prefix sl-.
 function h(tag, ...parts) {
-  const [first] = parts;
-  const bare = !first || typeof first !== "object" || first.children || Array.isArray(first);
+  const bare = parts[0]?.constructor !== Object || parts[0].children;
   const { key, is, ...props } = bare ? {} : parts.shift();
   const [name, ...words] = [...tag.split("."), is].flat().filter(Boolean);
   if (words.length) props.class = words.map((word) => `sl-${word}`).join(" ");
@@ -45,17 +44,12 @@ function patch(parent, children) {
     else parent.insertBefore(node, at);
     if (node.slTree !== child) update(node, child);
   }
-  for (let next; at; at = next) { // what somebody else has put there
-    next = at.nextSibling;
-    at.remove();
-  }
+  for (let next; at; at = next) { next = at.nextSibling; at.remove(); } // what is not ours
   if (bereft) (parent.querySelector("button") ?? cellOf(parent))?.focus();
 }
 
-function made(parent, name) {
-  const drawn = name === "svg" || parent.namespaceURI.endsWith("svg");
-  return document.createElementNS(`http://www.w3.org/${drawn ? "2000/svg" : "1999/xhtml"}`, name);
-}
+const made = (parent, name) => document.createElementNS(`http://www.w3.org/${
+  name === "svg" || parent.namespaceURI.endsWith("svg") ? "2000/svg" : "1999/xhtml"}`, name);
 
 function update(node, child) {
   const before = node.slTree?.props ?? {};
@@ -75,6 +69,13 @@ function update(node, child) {
 function memo(store, key, mark, make) {
   if (store.get(key)?.mark !== mark) store.set(key, { mark, made: make() });
   return store.get(key).made;
+}
+
+// Draws now and whenever the model tells of it; returns what ends that.
+function heard(model, what, draw) {
+  draw();
+  model.on(what, draw);
+  return () => model.off(what, draw);
 }
 
 const cellOf = (node) => node.parentElement.closest("[tabindex]");
