@@ -41,7 +41,7 @@ def test_the_first_lesson_tells_who_was_right_and_its_run_travels_as_text(opened
     notebook = opened("notebooks/00_start_here.ipynb")
     page = notebook.page
     ask, panel = page.locator(".sl-predict").first, page.locator(".sl-panel").first
-    assert panel.get_by_text("Predict first, or skip").is_visible()
+    panel.get_by_text("Predict first, or skip").wait_for()
     assert panel.locator(".sl-card").count() == 0
     ask.get_by_label("both").click()
     ask.get_by_label("fairly sure").click()
@@ -84,7 +84,7 @@ def test_two_views_show_one_panel_and_two_panels_do_not_disturb_each_other(house
         view.locator(".sl-is-dead").wait_for()
         until_outcomes(view, "200 OK")
         assert view.locator(".sl-error").is_hidden()
-    assert other.locator(".sl-is-up").is_visible()
+    other.locator(".sl-is-up").wait_for()
     assert outcomes(other) == []
     press(other, "alice: ask")
     until_outcomes(other, "401 Unauthorized")
@@ -117,7 +117,7 @@ def test_keys_do_what_the_mouse_does_and_the_focus_stays_at_the_node(house, moti
     press(panel, "alice: enter")
     until_outcomes(panel, "200 OK")
     # Where less motion is asked for, nothing glows.
-    assert panel.locator(".sl-changed").count() > 0
+    panel.locator(".sl-changed").first.wait_for()
     if motion == "reduce":
         assert panel.evaluate("(view) => view.getAnimations({ subtree: true }).length") == 0
 
