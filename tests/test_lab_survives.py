@@ -1,7 +1,10 @@
 """Whatever a node says, a page sends, a function raises or a caller gives: a widget lives on."""
 
 import contextlib
+import dataclasses
+import functools
 import math
+import re
 import signal
 import sys
 import time
@@ -15,7 +18,7 @@ from hypothesis import strategies as st
 from jupyter_client.session import json_packer
 from matplotlib.figure import Figure
 
-from statelab import Invariant, Node, Response, World, lab, scenario
+from statelab import Invariant, Node, Response, Soft, World, lab, scenario
 from statelab.lab import picture
 
 
@@ -95,6 +98,73 @@ def test_whatever_a_node_says_reaches_the_page(channel, said):
     assert len(channel) > 5
     for sent in channel:
         sent.decode()
+
+
+@dataclasses.dataclass
+class Shy:
+    """A value that cannot be written."""
+
+    n: int = 1
+
+    def __repr__(self):
+        raise RuntimeError("shy")
+
+
+class Odd(Node):
+    """Remembers what it is asked to."""
+
+    async def handle(self, request):
+        name, value = ODD[request.body]
+        setattr(self, name, value())
+
+
+ODD = (
+    ("huge", lambda: 10**5000),
+    ("huge", lambda: [10**5000]),
+    ("shy", Shy),
+    ("shy", lambda: [Shy(), {"a": Shy()}]),
+    ("half", lambda: "\ud800"),
+    ("a\tb", lambda: 1),
+    ("constructor", lambda: 1),
+    ("__x__", lambda: 1),
+    ("ports", lambda: 5),
+    ("ports", lambda: {"a": 1}),
+    ("token", lambda: 5),
+    ("token", lambda: None),
+    ("soft", lambda: Soft(1, math.inf)),
+    ("soft", lambda: Soft(1, math.nan)),
+    ("soft", lambda: Soft(1, None)),
+    ("soft", lambda: Soft(1, "soon")),
+    ("soft", lambda: Soft(1, 10**400)),
+    ("soft", lambda: {"a": Soft(Shy(), 1.0), ("b", 1): Soft(10**5000, 2.0), None: 1}),
+    ("soft", lambda: [Soft(1, None)]),
+    ("deep", lambda: functools.reduce(lambda inside, _: [inside], range(60), 1)),
+    ("long", lambda: "x" * 10**6),
+    ("many", lambda: dict.fromkeys(range(5000))),
+    ("bytes", lambda: b"\xff"),
+    ("set", lambda: frozenset({1, "a"})),
+)
+
+
+@scenario
+def oddly(world):
+    world.start("odd", Odd)
+    world.client("alice")
+
+
+@pytest.mark.parametrize("place", range(len(ODD)), ids=lambda place: ODD[place][0])
+def test_whatever_a_node_remembers_is_shown_or_said_and_the_panel_goes_on(channel, place):
+    asks = lab.Action("alice", "ask", "POST", "odd", "/", place)
+    panel = lab.Panel(oddly, actions=[asks])
+    for doing in (("action", 0), ("kill", "odd"), ("restart", "odd"), ("wait",)):
+        click(panel, *doing)
+        assert panel.error == ""
+        lines = str(
+            [node["memory"] for column in panel.still()["columns"] for node in column["nodes"]]
+        )
+        assert not re.search(r"0x|nan|inf", lines)
+    for sent in channel:
+        assert b"NaN" not in sent
 
 
 @pytest.mark.live

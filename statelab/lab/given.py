@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
 
+from statelab.message import shown
+
 _KINDS = {str: "a str", int: "a whole number", Real: "a number", Mapping: "a dict"}
 
 
@@ -14,7 +16,7 @@ def given(kind: type, value: Any, what: str) -> Any:
     if isinstance(value, kind) and not (isinstance(value, bool) and kind in (int, Real)):
         return value
     wanted = _KINDS.get(kind, f"a {kind.__name__}")
-    raise TypeError(f"{what}: {wanted} is wanted, not {value!r:.100}")
+    raise TypeError(f"{what}: {wanted} is wanted, not {shown(value)}")
 
 
 def each(kind: type, values: Any, what: str) -> list:
@@ -28,4 +30,4 @@ def function(value: Any, what: str) -> Any:
     """Returns `value`; raises TypeError unless it can be called."""
     if callable(value):
         return value
-    raise TypeError(f"{what}: a function is wanted, not {value!r:.100}")
+    raise TypeError(f"{what}: a function is wanted, not {shown(value)}")

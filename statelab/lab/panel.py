@@ -22,6 +22,7 @@ from statelab.lab.static import script
 from statelab.lab.still import still
 from statelab.lab.view import View
 from statelab.lab.words import clock, news, sentence
+from statelab.message import shown as quoted
 from statelab.node import MAX_SECONDS, micros
 from statelab.trace import Invariant
 
@@ -212,7 +213,9 @@ class Panel(View):
         elif verb == "world" and len(args) == 1 and args[0] in self.modes:
             self._enter(args[0])
         else:
-            raise ValueError(f"a panel has no {verb!r:.100} with {args!r:.100} here; see Panel.do")
+            raise ValueError(
+                f"a panel has no {quoted(verb)} with {quoted(args)} here; see Panel.do"
+            )
         self._show(look=True)
 
     def _action(self, label: str | int, client: str | None = None) -> Action:
@@ -222,7 +225,7 @@ class Panel(View):
             if action.label == label and client in (None, action.client):
                 return action
         known = ", ".join(f"{a.client}: {a.label}" for a in self._buttons) or "none"
-        raise ValueError(f"no action {label!r:.100}; the panel's actions: {known}")
+        raise ValueError(f"no action {quoted(label)}; the panel's actions: {known}")
 
     def _clicked(self, _: Any, content: Any, buffers: Any) -> None:
         """A message of the drawing: {do: [verb, arguments...], n: the click's number, at_us, keep}.
@@ -388,9 +391,9 @@ def _click(content: dict) -> tuple[list, int | None, bool]:
     """What a click asks for, when, and whether later inputs stay; ValueError for what is none."""
     doing, at_us, keep = content.get("do"), content.get("at_us"), content.get("keep", True)
     if not isinstance(doing, list) or not doing or not isinstance(doing[0], str):
-        raise ValueError(f"a click names what to do, not {doing!r:.100}; nothing was done")
+        raise ValueError(f"a click names what to do, not {quoted(doing)}; nothing was done")
     if at_us is not None and not (type(at_us) is int and 0 <= at_us <= MAX_SECONDS * 1e6):
-        raise ValueError(f"a click is at a moment in µs, not {at_us!r:.100}; nothing was done")
+        raise ValueError(f"a click is at a moment in µs, not {quoted(at_us)}; nothing was done")
     return doing, at_us, bool(keep)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from statelab.lab.outcomes import Exchange, requests
 from statelab.message import NoReply, Refused
-from statelab.node import Soft, UnknownNode, WrongState
+from statelab.node import MAX_SECONDS, Soft, UnknownNode, WrongState
 from statelab.runcode import RunCodeError
 from statelab.trace import Row
 
@@ -60,6 +60,10 @@ class _Short(reprlib.Repr):
         self.maxdict = self.maxlist = self.maxtuple = self.maxset = 8
         self.maxlevel = 4
 
+    def repr_instance(self, value: Any, level: int) -> str:
+        text = repr(value)  # what it raises is no text, and its address differs at each run
+        return text if len(text) <= self.maxother else text[: self.maxother - 1] + "…"
+
     def repr_Soft(self, value: Soft, level: int) -> str:
         return f"{self.repr1(value.value, level - 1)} until {clock(value.until)}"
 
@@ -70,9 +74,10 @@ _PLAIN = (type(None), bool, int, float)
 
 def shown(value: Any) -> str:
     """A value as one short text."""
-    if type(value) in _PLAIN:
-        return repr(value)
-    return _short.repr(value).replace("...", "…")
+    try:
+        return repr(value) if type(value) in _PLAIN else _short.repr(value).replace("...", "…")
+    except Exception:  # of an integer of 5,000 digits, or a class of the learner's
+        return f"a {type(value).__name__}"
 
 
 def plain(value: Any, most: int) -> str:
@@ -86,8 +91,8 @@ def in_full(value: Any) -> str:
     """A value as a text of 400 characters at the most."""
     try:
         text = repr(value)
-    except Exception as wrong:  # a learner's own __repr__
-        text = f"{type(value).__name__}, whose repr raises {type(wrong).__name__}"
+    except Exception:
+        return shown(value)
     return text if len(text) <= 400 else text[:399] + "…"
 
 
@@ -97,13 +102,19 @@ def parts(name: str, value: Any) -> Iterable[tuple[str, Any, float]]:
     What expires has a line of its own, also within a dict, and so has each of a client's ports.
     """
     if type(value) is Soft:
-        yield name, value.value, value.until
+        yield name, value.value, _until(value)
     elif isinstance(value, Mapping) and any(type(item) is Soft for item in value.values()):
         for key, item in value.items():
             line = f"{name}[{plain(key, 12)}]"
-            yield (line, *item) if type(item) is Soft else (line, item, 0.0)
+            yield (line, item.value, _until(item)) if type(item) is Soft else (line, item, 0.0)
     else:
         yield name, value, 0.0
+
+
+def _until(soft: Soft) -> float:
+    """Until when it holds, or 0 if that is no time."""
+    until = soft.until
+    return float(until) if isinstance(until, (int, float)) and abs(until) <= MAX_SECONDS else 0.0
 
 
 # ------------------------------------------------------------------------------- news
