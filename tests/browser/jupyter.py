@@ -51,7 +51,7 @@ CLOSE = """async () => {
   widget.close();
 }"""
 # Words that no view says: they are what a drawing writes where it has nothing. Places count, too.
-STRAYS = """() => [...document.querySelectorAll('.statelab, .statelab *')].flatMap((one) =>
+STRAYS = """() => [...document.querySelectorAll('.statelab, .statelab *, .widget-html *')].flatMap((one) =>
   [...one.attributes, ...one.childNodes].filter((part) => part.nodeType !== Node.ELEMENT_NODE
     && /\\b(NaN|undefined|null)\\b/.test(part.nodeValue))
   .map((part) => `${one.tagName.toLowerCase()} ${part.nodeName}: ${part.nodeValue}`))"""
