@@ -52,8 +52,8 @@ CLOSE = """async () => {
 }"""
 # Words that no view says: they are what a drawing writes where it has nothing. Places count, too.
 STRAYS = """() => [...document.querySelectorAll('.statelab, .statelab *, .widget-html *')].flatMap(
-  (one) => [...one.attributes, ...one.childNodes].filter((part) => part.nodeType !== Node.ELEMENT_NODE
-    && /\\b(NaN|undefined|null)\\b/.test(part.nodeValue))
+  (one) => [...one.attributes, ...one.childNodes].filter((part) =>
+    part.nodeType !== Node.ELEMENT_NODE && /\\b(NaN|undefined|null)\\b/.test(part.nodeValue))
   .map((part) => `${one.tagName.toLowerCase()} ${part.nodeName}: ${part.nodeValue}`))"""
 CELLS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
   .filter((cell) => cell.type === 'code')
