@@ -51,8 +51,9 @@ CLOSE = """async () => {
   widget.close();
 }"""
 # Words that no view says: they are what a drawing writes where it has nothing. Places count, too.
-STRAYS = """() => [...document.querySelectorAll('.statelab, .statelab *, .widget-html *')].flatMap(
-  (one) => [...one.attributes, ...one.childNodes].filter((part) =>
+VIEWS = ".statelab, .statelab *, .widget-html-content *"
+STRAYS = """(views) => [...document.querySelectorAll(views)].flatMap((one) =>
+  [...one.attributes, ...one.childNodes].filter((part) =>
     part.nodeType !== Node.ELEMENT_NODE && /\\b(NaN|undefined|null)\\b/.test(part.nodeValue))
   .map((part) => `${one.tagName.toLowerCase()} ${part.nodeName}: ${part.nodeValue}`))"""
 CELLS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
@@ -181,7 +182,7 @@ class Lab:
 
     def strays(self):
         """Where a view of ours says NaN, undefined or null."""
-        return self.page.evaluate(STRAYS)
+        return self.page.evaluate(STRAYS, VIEWS)
 
     def unfold(self):
         """Opens all folded parts."""
