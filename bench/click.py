@@ -62,7 +62,8 @@ def lines() -> list[Line]:
                     panel = notebook.page.locator(".sl-panel").nth(1)
                     panel.scroll_into_view_if_needed()
                     panel.get_by_role("radio", name="Live").click()
-                    panel.locator(".sl-card:has([data-verb=kill])").first.wait_for()
+                    panel.get_by_text("pid ").first.wait_for()
+                panel.locator(".sl-card:has([data-verb=kill])").first.wait_for()
                 times = sorted(panel.evaluate(MEASURE, 2 * CLICKS))
                 median, late = statistics.median(times), times[int(0.95 * len(times))]
                 world = name.lower()

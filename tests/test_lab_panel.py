@@ -351,7 +351,7 @@ def test_a_cell_that_is_run_again_closes_the_panel_it_made_before(monkeypatch):
 
 
 # ------------------------------------------------------------------------------- live
-def until(condition, seconds=5.0):
+def until(condition, seconds=60.0):
     """Waits until `condition()` holds; fails if it never does."""
     end = time.monotonic() + seconds
     while not condition():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from statelab.node import DEFAULT_TIMEOUT, Call
+from statelab.lab.given import given
+from statelab.node import DEFAULT_TIMEOUT, Call, checked_name
 
 NODE_FAULTS = ("kill", "restart", "pause", "resume")
 LINK_FAULTS = ("partition", "heal", "hold", "release", "lose_next")
@@ -28,6 +29,8 @@ class Action:
     timeout: float | None = DEFAULT_TIMEOUT
 
     def __post_init__(self):
+        checked_name(self.client, "a client")
+        given(str, self.label, "the label of an action")
         if self.method != "RECONNECT":
             Call(self.to, self.path, self.body, self.method, self.headers, self.timeout)
 

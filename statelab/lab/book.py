@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from statelab.lab.given import given
+
 COLUMNS = ("clients", "balancers", "servers", "stores")
 _STORES = ("store", "database", "redis", "zookeeper", "postgres", "queue", "cache")
 
@@ -15,7 +17,12 @@ class Book:
     def __init__(self, columns: Mapping[str, str] | None = None):
         self.texts: list[str] = []
         self.subjects: list[dict[str, Any]] = []
-        self._columns = dict(columns or {})
+        self._columns = dict(given(Mapping, {} if columns is None else columns, "the columns"))
+        for name, column in self._columns.items():
+            if column not in COLUMNS:
+                raise ValueError(
+                    f"{name!r:.100} cannot stand in {column!r:.100}: choose of {COLUMNS}"
+                )
         self._texts: dict[str, int] = {}
         self._nodes: dict[str, int] = {}
         self._links: dict[tuple[str, str], int] = {}

@@ -81,7 +81,8 @@ class Columns:
 
 def packed(header: Mapping[str, Any], buffers: Iterable[bytes]) -> bytes:
     """One chunk: the header's length, the header as JSON, then the columns, each on 8 bytes."""
-    head = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    # In ASCII, so that half a character travels, too.
+    head = json.dumps(header, separators=(",", ":")).encode()
     pieces = [len(head).to_bytes(4, "little"), head, bytes(-(4 + len(head)) % 8)]
     for buffer in buffers:
         pieces += [buffer, bytes(-len(buffer) % 8)]

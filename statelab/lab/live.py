@@ -34,7 +34,7 @@ class Live:
         book: Book,
         numbers: itertools.count,
         changed: Callable[[], None],
-        failed: Callable[[Exception], None],
+        failed: Callable[[BaseException], None],
     ):
         self._scenario, self._args = scenario, dict(args)
         self._book, self._numbers = book, numbers
@@ -141,7 +141,7 @@ class Live:
                 work()
                 if line:
                     self._lines.append((begun, line))
-            except Exception as wrong:
+            except BaseException as wrong:  # a thread that ends by SystemExit says nothing
                 self._failed(wrong)
             self._changed()
 

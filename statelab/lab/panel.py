@@ -8,30 +8,31 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import anywidget
 import traitlets
 
 from statelab.lab import picture, previous
 from statelab.lab.actions import LINK_FAULTS, NODE_FAULTS, Action
 from statelab.lab.book import Book
 from statelab.lab.columns import TABLES, packed
-from statelab.lab.prediction import Outcome, Predict, verdict, with_text
+from statelab.lab.given import each, function, given
+from statelab.lab.interrupt import interruptible
+from statelab.lab.prediction import Outcome, Predict, judged
 from statelab.lab.simulated import Simulated
-from statelab.lab.static import script, style
+from statelab.lab.static import script
 from statelab.lab.still import still
-from statelab.lab.words import clock, news
-from statelab.message import NoReply, Refused
-from statelab.node import UnknownNode, WrongState, micros
-from statelab.runcode import RunCodeError
+from statelab.lab.view import View
+from statelab.lab.words import clock, news, sentence
+from statelab.message import shown as quoted
+from statelab.node import MAX_SECONDS, micros
 from statelab.trace import Invariant
 
 # Of a long run the drawing goes first: its first rows, then the others, then what is told of it.
 FEW, LONG = 2_000, 5_000  # rows
 SOON_S, LATER_S = 0.1, 0.3
-_PLAIN_ERRORS = (WrongState, RunCodeError, Refused, NoReply)  # what they say is the sentence
+_EXACT = 1 << 53  # below it, JavaScript counts exactly
 
 
-class Panel(anywidget.AnyWidget):
+class Panel(View):
     """A widget on a scenario: what each node remembers, kills, every outcome, and time to go back.
 
     It opens once `prediction` is answered or skipped. A click becomes an input of the panel's own
@@ -42,7 +43,8 @@ class Panel(anywidget.AnyWidget):
     """
 
     _esm = script("tools", "recording", "stage", "timeline", "panel")
-    _css = style()
+
+    _session: Simulated | Any = None  # or a Live one; none, if it could not be made
 
     title = traitlets.Unicode().tag(sync=True)
     level = traitlets.Int(2).tag(sync=True)
@@ -78,12 +80,16 @@ class Panel(anywidget.AnyWidget):
         step: float = 0.5,
         live: bool = False,
     ):
-        self._scenario, self._args = scenario, dict(args or {})
+        self._scenario = function(scenario, "the scenario")
+        self._args = dict(given(Mapping, {} if args is None else args, "the scenario's arguments"))
         self._seed = seed
         self._prediction = prediction
         self._outcome: Outcome | None = None
-        self._buttons = list(actions)
-        self._invariants = list(invariants)
+        self._buttons = each(Action, actions, "the actions")
+        self._invariants = each(Invariant, invariants, "the invariants")
+        self._name = getattr(scenario, "__name__", type(scenario).__name__)
+        if not micros(step, "the step"):
+            raise ValueError(f"the step is {step!r} s: time would not pass; give more than 1 µs")
         self._thread = threading.get_ident()
         self._loop = _running_loop()
         self._turn = threading.RLock()
@@ -98,15 +104,16 @@ class Panel(anywidget.AnyWidget):
             scenario, self._args, seed, step, self._book, self._numbers
         )
         super().__init__(
-            title=title or scenario.__name__.replace("_", " "),
-            level=level,
+            title=given(str, title, "the title") or self._name.replace("_", " "),
+            level=given(int, level, "the level"),
             actions=[
                 {"client": action.client, "label": action.label, "line": action.line()}
-                for action in actions
+                for action in self._buttons
             ],
             modes=["simulated", "live"] if live else ["simulated"],
         )
         if prediction is not None:
+            given(Predict, prediction, "the prediction")
             prediction.observe(lambda _: self._predicted(), "done")
         self._predicted()
         self.on_msg(self._clicked)
@@ -145,11 +152,11 @@ class Panel(anywidget.AnyWidget):
         self.do("world", "simulated")
         self.do("open", code)
         if at is not None:
-            self._look(at)
+            self._look(given(int, at, "the row to look at"))
 
     def judge(self, outcome: Outcome) -> None:
         """Shows, from now on, what `outcome(rows)` says about the prediction; see `observe`."""
-        self._outcome = outcome
+        self._outcome = function(outcome, "the outcome")
         self._judge()
 
     def still(self) -> dict[str, Any]:
@@ -159,15 +166,16 @@ class Panel(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Closes the widget, and ends the processes of its live world; may be called twice."""
-        self._session.close()
+        if self._session is not None:
+            self._session.close()
         super().close()
 
     def __repr__(self) -> str:
         args = "".join(f", {name}={_named(value)}" for name, value in self._args.items())
-        return f"Panel({self._scenario.__name__}{args}, seed={self._seed})"
+        return f"Panel({self._name}{args}, seed={self._seed})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return with_text(super()._repr_mimebundle_(**kwargs), repr(self), "<!-- a panel -->")
+    def _html(self) -> str:
+        return "<!-- a panel -->"
 
     def _ipython_display_(self) -> None:
         # JupyterLab waits for ever for a widget whose kernel is gone, and shows nothing that
@@ -186,7 +194,8 @@ class Panel(anywidget.AnyWidget):
     def _do(self, verb: str, *args: Any, at_us: int | None = None, keep: bool = True) -> None:
         self.error = ""
         session = self._session
-        if (verb in NODE_FAULTS and len(args) == 1) or (verb in LINK_FAULTS and len(args) == 2):
+        names = 1 if verb in NODE_FAULTS else 2 if verb in LINK_FAULTS else None
+        if len(args) == names and all(type(name) is str for name in args):
             session.fault(verb, *args, at_us=at_us, keep=keep)
         elif verb == "action" and len(args) in (1, 2):
             session.act(self._action(*args), at_us, keep)
@@ -196,7 +205,7 @@ class Panel(anywidget.AnyWidget):
             session.start()
         elif verb == "open" and len(args) == 1 and isinstance(args[0], str):
             session.open(args[0])
-        elif verb == "run" and len(args) == 1 and args[0] in session.branches:
+        elif verb == "run" and len(args) == 1 and args[0] in list(session.branches):
             session.show(args[0])
         elif verb == "skip" and not args:
             if self._prediction is not None:
@@ -204,17 +213,19 @@ class Panel(anywidget.AnyWidget):
         elif verb == "world" and len(args) == 1 and args[0] in self.modes:
             self._enter(args[0])
         else:
-            raise ValueError(f"a panel has no {verb!r} with {args!r} here; see Panel.do")
+            raise ValueError(
+                f"a panel has no {quoted(verb)} with {quoted(args)} here; see Panel.do"
+            )
         self._show(look=True)
 
     def _action(self, label: str | int, client: str | None = None) -> Action:
-        if isinstance(label, int) and 0 <= label < len(self._buttons):
+        if type(label) is int and 0 <= label < len(self._buttons):
             return self._buttons[label]
         for action in self._buttons:
             if action.label == label and client in (None, action.client):
                 return action
         known = ", ".join(f"{a.client}: {a.label}" for a in self._buttons) or "none"
-        raise ValueError(f"no action {label!r}; the panel's actions: {known}")
+        raise ValueError(f"no action {quoted(label)}; the panel's actions: {known}")
 
     def _clicked(self, _: Any, content: Any, buffers: Any) -> None:
         """A message of the drawing: {do: [verb, arguments...], n: the click's number, at_us, keep}.
@@ -224,18 +235,20 @@ class Panel(anywidget.AnyWidget):
         self._in_kernel(lambda: self._handle(content))
 
     def _handle(self, content: Any) -> None:
-        if isinstance(content, dict) and content.get("need"):
+        content = content if isinstance(content, dict) else {}
+        if content.get("need"):
             self._sent.clear()
             self._send_chunk()
             return
+        number = content.get("n")
         with self.hold_sync():
             try:
-                at_us, keep = content.get("at_us"), content.get("keep", True)
-                self._do(*content["do"], at_us=at_us, keep=keep)
-            except Exception as wrong:  # nobody would see it: callbacks have no output
+                doing, at_us, keep = _click(content)
+                self._do(*doing, at_us=at_us, keep=keep)
+            except BaseException as wrong:  # nobody would see it, and some would end the kernel
                 self.error = sentence(wrong)
                 self._show()
-            if isinstance(number := content.get("n"), int):
+            if type(number) is int and 0 <= number < _EXACT:
                 self.handled = number
 
     def _enter(self, mode: str) -> None:
@@ -257,7 +270,7 @@ class Panel(anywidget.AnyWidget):
             self._waiting = True
             self._in_kernel(self._show)
 
-    def _failed(self, wrong: Exception) -> None:
+    def _failed(self, wrong: BaseException) -> None:
         self._in_kernel(lambda: setattr(self, "error", sentence(wrong)))
 
     def _in_kernel(self, work: Callable[[], None]) -> None:
@@ -266,7 +279,7 @@ class Panel(anywidget.AnyWidget):
             with self._turn:  # without a loop, in a plain script, threads take turns
                 work()
         elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(work)
+            self._loop.call_soon_threadsafe(interruptible, work)
 
     # --------------------------------------------------------------------------- what is shown
     def _predicted(self) -> None:
@@ -279,15 +292,24 @@ class Panel(anywidget.AnyWidget):
             said = self._prediction.said() if self._prediction and self._prediction.done else ""
             self.verdict = {"mark": "open", "said": said, "text": ""}
             return
-        try:
-            choice, text = self._outcome(self.rows)
-        except Exception as wrong:
-            choice, text = None, f"The outcome could not be told: {sentence(wrong)}"
-        self.verdict = verdict(self._prediction, choice, text)
+        self.verdict = judged(self._outcome, self.rows, self._prediction)
 
     def _show(self, look: bool = False) -> None:
-        """Sends what there is now; `look` moves the eyes to the end of it."""
+        """Sends what there is now; `look` moves the eyes to the end of it.
+
+        What cannot be shown is said: the next click shows what it can.
+        """
         self._waiting = False
+        self._try(lambda: self._send_all(look))
+
+    def _try(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as wrong:  # it may be on the kernel's loop, which some would end
+            self._sent.clear()
+            self.error = f"This could not be shown: {sentence(wrong)}"
+
+    def _send_all(self, look: bool) -> None:
         session, actions = self._session, self._buttons
         branch = session.branch
         began = len(branch.recording) == branch.parting and branch.parent is None
@@ -308,12 +330,12 @@ class Panel(anywidget.AnyWidget):
                 self._look(-1)
             self._behind = branch.behind
             if self._behind:
-                self._loop.call_later(SOON_S, self._show)
+                self._loop.call_later(SOON_S, interruptible, self._show)
             elif len(branch.recording) <= LONG or self._loop is None:
                 self._tell()
             elif not self._telling:
                 self._telling = True
-                self._loop.call_later(LATER_S, self._tell)
+                self._loop.call_later(LATER_S, interruptible, lambda: self._try(self._tell))
 
     def _tell(self) -> None:
         """Tells what takes time on long runs: the verdict, the invariants, the run code."""
@@ -326,7 +348,7 @@ class Panel(anywidget.AnyWidget):
     def _light(self, invariant: Invariant) -> dict[str, Any]:
         try:
             row = self._session.branch.trace().breach(invariant)
-        except Exception as wrong:
+        except BaseException as wrong:  # a learner's function
             return {"sentence": invariant.sentence, "row": -1, "text": sentence(wrong)}
         if row is None:
             return {"sentence": invariant.sentence, "row": -1, "text": ""}
@@ -365,12 +387,14 @@ class Panel(anywidget.AnyWidget):
         self.chunk = packed(header, buffers)
 
 
-def sentence(wrong: BaseException) -> str:
-    """An error in one sentence, for the panel."""
-    text = str(wrong.args[0]) if isinstance(wrong, UnknownNode) and wrong.args else str(wrong)
-    if isinstance(wrong, (*_PLAIN_ERRORS, UnknownNode, ValueError)) and text:
-        return text + ("" if text[-1] in ".!?" else ".")
-    return f"{type(wrong).__name__}: {text}"
+def _click(content: dict) -> tuple[list, int | None, bool]:
+    """What a click asks for, when, and whether later inputs stay; ValueError for what is none."""
+    doing, at_us, keep = content.get("do"), content.get("at_us"), content.get("keep", True)
+    if not isinstance(doing, list) or not doing or not isinstance(doing[0], str):
+        raise ValueError(f"a click names what to do, not {quoted(doing)}; nothing was done")
+    if at_us is not None and not (type(at_us) is int and 0 <= at_us <= MAX_SECONDS * 1e6):
+        raise ValueError(f"a click is at a moment in µs, not {quoted(at_us)}; nothing was done")
+    return doing, at_us, bool(keep)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

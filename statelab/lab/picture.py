@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -13,6 +14,8 @@ MONO = "font-family:ui-monospace,'DejaVu Sans Mono',monospace"
 INK, MUTED, EDGE, MEMORY, DISK, UP = (
     "#1d2430", "#6a7484", "#d9dee6", "#3b5bdb", "#3d4657", "#0b7a5c"
 )  # fmt: skip
+# What XML has no form for, and so no picture: control characters and half characters.
+_UNSHOWN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def html(
@@ -27,7 +30,12 @@ def html(
 def alternative(title: str, state: Mapping[str, Any]) -> str:
     """The picture in words."""
     nodes = [node for column in state["columns"] for node in column["nodes"]]
-    return f"Lab panel “{title}”: " + "; ".join(node["label"] for node in nodes)
+    return printable(f"Lab panel “{title}”: " + "; ".join(node["label"] for node in nodes))
+
+
+def printable(text: str) -> str:
+    """A text as a picture can say it."""
+    return _UNSHOWN.sub("\ufffd", text)
 
 
 def svg(
@@ -133,5 +141,5 @@ def _text(x, y, text, size, colour, *, bold=False, anchor="start", face=SANS) ->
     weight = ' font-weight="600"' if bold else ""
     return (
         f'<text x="{x:g}" y="{y:g}" font-size="{size}" fill="{colour}" text-anchor="{anchor}"'
-        f'{weight} style="{face}">{escape(text)}</text>'
+        f'{weight} style="{face}">{escape(printable(text))}</text>'
     )

@@ -7,6 +7,8 @@ import io
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from statelab.lab.given import given
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -20,11 +22,13 @@ class Plot:
     def __init__(self, figure: Figure, text: str):
         import matplotlib
 
+        self.text = given(str, text, "the text of a plot")
+        if not hasattr(figure, "savefig"):
+            raise TypeError(f"a plot is of a matplotlib figure, not of {figure!r:.100}")
         buffer = io.StringIO()
         with matplotlib.rc_context(_STABLE):
             figure.savefig(buffer, format="svg", metadata={"Date": None})
         self.svg = buffer.getvalue()
-        self.text = text
 
     @property
     def html(self) -> str:

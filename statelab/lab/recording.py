@@ -122,7 +122,7 @@ class Recording(Columns):
             return  # of a life that has ended meanwhile
         client = not self.book.subjects[subject]["lives"]
         changed, went = row.data
-        for name, value in changed.items():
+        for name, value in ((_named(name), value) for name, value in changed.items()):
             if client and name == "ports":
                 lines = [(f"port to {to}", port, 0.0) for to, port in value.items()]
             else:
@@ -131,11 +131,11 @@ class Recording(Columns):
             for line, item, until in lines:
                 if client and item is None:
                     continue
-                field = f"m\t{name}\t{line}"
+                field = f"m\t{name}\t{_named(line)}"
                 kept.add(field)
                 self._set_value(at, subject, field, name, item, until)
             self._forget(at, subject, f"m\t{name}\t", kept)
-        for name in went:
+        for name in map(_named, went):
             self._forget(at, subject, f"m\t{name}\t", set())
 
     def _set_value(
@@ -280,7 +280,7 @@ class Recording(Columns):
 
     def _disk(self, row: Row, at: int) -> None:
         subject, key = self.book.node(row.node), row.data[0]
-        field = f"d\t{key}\t{key}"
+        field = f"d\t{_named(key)}\t{_named(key)}"
         if len(row.data) == 1:
             self._set(at, subject, field, None)
         else:
@@ -299,6 +299,11 @@ _READS: dict[str, Callable[[Recording, Row, int], None]] = {
     "answer": Recording._over, "refused": Recording._over, "noreply": Recording._over,
     "disk": Recording._disk,
 }  # fmt: skip
+
+
+def _named(name: str) -> str:
+    """A name as part of a field, whose parts are told apart by tabs."""
+    return name.replace("\t", " ")
 
 
 def _caption(what: str, row: Row) -> str:

@@ -6,17 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-import anywidget
 import traitlets
 
-from statelab.lab.prediction import Outcome, Predict, verdict, with_text
-from statelab.lab.static import script, style
+from statelab.lab.given import function, given
+from statelab.lab.prediction import Outcome, Predict, judged
+from statelab.lab.static import script
+from statelab.lab.view import View
+from statelab.lab.words import sentence
 
 Play = Callable[[Any, Any], Mapping[str, Any]]
 _CELL = "padding:2px 12px;text-align:left"
 
 
-class Scrub(anywidget.AnyWidget):
+class Scrub(View):
     """A log with a slider, and the state after each input; any input can be left out.
 
     `play(state, input)` is the rule: it returns the next state, a dict, and leaves the one given
@@ -25,7 +27,7 @@ class Scrub(anywidget.AnyWidget):
     """
 
     _esm = script("tools", "scrub")
-    _css = style()
+    taken = ("at", "without")
 
     inputs = traitlets.List(traitlets.Unicode()).tag(sync=True)
     names = traitlets.List(traitlets.Unicode()).tag(sync=True)  # of the state's parts
@@ -43,15 +45,17 @@ class Scrub(anywidget.AnyWidget):
         log: Sequence[Any],
         prediction: Predict | None = None,
     ):
-        self._play, self._start, self._log = play, start, list(log)
+        self._play = function(play, "the rule")
+        self._start = given(Mapping, start, "the state at the start")
+        self._log = list(given(Sequence, log, "the log"))
         self._prediction = prediction
         self._outcome: Outcome | None = None
         self.tried: list[tuple[tuple[int, ...], bool]] = []
-        super().__init__(inputs=[str(given) for given in log], names=[str(name) for name in start])
+        super().__init__(inputs=[str(said) for said in log], names=[str(name) for name in start])
         if prediction is not None:
-            prediction.observe(self._predicted, "done")
+            given(Predict, prediction, "the prediction").observe(self._predicted, "done")
         self.on_msg(self._clicked)
-        self.observe(self._show, "without")
+        self.observe(self._changed, "without")
         self._show()
         self._predicted()
 
@@ -62,16 +66,24 @@ class Scrub(anywidget.AnyWidget):
         Raises ValueError for a place that the log has not.
         """
         for place in places:
-            if not 1 <= place <= len(self._log):
-                raise ValueError(f"the log has the inputs 1 to {len(self._log)}, and no {place!r}")
+            if not 1 <= given(int, place, "a place in the log") <= len(self._log):
+                raise ValueError(f"the log has the inputs 1 to {len(self._log)}, and no {place}")
         self.without = sorted(set(places))
 
     def judge(self, outcome: Outcome) -> None:
         """Shows, from now on, what `outcome(tried)` says about the prediction; see `observe`."""
-        self._outcome = outcome
+        self._outcome = function(outcome, "the outcome")
         self._judge()
 
     # --------------------------------------------------------------------------- inside
+    @traitlets.validate("without", "at")
+    def _is_in_the_log(self, proposal: Any) -> Any:
+        value = proposal.value
+        first, places = (0, [value]) if proposal.trait.name == "at" else (1, value)
+        if not all(first <= place <= len(self._log) for place in places):
+            raise traitlets.TraitError(f"the log has no place {value!r:.100}")
+        return value
+
     def _clicked(self, _: Any, content: Any, buffers: Any) -> None:
         if content == "skip" and self._prediction is not None:
             self._prediction.skip()
@@ -82,21 +94,27 @@ class Scrub(anywidget.AnyWidget):
         self._judge()
 
     def _judge(self) -> None:
-        choice, text = (None, "") if self._outcome is None else self._outcome(self.tried)
-        self.verdict = verdict(self._prediction, choice, text)
+        self.verdict = judged(self._outcome, self.tried, self._prediction)
 
     def _played(self, without: Sequence[int]) -> list[Mapping[str, Any]]:
         """The states; an input that is left out changes nothing."""
         states = [self._start]
-        for place, given in enumerate(self._log, 1):
-            states.append(states[-1] if place in without else self._play(states[-1], given))
+        for place, said in enumerate(self._log, 1):
+            states.append(states[-1] if place in without else self._play(states[-1], said))
+            given(Mapping, states[-1], f"the state that the rule returns for {said!r:.100}")
         return states
 
-    def _show(self, _: Any = None) -> None:
+    def _changed(self, _: Any = None) -> None:
+        try:
+            self._show()
+        except BaseException as wrong:  # nobody would see it: callbacks have no output
+            self.end = f"This could not be played: {sentence(wrong)}"
+
+    def _show(self) -> None:
         states = self._played(self.without)
-        same = states[-1] == self._played(())[-1]
+        same = bool(states[-1] == self._played(())[-1])
         with self.hold_sync():
-            self.states = [[str(value) for value in state.values()] for state in states]
+            self.states = [[str(state.get(name, "")) for name in self._start] for state in states]
             self.end = "Nothing is left out."
             if self.without:
                 without = ", ".join(map(str, self.without))
@@ -109,9 +127,9 @@ class Scrub(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"Scrub over {len(self.inputs)} inputs: {', '.join(self.inputs)}"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+    def _html(self) -> str:
         moments = ["the start", *(f"{place} {said}" for place, said in enumerate(self.inputs, 1))]
-        states = [[str(value) for value in state.values()] for state in self._played(())]
+        states = [[str(state.get(name, "")) for name in self._start] for state in self._played(())]
         rows = [
             f'<tr><th style="{_CELL}">after</th>' + _cells("th", self.names) + "</tr>",
             *(
@@ -119,9 +137,7 @@ class Scrub(anywidget.AnyWidget):
                 for moment, state in zip(moments, states, strict=True)
             ),
         ]
-        return with_text(
-            super()._repr_mimebundle_(**kwargs), repr(self), f"<table>{''.join(rows)}</table>"
-        )
+        return f"<table>{''.join(rows)}</table>"
 
 
 def _cells(kind: str, texts: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from statelab.lab.book import Book
 from statelab.lab.branch import Branch
 from statelab.lab.recording import Recording
 from statelab.lab.words import clock
-from statelab.node import micros
+from statelab.node import WrongState, micros
 from statelab.runcode import Run, RunCodeError
 from statelab.world import World
 
@@ -37,6 +37,7 @@ class Simulated:
         self._book = book
         self._numbers = numbers
         self.start()
+        Run.of(self.world, signed=False)  # raises, here, for what no click could make again
 
     def start(self) -> None:
         """Begins with one new run, and forgets all others."""
@@ -52,6 +53,27 @@ class Simulated:
         self.branches[number] = Branch(number, label, lambda: world.trace, recording, parent)
         self.show(number)
 
+    def _do(self, verb: Callable[[], Any]) -> None:
+        """Does a verb and lets a step of time pass; what is interrupted has not happened."""
+        world = self.world
+        inputs, now_us = list(world.inputs), micros(world.now())
+        try:
+            verb()
+            world.run(until=self._next_step_us(micros(world.now())) / 1_000_000)
+        except BaseException as wrong:
+            if isinstance(wrong, Exception):
+                raise
+            # A world that is left in the middle of a step is of no use: it is made again.
+            label, number = self.branch.label, self.branch.number
+            again = World(world.seed, memory=True)
+            again.replay(*world.setup, inputs, now_us)
+            self._add(label, again, Recording(self._book), None)
+            del self.branches[number], self._worlds[number]
+            raise WrongState(
+                f"{type(wrong).__name__} ended it; the run is as it was before, and the next click "
+                "goes on from there"
+            ) from wrong
+
     def show(self, number: int) -> None:
         """Makes the run of that number the current one."""
         self.branch = self.branches[number]
@@ -63,20 +85,18 @@ class Simulated:
         if self._is_past(at_us):
             self._branch(at_us, keep, *action.verb())
         else:
-            action.apply(self.world)
-            self.wait()
+            self._do(lambda: action.apply(self.world))
 
     def fault(self, verb: str, *names: str, at_us: int | None = None, keep: bool = True) -> None:
         """Does a fault to a node or a link. Raises WrongState, UnknownNode."""
         if self._is_past(at_us):
             self._branch(at_us, keep, verb, *names)
         else:
-            getattr(self.world, verb)(*names)
-            self.wait()
+            self._do(lambda: getattr(self.world, verb)(*names))
 
     def wait(self) -> None:
         """Lets virtual time pass, to the next whole step."""
-        self.world.run(until=self._next_step_us(micros(self.world.now())) / 1_000_000)
+        self._do(lambda: None)
 
     def open(self, code: str) -> None:
         """Opens the run of a run code beside the others. Raises RunCodeError."""
@@ -121,7 +141,10 @@ class Simulated:
 
     def python(self) -> str:
         """The run as lines of Python."""
-        return Run.of(self.world, signed=False).python()
+        try:
+            return Run.of(self.world, signed=False).python()
+        except RunCodeError as wrong:  # somebody has started a node by code
+            return f"# {wrong}"
 
     def code(self) -> str:
         """The run as a run code; '' if it is too large for one."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
+from numbers import Real
 from typing import Any
 
 import ipywidgets
 
+from statelab.lab.given import each, function, given
 from statelab.lab.plot import Plot
+from statelab.lab.words import sentence
 
 # The static picture is the output just before the slider's own.
 _HIDDEN = """<style>
@@ -32,9 +35,11 @@ class Slider(ipywidgets.VBox):
         value: float,
         unit: str = "",
     ):
-        if value not in values:
-            raise ValueError(f"value={value!r} is none of the values {list(values)}")
-        self._show = show
+        for text in (label, unit):
+            given(str, text, "the label, or the unit")
+        if value not in each(Real, values, "the values"):
+            raise ValueError(f"value={value!r:.100} is none of the values {list(values)}")
+        self._show = function(show, "what draws a value")
         self._said = f"{label}, from {values[0]:g} to {values[-1]:g} {unit}".rstrip()
         self.control = ipywidgets.SelectionSlider(
             options=[(f"{one:g} {unit}".rstrip(), one) for one in values],
@@ -53,11 +58,11 @@ class Slider(ipywidgets.VBox):
     def _moved(self, _: Any) -> None:
         try:
             self.plot = self._draw()
-        except Exception as wrong:  # nobody would see it: callbacks have no output
-            self.shown.value = f"<p>This could not be drawn: {escape(repr(wrong))}</p>"
+        except BaseException as wrong:  # nobody would see it: callbacks have no output
+            self.shown.value = f"<p>This could not be drawn: {escape(sentence(wrong))}</p>"
 
     def _draw(self) -> Plot:
-        plot = self._show(self.control.value)
+        plot = given(Plot, self._show(self.control.value), "what is drawn of a value")
         self.shown.value = f'{plot.html}<p aria-live="polite">{escape(plot.text)}</p>'
         return plot
 

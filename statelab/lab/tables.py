@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from statelab.lab.given import given
 from statelab.lab.outcomes import requests
 from statelab.lab.words import outcome_word, shown
 from statelab.node import Soft
@@ -20,7 +21,7 @@ def outcome_table(trace: Trace) -> pandas.DataFrame:
     rows = [
         (one.client, f"{one.method} {one.path}".strip() or "not sent", one.to, round(one.sent, 3),
          outcome_word(one), "" if one.answer is None else shown(one.answer))
-        for one in requests(trace.rows)
+        for one in requests(given(Trace, trace, "the trace").rows)
     ]  # fmt: skip
     columns = ["client", "request", "to", "sent_s", "outcome", "answer"]
     return pandas.DataFrame(rows, columns=columns)
@@ -34,7 +35,7 @@ def state_map(trace: Trace) -> pandas.DataFrame:
     import pandas
 
     rows = []
-    for state in trace.states():
+    for state in given(Trace, trace, "the trace").states():
         memory, disk = state.data
         for kind, data in (("memory", memory or {}), ("disk", disk)):
             for name, value in sorted(data.items()):

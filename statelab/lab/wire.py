@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -13,7 +14,9 @@ import ipywidgets
 import traitlets
 
 from statelab.lab import previous
-from statelab.lab.prediction import Outcome, Predict, verdict
+from statelab.lab.given import function, given
+from statelab.lab.interrupt import interruptible
+from statelab.lab.prediction import Outcome, Predict, judged
 from statelab.live import LiveWorld, tcp
 from statelab.node import Node
 
@@ -38,38 +41,54 @@ class Wire(ipywidgets.VBox):
     table = traitlets.Unicode()  # the ledger as text
     said = traitlets.Unicode()  # what came of the latest click
     verdict = traitlets.Dict()
+    _closed = True  # as long as it is not made
 
     def __init__(self, server: type[Node], request: bytes, prediction: Predict | None = None):
-        self._server, self._request, self._prediction = server, request, prediction
+        if not (isinstance(server, type) and issubclass(server, Node)):
+            raise TypeError(f"the server: a Node class is wanted, not {server!r:.100}")
+        self._server, self._request = server, given(bytes, request, "the request")
+        self._prediction = prediction
         self._outcome: Outcome | None = None
         self._world: LiveWorld | None = None
         self._sock: socket.socket | None = None
         self._ledger: tcp.Ledger | None = None
         self._lines: list[tuple[str, tcp.Counts]] = []  # the ledger's, when it was last shown
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="wire")
-        self._closed = False
         try:
             self._loop = asyncio.get_running_loop()
         except RuntimeError:  # a plain script
             self._loop = None
         self._shown, self._words = ipywidgets.HTML(), ipywidgets.HTML()
         self._bar = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
+        self._buttons = [
+            _button(text, partial(self._press, verb)) for verb, (text, _) in BUTTONS.items()
+        ]
         super().__init__([self._bar, self._words, self._shown])
         if prediction is not None:
-            prediction.observe(lambda _: self._gate(), "done")
+            given(Predict, prediction, "the prediction").observe(lambda _: self._gate(), "done")
         self._gate()
+        self._closed = False
         previous.replace(self)
 
     def _gate(self) -> None:
-        if self._prediction is not None and not self._prediction.done:
-            self._bar.children = [_button("Skip the prediction", self._prediction.skip)]
+        # The button that skips becomes the first of the others: it has the focus, so it stays.
+        first = self._buttons[0]
+        if self._closed_by_prediction():
+            first.description, self._bar.children = "Skip the prediction", [first]
             self._say("Predict first.")
             return
-        self._bar.children = [
-            _button(text, lambda verb=verb: self.do(verb)) for verb, (text, _) in BUTTONS.items()
-        ]
+        first.description, self._bar.children = BUTTONS["send"][0], self._buttons
         self._say("Press a button: a process starts.")
         self._judge()
+
+    def _closed_by_prediction(self) -> bool:
+        return self._prediction is not None and not self._prediction.done
+
+    def _press(self, verb: str) -> None:
+        if self._closed_by_prediction():
+            self._prediction.skip()
+        else:
+            self.do(verb)
 
     # --------------------------------------------------------------------------- by code
     def do(self, verb: str) -> None:
@@ -77,8 +96,9 @@ class Wire(ipywidgets.VBox):
 
         `said` and `table` follow. Raises ValueError for another verb.
         """
-        if verb not in BUTTONS:
-            raise ValueError(f"there is no button {verb!r}: choose one of {', '.join(BUTTONS)}")
+        if verb not in list(BUTTONS):
+            known = ", ".join(BUTTONS)
+            raise ValueError(f"there is no button {verb!r:.100}: choose one of {known}")
         self._worker.submit(self._perform, verb)
 
     def wait(self) -> None:
@@ -90,7 +110,7 @@ class Wire(ipywidgets.VBox):
 
         `lines` are the table's: (how it begins, what TCP remembered then, as tcp.Counts).
         """
-        self._outcome = outcome
+        self._outcome = function(outcome, "the outcome")
         self._judge()
 
     def close(self) -> None:
@@ -121,7 +141,7 @@ class Wire(ipywidgets.VBox):
                 self._ledger.look(BUTTONS[verb][1])
         except BlockingIOError:
             said = "There is nothing new to read."
-        except Exception as wrong:
+        except BaseException as wrong:  # a thread that ends by SystemExit says nothing
             said = f"{type(wrong).__name__}: {wrong}"
         self._on_its_loop(lambda: self._show(said))
 
@@ -146,7 +166,7 @@ class Wire(ipywidgets.VBox):
         if self._loop is None:
             work()
         elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(work)
+            self._loop.call_soon_threadsafe(interruptible, work)
 
     def _show(self, said: str) -> None:
         ledger = self._ledger
@@ -157,8 +177,7 @@ class Wire(ipywidgets.VBox):
         self._judge()
 
     def _judge(self) -> None:
-        choice, text = (None, "") if self._outcome is None else self._outcome(self._lines)
-        self.verdict = verdict(self._prediction, choice, text)
+        self.verdict = judged(self._outcome, self._lines, self._prediction)
 
     def _say(self, said: str) -> None:
         self.said = said

@@ -8,8 +8,13 @@ from http import HTTPStatus
 from typing import Any
 
 from statelab.lab.outcomes import Exchange, requests
-from statelab.node import Soft
+from statelab.message import NoReply, Refused
+from statelab.node import MAX_SECONDS, Soft, UnknownNode, WrongState
+from statelab.runcode import RunCodeError
 from statelab.trace import Row
+
+_PLAIN_ERRORS = (WrongState, RunCodeError, Refused, NoReply, UnknownNode, ValueError)
+MOST = 1000  # characters of an error: more would hide what it says
 
 
 def clock(time: float) -> str:
@@ -37,6 +42,15 @@ def outcome_word(exchange: Exchange) -> str:
     return exchange.outcome if exchange.status is None else status_word(exchange.status)
 
 
+def sentence(wrong: BaseException) -> str:
+    """An error in one sentence."""
+    text = str(wrong.args[0]) if isinstance(wrong, UnknownNode) and wrong.args else str(wrong)
+    text = text if len(text) <= MOST else text[: MOST - 1] + "…"
+    if isinstance(wrong, _PLAIN_ERRORS) and text:  # what they say is the sentence
+        return text + ("" if text[-1] in ".!?" else ".")
+    return f"{type(wrong).__name__}: {text}" if text else f"{type(wrong).__name__}."
+
+
 # ------------------------------------------------------------------------------- values
 class _Short(reprlib.Repr):
     def __init__(self):
@@ -45,6 +59,10 @@ class _Short(reprlib.Repr):
         self.maxother = 40
         self.maxdict = self.maxlist = self.maxtuple = self.maxset = 8
         self.maxlevel = 4
+
+    def repr_instance(self, value: Any, level: int) -> str:
+        text = repr(value)  # what it raises is no text, and its address differs at each run
+        return text if len(text) <= self.maxother else text[: self.maxother - 1] + "…"
 
     def repr_Soft(self, value: Soft, level: int) -> str:
         return f"{self.repr1(value.value, level - 1)} until {clock(value.until)}"
@@ -56,9 +74,10 @@ _PLAIN = (type(None), bool, int, float)
 
 def shown(value: Any) -> str:
     """A value as one short text."""
-    if type(value) in _PLAIN:
-        return repr(value)
-    return _short.repr(value).replace("...", "…")
+    try:
+        return repr(value) if type(value) in _PLAIN else _short.repr(value).replace("...", "…")
+    except Exception:  # of an integer of 5,000 digits, or a class of the learner's
+        return f"a {type(value).__name__}"
 
 
 def plain(value: Any, most: int) -> str:
@@ -70,7 +89,10 @@ def plain(value: Any, most: int) -> str:
 
 def in_full(value: Any) -> str:
     """A value as a text of 400 characters at the most."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:
+        return shown(value)
     return text if len(text) <= 400 else text[:399] + "…"
 
 
@@ -80,13 +102,19 @@ def parts(name: str, value: Any) -> Iterable[tuple[str, Any, float]]:
     What expires has a line of its own, also within a dict, and so has each of a client's ports.
     """
     if type(value) is Soft:
-        yield name, value.value, value.until
+        yield name, value.value, _until(value)
     elif isinstance(value, Mapping) and any(type(item) is Soft for item in value.values()):
         for key, item in value.items():
             line = f"{name}[{plain(key, 12)}]"
-            yield (line, *item) if type(item) is Soft else (line, item, 0.0)
+            yield (line, item.value, _until(item)) if type(item) is Soft else (line, item, 0.0)
     else:
         yield name, value, 0.0
+
+
+def _until(soft: Soft) -> float:
+    """Until when it holds, or 0 if that is no time."""
+    until = soft.until
+    return float(until) if isinstance(until, (int, float)) and abs(until) <= MAX_SECONDS else 0.0
 
 
 # ------------------------------------------------------------------------------- news

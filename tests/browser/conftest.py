@@ -48,8 +48,18 @@ def lab(browser, server):
 
 
 @pytest.fixture
-def opened(lab):
-    """A function that opens a notebook and runs it; it must stay quiet, and ask no other host."""
+def motion(request):
+    """What the page is told of motion: by default it is welcome, as most learners have it."""
+    return getattr(request, "param", "no-preference")
+
+
+@pytest.fixture
+def opened(lab, motion):
+    """A function that opens a notebook and runs it.
+
+    Its page must stay quiet, ask no other host, and say nothing that only a program would.
+    """
+    lab.page.emulate_media(reduced_motion=motion)
     lab.errors.clear()
     lab.foreign.clear()
     opened = []
@@ -60,8 +70,10 @@ def opened(lab):
         return lab
 
     yield open_notebook
+    strays = lab.strays()
     if opened:
         lab.close()
+    assert strays == []
     assert lab.foreign == []
     assert lab.errors == []
 

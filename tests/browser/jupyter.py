@@ -50,6 +50,12 @@ CLOSE = """async () => {
   widget.context.model.dirty = false;
   widget.close();
 }"""
+# Words that no view says: they are what a drawing writes where it has nothing. Places count, too.
+VIEWS = ".statelab, .statelab *, .widget-html-content *"
+STRAYS = """(views) => [...document.querySelectorAll(views)].flatMap((one) =>
+  [...one.attributes, ...one.childNodes].filter((part) =>
+    part.nodeType !== Node.ELEMENT_NODE && /\\b(NaN|undefined|null)\\b/.test(part.nodeValue))
+  .map((part) => `${one.tagName.toLowerCase()} ${part.nodeName}: ${part.nodeValue}`))"""
 CELLS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
   .filter((cell) => cell.type === 'code')
   .map((cell) => ({ id: cell.id, count: cell.executionCount, outputs: cell.outputs.toJSON() }))"""
@@ -98,7 +104,7 @@ def jupyterlab(folder):
 
 
 def _wait_for(url, process, log):
-    for _ in range(300):
+    for _ in range(1200):
         if process.poll() is not None:
             break
         try:
@@ -118,12 +124,10 @@ class Lab:
     def __init__(self, browser, address, token):
         self.errors = []
         self.foreign = []
-        context = browser.new_context(
-            viewport={"width": 1400, "height": 1000}, reduced_motion="reduce"
-        )
+        context = browser.new_context(viewport={"width": 1400, "height": 1000})
         context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
         self.page = page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(90_000)  # a bound for hangs: it says nothing of how fast it is
         page.on("console", self._said)
         page.on("pageerror", self._failed)
         page.on("request", self._asked)
@@ -175,6 +179,10 @@ class Lab:
     def cells(self):
         """The code cells' ids, counts and outputs, as the page has them."""
         return self.page.evaluate(CELLS)
+
+    def strays(self):
+        """Where a view of ours says NaN, undefined or null."""
+        return self.page.evaluate(STRAYS, VIEWS)
 
     def unfold(self):
         """Opens all folded parts."""

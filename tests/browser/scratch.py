@@ -51,6 +51,87 @@ one""",
     "other": 'lab.Panel(house, title="other", actions=ACTIONS)',
 }
 
+LATE = """
+import threading
+
+opens = threading.Event()
+
+
+@scenario
+def late(world):
+    if isinstance(world, LiveWorld):
+        opens.wait(90)
+    house(world)
+
+
+lab.Panel(late, actions=ACTIONS, live=True)"""
+
+# A widget of each kind; `touched` tells what a page has done to one.
+EVERY = {
+    "setup": SETUP
+    + """
+from matplotlib.figure import Figure
+
+touched = []
+
+
+def watched(widget, *names):
+    widget.observe(lambda change: touched.append(change.name), names)
+    return widget
+
+
+def line(height):
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().plot([0, height])
+    return lab.Plot(figure, f"up to {height}")""",
+    "predict": """guess = watched(lab.predict("Which?", ["this", "that"], "this"), "chosen", "done")
+guess""",
+    "panel": 'watched(lab.Panel(house, actions=ACTIONS, live=True), "handled", "runs")',
+    "gated": 'watched(lab.Panel(house, prediction=lab.predict("?", ["a"], "a")), "handled")',
+    "quiz": 'watched(lab.quiz([lab.Question("1 + 1?", {"2": "Yes.", "3": "No."}, "2")]), "chosen")',
+    "scrub": """
+def count(state, given):
+    return {"count": state["count"] + given}
+
+
+watched(lab.Scrub(count, {"count": 0}, [1, 2, 3]), "at", "without")""",
+    "slider": """
+slider = lab.Slider("height", [1, 2, 3], line, value=2)
+watched(slider.control, "value")
+slider""",
+    "wire": 'wire = watched(lab.Wire(Door, b"", lab.predict("?", ["a"], "a")), "table")\nwire',
+    "end": "",
+}
+
+STUCK = """
+import sys
+
+
+class Stuck(Door):
+    async def handle(self, request):
+        if request.path == "/loop":
+            while True:
+                pass
+        if request.path == "/exit":
+            sys.exit(3)
+        if request.path == "/half":
+            self.inside.append(request.body)
+            self.log(request.body)
+        return await super().handle(request)
+
+
+@scenario
+def stuck(world):
+    world.start("door", Stuck)
+
+
+lab.Panel(stuck, actions=[
+    *ACTIONS,
+    lab.Action("alice", "loop", "POST", "door", "/loop"),
+    lab.Action("alice", "exit", "POST", "door", "/exit"),
+    lab.Action("alice", "half", "POST", "door", "/half", chr(0xD800)),
+])"""
+
 CROSSING = """
 from statelab import Node, lab, scenario
 

@@ -36,6 +36,7 @@ def test_a_lesson_runs_and_its_panels_answer_and_look_well(name, opened, all_loo
 def use(panel):
     """Skips the prediction, presses each client's first button, and kills the first server."""
     panel.scroll_into_view_if_needed()
+    panel.locator(".sl-header").wait_for()
     skip = panel.get_by_role("button", name="Skip the prediction")
     if skip.is_visible():
         skip.click()

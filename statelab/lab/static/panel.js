@@ -11,14 +11,13 @@ const section = (name, ...inside) => h("section.section", { key: name }, h("h4.h
 
 // Copies what the element before the button shows, all of it. Unlike the clipboard's own interface,
 // this may be done on every page.
-function copy({ currentTarget }) {
-  const [selection, label] = [getSelection(), currentTarget.firstChild];
-  selection.selectAllChildren(currentTarget.previousSibling);
+function copy({ currentTarget: pressed }) {
+  const selection = getSelection();
+  selection.selectAllChildren(pressed.previousSibling);
   document.execCommand("copy");
   selection.removeAllRanges();
-  const before = label.data;
-  label.data = "Copied";
-  setTimeout(() => { label.data = before; }, 1200);
+  pressed.textContent = "Copied";
+  setTimeout(() => { pressed.textContent = pressed.slTree.props.text; }, 1200);
 }
 
 function renderPanel({ model, el, book }) {
@@ -78,17 +77,13 @@ function renderPanel({ model, el, book }) {
   // Lets the eyes come after what has happened; what was pressed shows at once.
   function follow(from) {
     if (calm.matches || traits.gate) return jump(Infinity);
-    const first = eye.run.weight[Math.min(from + 1, eye.run.count - 1)];
     move("follow");
-    seek(eye.run.weight, Math.max(eye.weight, first));
+    seek(eye.run.weight, Math.max(eye.weight, eye.run.weight[between(0, eye.run.count - 1, from + 1)]));
   }
 
   function header() {
     const { title, code, mode, modes } = traits;
-    const open = () => {
-      const { value } = root.querySelector(".sl-paste");
-      if (value.trim()) act("open", value);
-    };
+    const open = () => act("open", root.querySelector(".sl-paste").value);
     return h("header.header", { key: "header" }, h("h3.title", title), modes.length > 1 && choice("world",
       modes.map((one) => [one, capital(one)]), mode, (one) => act("world", one)),
     h("span.space", { key: "space" }),
@@ -123,7 +118,7 @@ function renderPanel({ model, el, book }) {
 
   const request = (one) => memo(asked, `${eye.run.number} ${one.n}`, one.word, () => h("li.request",
     { key: one.n, title: `${one.client}: ${one.what} to ${one.to}: ${one.word}` },
-    h("span.when", `${(one.time / 1e6).toFixed(2)} s`), h("b", one.client),
+    h("span.when", `${(one.time / 1e6).toFixed(2)} s`), h("b.who", one.client),
     h("span.what", `${one.what} → ${one.to}`), outcome(one)));
 
   function side(shown, count, nodes) {
@@ -149,11 +144,10 @@ function renderPanel({ model, el, book }) {
     const about = runs.find((one) => one.number === run.number) ?? {};
     const child = runs.findLast((one) => one.parent === run.number);
     const parting = about.parent ? about.parting : child?.parting ?? null;
-    const count = `event ${row + 1} of ${run.count}`;
+    const count = `event ${Math.min(row + 1, run.count)} of ${run.count}`;
     const step = (title, icon, to) =>
       button("", icon, () => jump(to), { key: icon, title, "aria-label": title });
     const play = () => { if (eye.weight >= run.length) look(0); move("play"); };
-    const pause = () => { stop(); draw(); };
     return h("section.times", { key: "times", "aria-label": "time" },
       runs.length > 1 && h("div.branches", { key: "runs" }, h("span.muted", "Runs"),
         choice("runs", runs.map((one) => [one.number, one.label]), run.number, (one) => act("run", one)),
@@ -162,7 +156,7 @@ function renderPanel({ model, el, book }) {
         { time, row, said: `${now}, ${count}: ${says}` }),
       h("div.steps", { key: "steps" },
         step("to the start", "first", 0), step("one event back", "left", row - 1),
-        moves === "play" ? button("Pause", "paused", pause, { key: "play" })
+        moves === "play" ? button("Pause", "paused", () => { stop(); draw(); }, { key: "play" })
           : button("Play", "play", play, { key: "play" }),
         step("one event on", "right", row + 1), step("to the end", "last", Infinity),
         h("select.speed", { key: "speed", "aria-label": "speed",
@@ -183,9 +177,8 @@ function renderPanel({ model, el, book }) {
   function draw() {
     const { run, row, time, weight } = eye;
     const { gate, level, actions, pids, python } = traits;
-    const error = silent || traits.error;
     root.ariaBusy = String(traits.handled < clicks);
-    const parts = [header(), h("div.error", { key: "error", role: "alert", hidden: !error }, error)];
+    const parts = [header(), h("div.error", { key: "error", role: "alert" }, silent || traits.error)];
     if (gate) parts.push(gated(gate, "Skip the prediction", () => act("skip")));
     else if (run) {
       const now = `${(time / 1e6).toFixed(3)} s`;
@@ -231,8 +224,7 @@ function renderPanel({ model, el, book }) {
     if (row >= 0 || from === null) jump(row >= 0 ? row : Infinity);
     else follow(Math.max(from, 0));
   }
-  model.on("change", changed);
-  changed();
+  const leave = heard(model, "change", changed);
   // The static picture is for who has no kernel: an output of its own, before the panel's.
   const placed = new ResizeObserver(() => {
     const pictures = root.closest(".jp-OutputArea")?.querySelectorAll("img[alt^='Lab panel']") ?? [];
@@ -242,7 +234,7 @@ function renderPanel({ model, el, book }) {
   return () => {
     stop();
     clearTimeout(patience);
-    model.off("change", changed);
+    leave();
     stage.stop();
     placed.disconnect();
   };
@@ -252,14 +244,9 @@ function renderPanel({ model, el, book }) {
 export default () => {
   const book = library();
   return {
-    initialize({ model }) {
-      const take = () => {
-        if (model.get("chunk")?.byteLength && !book.take(model.get("chunk"))) model.send({ need: true });
-      };
-      model.on("change:chunk", take);
-      take();
-      return () => model.off("change:chunk", take);
-    },
+    initialize: ({ model }) => heard(model, "change:chunk", () => {
+      if (model.get("chunk")?.byteLength && !book.take(model.get("chunk"))) model.send({ need: true });
+    }),
     render: ({ model, el }) => renderPanel({ model, el, book }),
   };
 };

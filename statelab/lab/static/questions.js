@@ -6,12 +6,10 @@ const ASK = {
   predict({ model, save, own, draw }) {
     const [levels, done] = [Object.entries(model.get("levels")), model.get("done")];
     const disabled = done === "answered";
-    if (disabled) {
-      own.chosen = model.get("chosen");
-      own.sure = levels.findIndex(([key]) => key === model.get("sure"));
-    }
+    if (disabled) Object.assign(own, { chosen: model.get("chosen"),
+      sure: levels.findIndex(([key]) => key === model.get("sure")) });
     const { chosen = -1, sure = -1 } = own;
-    const ready = chosen >= 0 && sure >= 0;
+    const ready = !disabled && chosen >= 0 && sure >= 0;
     const answer = () => { if (ready) save({ chosen, sure: levels[sure][0], done: "answered" }); };
     const keep = (name) => (place) => { own[name] = place; draw(); };
     const said = {
@@ -25,7 +23,7 @@ const ASK = {
       choice("How sure are you?", numbered(levels.map(([, word]) => word)), sure, keep("sure"),
         { is: "sure", disabled }),
       h("div.buttons", { key: "buttons" },
-        !disabled && button("That is my prediction", "", answer,
+        button("That is my prediction", "", answer, // it stays, for it has the focus
           { key: "answer", is: "primary", "aria-disabled": String(!ready) }),
         done === "" && button("Skip", "", () => save({ done: "skipped" }), { key: "skip", is: "quiet" })),
       h("p.said", { key: "said", role: "status" }, said[done])];
@@ -49,9 +47,7 @@ function render({ model, el }) {
   const root = viewIn(el, `ask sl-${kind}`, kind);
   const save = (values) => { model.set(values); model.save_changes(); };
   const draw = () => patch(root, trees(ASK[kind]({ model, save, own, draw })));
-  draw();
-  model.on("change", draw);
-  return () => model.off("change", draw);
+  return heard(model, "change", draw);
 }
 
 export default { render };

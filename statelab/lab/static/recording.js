@@ -76,7 +76,8 @@ function library() {
     run.requests = [...bars.at.keys()].filter((n) => KINDS[bars.kind[n]] === "request");
     run.end = entries(bars.at.length, ends.bar);
     run.landing = entries(flights.at.length, landings.flight);
-    [run.time, run.weight] = [new Float64Array(count + 1), new Float64Array(count + 1)];
+    // A run of no rows has one moment, too: its beginning, in which nothing has happened.
+    [run.time, run.weight] = [0, 0].map(() => new Float64Array(Math.max(count, 1) + 1));
     run.time.set(rows.time);
     for (let n = 1; n < count; n += 1) {
       run.weight[n] = run.weight[n - 1] + pace(run.time[n] - run.time[n - 1]);
@@ -88,8 +89,8 @@ function library() {
   function close(run, now) {
     const { time, weight, count } = run;
     const last = Math.max(count - 1, 0);
-    run.now = time[count] = Math.max(now, time[last]);
-    run.length = weight[count] = weight[last] + pace(run.now - time[last]);
+    run.now = time[last + 1] = Math.max(now, time[last]);
+    run.length = weight[last + 1] = weight[last] + pace(run.now - time[last]);
     return run;
   }
 

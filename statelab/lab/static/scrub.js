@@ -16,8 +16,8 @@ function render({ model, el }) {
       return button(h("span.input", { is: (out || n >= at) && "muted" }, `${place} ${input}`), "", toggle,
         { key: place, "aria-pressed": String(out) });
     };
-    const line = (name, n) => h("div.line", { key: name }, `${name} = `,
-      h(at > 0 && states[at][n] !== states[at - 1][n] ? "b" : "span", { key: "value" }, states[at][n]));
+    const line = (name, n) => h("div.line", { key: name }, h("span.key", `${name} = `),
+      h(at > 0 && states[at][n] !== states[at - 1][n] ? "b.value" : "span.value", { key: "value" }, states[at][n]));
     patch(root, [h("div.log-of-inputs", { key: "body" },
       h("div", h("div.heading", "the log · press an input to leave it out"),
         h("div.buttons", inputs.map(chip), without.length > 0
@@ -31,9 +31,7 @@ function render({ model, el }) {
           model.get("names").map(line))),
       h("p", { key: "end", role: "status" }, model.get("end")))]);
   }
-  draw();
-  model.on("change", draw);
-  return () => model.off("change", draw);
+  return heard(model, "change", draw);
 }
 
 export default { render };

@@ -62,7 +62,8 @@ function makeStage(act, changed) {
 
   // Made anew only when something on it has changed, or runs out.
   function card(node, view) {
-    const { level, time, pids: { [node.name]: pid } } = view;
+    const { level, time, pids } = view;
+    const pid = Object.hasOwn(pids, node.name) && pids[node.name]; // it may be named "constructor"
     const lines = [...node.memory, ...node.disk];
     const last = view.latest.find((one) => one.client === node.name);
     const mark = [node.status, node.life, node.caption, level, pid, last?.n, last?.word,
@@ -123,7 +124,7 @@ function makeStage(act, changed) {
     const [x, y] = on(curves.get(link), 0.12 + 0.76 * part).map((at) => at.toFixed(1));
     return h("g.message", { key: n, is: `to-${mark}`, transform: `translate(${x} ${y})` },
       lost || mark === "fail" ? h("path", { d: "M-4 -4L4 4M4 -4L-4 4" }) : h("circle", { r: 5 }),
-      h("text", { y: -10, "text-anchor": "middle" }, lost ? `${label} · lost` : label));
+      h("text.label", { y: -10, "text-anchor": "middle" }, lost ? `${label} · lost` : label));
   }
 
   const path = ({ key, open, cut }) => h("path.link-line", { key, is: [open && "open", cut && "cut"],

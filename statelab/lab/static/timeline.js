@@ -1,6 +1,6 @@
 // The time line: a lane for each client and node, the other branch beneath, and a cursor to drag.
 
-const LANE = 24, TOP = 24, LABELS = 104;
+const LANE = 24, TOP = 24;
 const SHORTEST = 500_000; // µs: the time that is shown before there is any
 const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10,
   Home: -Infinity, End: Infinity };
@@ -41,8 +41,7 @@ function bars(book, run, places, x, width, ghost, since = 0) {
       width: right - left, height },
     h("title", request ? `${bar.what} → ${bar.to}: ${bar.word}` : bar.word || bar.kind)));
     if (ghost) continue;
-    const dies = life && bar.mark === "fail";
-    if (dies) made.push(h("path.cross", { d: `M${right - 4} ${y + 6}l8 8m0 -8l-8 8` }));
+    if (life && bar.mark === "fail") made.push(h("path.cross", { d: `M${right - 4} ${y + 6}l8 8m0 -8l-8 8` }));
     const word = mark === "fault" ? bar.what : mark === "fail" ? `✕ ${bar.word.match(/^\d+|.*/)[0]}` : "";
     const space = 12 + 7.5 * word.length;
     if (!word || right <= (free[lane] ?? -1) || right + space >= width) continue;
@@ -72,15 +71,13 @@ function makeTimeline(onseek, onstep) {
   let drawing = null;
   const seek = ({ currentTarget, clientX }) => {
     const box = currentTarget.getBoundingClientRect();
-    onseek(((clientX - box.left - 8) / (box.width - 16)) * drawing.end);
+    onseek(((clientX - box.left - 8) / Math.max(box.width - 16, 1)) * drawing.end);
   };
   const handlers = {
     onpointerdown: (event) => { event.currentTarget.setPointerCapture(event.pointerId); seek(event); },
     onpointermove: (event) => { if (event.buttons & 1) seek(event); },
     onkeydown: (event) => {
-      if (!(event.key in STEPS)) return;
-      onstep(STEPS[event.key]);
-      event.preventDefault();
+      if (event.key in STEPS) { event.preventDefault(); onstep(STEPS[event.key]); }
     },
   };
 
@@ -99,7 +96,7 @@ function makeTimeline(onseek, onstep) {
 
   // `other` is the branch that is shown beneath, and `parting` the row at which they part.
   return (book, run, other, parting, width, { time, row, said }) => {
-    const field = Math.max(width - LABELS - 34, 100); // what the style leaves of the panel
+    const field = Math.max(width - Math.min(104, width / 4) - 34, 100); // what the style leaves
     const mark = [run.now, field, other?.number, other?.count, parting, book.subjects.length].join();
     drawing = memo(drawings, run, mark, () => drawn(book, run, other, parting, field));
     return h("div.timeline", { key: "timeline" },

@@ -1,25 +1,30 @@
 // What all drawings share: a tree of what should be there, and `patch`, which makes the page so.
 // What has the same tag and key stays the same element, so focus and place stay too.
 
-const PROPERTIES = /^(on.*|checked|value|data)$/; // set as such: what a hand has changed comes back
+const PROPERTIES = /^(on.*|checked|value)$/; // set as such: what a hand has changed comes back
+// What is a program's own word, whatever language one reads in: names, values, codes, paths.
+const QUOTED = /^(answer|code|happens|input|key|label|lane|name|outcome|place|python|tag|value|what|who)$/;
 
 const between = (low, high, value) => Math.max(low, Math.min(high, value)); // `low`, if there is no such
 
 // h("button.primary", {attributes, onclick, key, is}, children): its classes, and those in `is`,
 // get the prefix sl-.
 function h(tag, ...parts) {
-  const [first] = parts;
-  const bare = !first || typeof first !== "object" || first.children || Array.isArray(first);
+  const bare = parts[0]?.constructor !== Object || parts[0].children;
   const { key, is, ...props } = bare ? {} : parts.shift();
   const [name, ...words] = [...tag.split("."), is].flat().filter(Boolean);
   if (words.length) props.class = words.map((word) => `sl-${word}`).join(" ");
-  return { name, key, props, children: trees(parts) };
+  if (words.some((word) => QUOTED.test(word))) props.translate = "no";
+  const inside = parts.flat(Infinity).filter(Boolean);
+  const full = !inside.length || inside.some((part) => part.children);
+  if (!full) props.text = inside.join("");
+  return { name, key, props, children: full ? trees(inside) : [] };
 }
 
-function trees(parts) {
-  const text = (data) => ({ name: "#text", props: { data: String(data) }, children: [] });
-  return parts.flat(Infinity).filter(Boolean).map((part) => (part.children ? part : text(part)));
-}
+// A text is all that its element holds. Who translates the page puts other nodes there; a new text
+// takes their place.
+const trees = (parts) =>
+  parts.flat(Infinity).filter(Boolean).map((part) => (part.children ? part : h("span", part)));
 
 function patch(parent, children) {
   const kept = (parent.slKept ??= new Map());
@@ -39,14 +44,12 @@ function patch(parent, children) {
     else parent.insertBefore(node, at);
     if (node.slTree !== child) update(node, child);
   }
-  if (bereft) parent.querySelector("button")?.focus();
+  for (let next; at; at = next) { next = at.nextSibling; at.remove(); } // what is not ours
+  if (bereft) (parent.querySelector("button") ?? cellOf(parent))?.focus();
 }
 
-function made(parent, name) {
-  if (name === "#text") return document.createTextNode("");
-  const drawn = name === "svg" || parent.namespaceURI.endsWith("svg");
-  return document.createElementNS(`http://www.w3.org/${drawn ? "2000/svg" : "1999/xhtml"}`, name);
-}
+const made = (parent, name) => document.createElementNS(`http://www.w3.org/${
+  name === "svg" || parent.namespaceURI.endsWith("svg") ? "2000/svg" : "1999/xhtml"}`, name);
 
 function update(node, child) {
   const before = node.slTree?.props ?? {};
@@ -54,11 +57,12 @@ function update(node, child) {
     const value = child.props[name];
     if (PROPERTIES.test(name)) { if (node[name] !== value) node[name] = value; }
     else if (value === before[name]) continue;
+    else if (name === "text") node.textContent = value ?? "";
     else if (value === undefined || value === false) node.removeAttribute(name);
     else node.setAttribute(name, value === true ? "" : value);
   }
   node.slTree = child;
-  patch(node, child.children);
+  if (child.props.text === undefined) patch(node, child.children);
 }
 
 // What `make` made for a key, as long as its mark stays: `patch` passes over the same tree.
@@ -67,14 +71,30 @@ function memo(store, key, mark, make) {
   return store.get(key).made;
 }
 
+// Draws now and whenever the model tells of it; returns what ends that.
+function heard(model, what, draw) {
+  draw();
+  model.on(what, draw);
+  return () => model.off(what, draw);
+}
+
+const cellOf = (node) => node.parentElement.closest("[tabindex]");
+
 // The place of one view. JupyterLab would take its keys: first as shortcuts, then the arrows, to
-// walk from cell to cell.
+// walk from cell to cell. Only those that run a cell are JupyterLab's, and press nothing here.
 function viewIn(el, kind, label) {
   const root = el.appendChild(document.createElement("section"));
   root.className = `statelab sl-${kind}`;
   [root.role, root.ariaLabel] = ["group", label];
   root.setAttribute("data-lm-suppress-shortcuts", "true");
   root.onkeydown = (event) => { if (event.key.startsWith("Arrow")) event.stopPropagation(); };
+  root.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.shiftKey || event.ctrlKey || event.altKey || event.metaKey)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    cellOf(root)?.focus();
+    cellOf(root)?.dispatchEvent(new KeyboardEvent("keydown", event));
+  }, true);
   return root;
 }
 

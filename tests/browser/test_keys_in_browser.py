@@ -1,0 +1,115 @@
+"""Shift+Enter in a real JupyterLab: it goes on to the next cell from wherever one is."""
+
+import pytest
+
+from browser import scratch
+from browser.kernel import in_kernel
+
+pytestmark = pytest.mark.browser
+
+# Where one can be: a cell's id, and what has the focus in its output.
+PLACES = [
+    ("predict", "input[type=radio]"),
+    ("predict", "button:has-text('Skip')"),
+    ("predict", "button:has-text('That is my prediction')"),
+    ("panel", "[data-verb=kill]"),
+    ("panel", "[data-action=enter]"),
+    ("panel", "summary"),
+    ("panel", ".sl-menu button >> nth=0"),
+    ("panel", ".sl-field"),
+    ("panel", ".sl-paste"),
+    ("panel", "button:has-text('Open')"),
+    ("panel", "button:has-text('Copy as Python')"),
+    ("panel", "button:has-text('Start over')"),
+    ("panel", "button:has-text('Play')"),
+    ("panel", "select"),
+    ("panel", "input[type=radio] >> nth=1"),
+    ("panel", ".sl-requests"),
+    ("panel", ".sl-python"),
+    ("gated", "button"),
+    ("quiz", "input[type=radio] >> nth=1"),
+    ("scrub", "button >> nth=0"),
+    ("scrub", "input[type=range]"),
+    ("slider", ".noUi-handle"),
+    ("wire", "button"),
+]
+STAND = """() => {
+  const { content } = window.jupyterapp.shell.currentWidget;
+  const cells = [...content.model.cells];
+  return { at: cells[content.activeCellIndex].id,
+    runs: Object.fromEntries(cells.map((cell) => [cell.id, cell.executionCount])) };
+}"""
+RAN = "([stand, id, before]) => Function(`return ${stand}`)()().runs[id] !== before"
+
+
+@pytest.fixture
+def every(folder, opened):
+    """A notebook with a widget of each kind, run."""
+    scratch.write(folder / "every.ipynb", scratch.EVERY)
+    return opened("every.ipynb")
+
+
+def view(notebook, name):
+    """The output of the cell of that id."""
+    place = list(scratch.EVERY).index(name)
+    return notebook.page.locator(".jp-Notebook-cell").nth(place).locator(".jp-Cell-outputArea")
+
+
+def press(notebook, name, keys):
+    """Presses keys in the cell of that id, where the focus is; returns the cell that is active."""
+    page = notebook.page
+    before = page.evaluate(STAND)["runs"][name]
+    page.keyboard.press(keys)
+    page.wait_for_function(RAN, arg=[STAND, name, before])
+    return page.evaluate(STAND)["at"]
+
+
+def after(name):
+    names = list(scratch.EVERY)
+    return names[names.index(name) + 1]
+
+
+def test_shift_enter_goes_on_to_the_next_cell_from_every_widget_and_presses_nothing(every):
+    for name, where in PLACES:
+        one = view(every, name).locator(where).first
+        if ".sl-menu" in where:
+            view(every, name).locator("summary").click()
+        one.scroll_into_view_if_needed()
+        one.focus()
+        assert press(every, name, "Shift+Enter") == after(name), where
+    assert in_kernel(every, "touched") == []
+
+
+def test_the_keys_that_run_a_cell_otherwise_do_so_from_a_widget_too(every):
+    for name, where in (("panel", "[data-verb=kill]"), ("panel", ".sl-paste"), ("quiz", "input")):
+        view(every, name).locator(where).first.focus()
+        assert press(every, name, "Control+Enter") == name
+    assert in_kernel(every, "touched") == []
+    view(every, "wire").locator("button").focus()
+    assert press(every, "wire", "Alt+Enter") not in scratch.EVERY  # a new cell below
+
+
+def test_the_focus_is_not_lost_with_what_was_pressed(every):
+    predict, page = view(every, "predict"), every.page
+    predict.get_by_label("that").click()
+    predict.get_by_label("a guess").click()
+    predict.get_by_role("button", name="That is my prediction").click()
+    predict.get_by_text("Kept.").wait_for()
+    assert press(every, "predict", "Shift+Enter") == "panel"
+    view(every, "predict").get_by_role("button", name="Skip").click()
+    view(every, "predict").get_by_text("Skipped.").wait_for()
+    assert press(every, "predict", "Shift+Enter") == "panel"
+    view(every, "gated").get_by_role("button", name="Skip the prediction").press("Enter")
+    view(every, "gated").locator(".sl-card").first.wait_for()
+    assert press(every, "gated", "Shift+Enter") == "quiz"
+    view(every, "wire").get_by_role("button", name="Skip the prediction").press("Enter")
+    view(every, "wire").get_by_role("button", name="send the request").wait_for()
+    assert page.evaluate("() => document.activeElement.textContent") == "send the request"
+    assert press(every, "wire", "Shift+Enter") == "end"
+
+
+def test_without_a_key_that_runs_a_cell_enter_presses_as_ever(every):
+    view(every, "panel").locator("[data-verb=kill]").press("Enter")
+    view(every, "panel").locator(".sl-is-dead").wait_for()
+    view(every, "panel").locator("[data-verb=restart]").press("Space")
+    view(every, "panel").locator(".sl-is-up").wait_for()
