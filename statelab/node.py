@@ -284,7 +284,7 @@ class Node:
         door = self._door
         if door.shut:
             _open(door)
-        if type(seconds) is float and 0.0 < seconds < MAX_SECONDS:
+        if type(seconds) is float and 0.0 < seconds < 1e9:
             effect = _effect(door, round(seconds * 1_000_000) or 1)
         else:
             effect = _effect(door, micros(seconds, "the sleep") or 1)
@@ -372,21 +372,20 @@ def answer(value: Any, error: BaseException | None, method: str) -> tuple[int, A
     The body is a copy. An answer that cannot be sent becomes a 500 that says why. `method` is that
     of the request: HTTP has no room for a body in an answer to HEAD, or of some statuses.
     """
-    status, headers = 200, {}
     if error is None:
         try:
             if type(value) is not Response:
-                body = copied(value)
+                status, body, headers = 200, copied(value), {}
             elif type(value.status) is not int or not 200 <= value.status <= 599:
                 raise ValueError(f"the status {shown(value.status)} is not an int from 200 to 599")
             else:
                 status, body = value.status, value.frozen_body()
-                headers = _headers(value.headers) if value.headers else headers
+                headers = _headers(value.headers) if value.headers else {}
         except (TypeError, ValueError) as wrong:
             error = wrong
     if error is not None:
         status, body, headers = STATUS_OF_ERROR.get(type(error), 500), {"error": said(error)}, {}
-    if method == "HEAD" or status in (204, 304):
+    if status == 204 or status == 304 or method == "HEAD":
         body = None
     return status, body, headers
 
