@@ -101,8 +101,8 @@ class ZooKeeperLease(Lease):
     """A lease kept by ZooKeeper at `hosts`, as an ephemeral node: it lasts as long as its session.
 
     The node carries no date. The session does the renewing, by its heartbeats, also while the node
-    of this world is busy; so `renew` asks whether it is still there. A session lasts `ttl`, which
-    must lie between 2 and 20 of the servers' ticks. The fencing token is the number of the change
+    of this world is busy; so `renew` asks whether it is still there. A session lasts `ttl`,
+    within the servers' limits. The fencing token is the number of the change
     that made the node (czxid). Who is refused may ask again after a tenth of `ttl`; whoever has the
     right and asks once more gets it again.
     """

@@ -1,7 +1,7 @@
 """ZooKeeper: one server, or one of an ensemble that elects a leader among themselves.
 
-Its time is fast (a tick of 200 ms), so that a session may be as short as a second; sessions of less
-than two ticks it refuses. What it has acknowledged is in its log, on the disk.
+Its time is fast (a tick of 200 ms), so that a session may be as short as two ticks, and as long as
+a minute. What it has acknowledged is in its log, on the disk.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ JAR = Path("/usr/share/java/zookeeper.jar")  # where Debian's libzookeeper-java 
 TICK_MS = 200
 _CONF = f"""\
 tickTime={TICK_MS}
+maxSessionTimeout=60000
 initLimit=50
 syncLimit=10
 clientPortAddress={IP}
