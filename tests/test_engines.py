@@ -1,6 +1,7 @@
 """Real engines: each is started, killed, paused, resumed and restarted as a node is."""
 
 import contextlib
+import re
 import subprocess
 import sys
 import time
@@ -102,6 +103,40 @@ def test_close_ends_an_engine_and_all_that_it_wrote(name):
         world.pause(name)
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
     assert not folder.exists()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # kazoo's
+@each_engine
+def test_who_does_not_know_the_password_of_the_address_gets_nothing(world, name):
+    with started(world, name) as client:
+        client.put("secret")
+    address = world.address(name)
+    password = re.search(":([0-9a-f]{32})@", address)[1]
+    for other in (re.sub("[^/@]*@", "", address), address.replace(password, "wrong")):
+        if name == "postgres":
+            other = other.replace("//127", "//postgres@127")
+        with pytest.raises(engine_clients.REFUSED[name]), _closing(name, other) as stranger:
+            stranger.get()
+
+
+def _closing(name, address):
+    return contextlib.closing(engine_clients.CLIENTS[name](address))
+
+
+@each_engine
+def test_the_password_is_another_in_each_world_and_stands_nowhere_in_the_open(world, name):
+    engine_clients.start(world, name)
+    password = re.search(":([0-9a-f]{32})@", world.address(name))[1]
+    shown = [repr(world), repr(world.trace.rows), repr(world.names)]
+    for process in psutil.Process().children(recursive=True):
+        shown += process.cmdline()
+    assert not [text for text in shown if password in text]
+    for path in world._hub.folder.rglob("*"):
+        if path.is_file() and password.encode() in path.read_bytes():
+            assert not path.stat().st_mode & 0o077, path
+    with LiveWorld() as another:
+        engine_clients.start(another, name)
+        assert password not in another.address(name)
 
 
 def tree(pid):

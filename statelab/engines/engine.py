@@ -5,6 +5,8 @@ Rules of this file:
 1. An engine only describes. Its world starts it, as a child of the warden, and ends it.
 2. It never runs in the notebook's kernel; and nothing of it is imported there, but its client.
 3. Everything that it writes lies in its place's folder, which goes with its world.
+4. It does nothing for who does not know its world's password: any user of the machine reaches its
+   port. The password stands in files that only it may read, never on a command line.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -38,19 +41,28 @@ class Command(NamedTuple):
 class Place(NamedTuple):
     """Where an engine lives, through all its lives.
 
-    `folder` is its own. `port_of(name)` is the port of another engine of the same world, as seen
-    from here; `reserve(name, purpose)` is one more port for that name, always the same one.
+    `folder` is its own, and `password` its world's. `port_of(name)` is the port of another engine
+    of the same world, as seen from here; `reserve(name, purpose)` is one more port for that name,
+    always the same one.
     """
 
     name: str
     folder: Path
     port: int
+    password: str
     port_of: Callable[[str], int]
     reserve: Callable[[str, str], int]
 
     def upstream(self, other: Upstream) -> tuple[str, int]:
         """The host and port of another server; raises UnknownNode."""
         return (IP, self.port_of(other)) if isinstance(other, str) else other
+
+    def write(self, name: str, text: str) -> Path:
+        """Writes a file that only its owner may read."""
+        path = self.folder / name
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+        return path
 
 
 class Engine:
@@ -107,9 +119,14 @@ class Engine:
         """Asks the server itself whether it does its work."""
         raise NotImplementedError
 
-    def address(self, host: str, port: int) -> str:
+    def address(self, host: str, port: int, password: str) -> str:
         """What its client library connects to."""
         raise NotImplementedError
+
+
+def shown(address: str) -> str:
+    """An address as others may see it: without its password."""
+    return re.sub(r"[^,/@]*@", "", address)
 
 
 async def ask(host: str, port: int, question: bytes) -> bytes:

@@ -15,7 +15,9 @@ import time
 from types import MappingProxyType
 from typing import Any
 
+from statelab.engines.engine import shown
 from statelab.engines.redis import prefix
+from statelab.engines.zookeeper import client
 from statelab.message import NoReply, Refused
 from statelab.node import Node, Soft
 from statelab.servers.lease import Lease
@@ -84,15 +86,15 @@ class RedisLease(Lease):
         try:
             connection = self._pool.get_connection()
         except (redis.ConnectionError, redis.TimeoutError) as why:
-            raise Refused(f"{self.url}: {why}") from None
+            raise Refused(f"{shown(self.url)}: {why}") from None
         try:
             connection.send_command("EVAL", script, "2", key, f"{key}:tokens", owner, ttl_ms)
             return connection.read_response()
         except (redis.ConnectionError, redis.TimeoutError) as why:
             connection.disconnect()
-            raise NoReply(f"{self.url}: {why}") from None
+            raise NoReply(f"{shown(self.url)}: {why}") from None
         except redis.ResponseError as why:  # such as that of a replica, which takes no writes
-            raise Refused(f"{self.url}: {why}") from None
+            raise Refused(f"{shown(self.url)}: {why}") from None
         finally:
             self._pool.release(connection)
 
@@ -118,10 +120,10 @@ class ZooKeeperLease(Lease):
         from kazoo.exceptions import NodeExistsError
 
         before = self.node.now()
-        client = self._connected()
+        zookeeper = self._connected()
         made = {"ephemeral": True, "makepath": True, "include_data": True}
         try:
-            _, stat = self._done(client.create_async(self._path, self.holder.encode(), **made))
+            _, stat = self._done(zookeeper.create_async(self._path, self.holder.encode(), **made))
         except NodeExistsError:
             # It may be this session's own, made by a request whose answer was lost.
             stat = self._mine()
@@ -159,14 +161,12 @@ class ZooKeeperLease(Lease):
     def _connected(self) -> Any:
         """The client, with a session; raises Refused if there is none soon."""
         if self._client is None:
-            from kazoo.client import KazooClient
-
-            self._client = KazooClient(self.hosts, timeout=self.ttl, connection_retry=_AGAIN_SOON)
+            self._client = client(self.hosts, timeout=self.ttl, connection_retry=_AGAIN_SOON)
             self._client.start_async()
         patience = time.monotonic() + self.ttl / 4
         while not self._client.connected:
             if time.monotonic() > patience:
-                raise Refused(f"{self.hosts}: no session")
+                raise Refused(f"{shown(self.hosts)}: no session")
             time.sleep(0.005)
         return self._client
 
@@ -183,4 +183,4 @@ class ZooKeeperLease(Lease):
             ConnectionClosedError,
             SessionExpiredError,
         ) as why:
-            raise NoReply(f"{self.hosts}: {type(why).__name__} {why}") from None
+            raise NoReply(f"{shown(self.hosts)}: {type(why).__name__} {why}") from None
