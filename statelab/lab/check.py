@@ -135,6 +135,8 @@ def _judged(one: Runner, other: Runner, seed: int) -> Verdict | None:
     other.tell("run", seed)
     first, second = one.hear(), other.hear()
     wrong = first["wrong"] or second["wrong"]
+    if first["digest"] and not second["digest"]:
+        wrong[1].append("Only one of two processes stopped: it has not what the other has.")
     if first["digest"] != second["digest"] and not (wrong and wrong[0] == "raised"):
         return _parted(one, other, seed)
     if wrong is None:
@@ -174,7 +176,7 @@ def _cause(suspects: list[list[str]], steady: bool) -> list[str]:
         return [
             "Each process repeats itself here, and the two do not agree. What they do not share",
             "is how they hash: look for a set whose order decides something, and use a list, a",
-            "dict, or sorted(…) instead.",
+            "dict, or sorted(…) instead. Nor do they share the time zone or sys.argv.",
         ]
     return [
         "It comes out differently each time, even in one process. Is something kept outside of",

@@ -26,6 +26,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from statelab.lab.elsewhere import Elsewhere
 from statelab.lab.suspects import Watch, entered, is_learners, place
 from statelab.node import NoReply, Refused, said
 from statelab.runcode import Run, RunCodeError
@@ -38,9 +39,10 @@ MAX_MEMORY = 2 << 30  # bytes, where the system can limit a process
 class Trial:
     """The runs of one scenario in this process; `number` tells it from other processes' trials."""
 
-    def __init__(self, job: dict[str, Any], number: int):
+    def __init__(self, job: dict[str, Any], number: int, place: Elsewhere):
         self._job = job
         self._number = number
+        self._place = place
         self.world = World()
         self.seed: int | None = None
         self._begun = False  # whether the last run got past its set-up
@@ -54,6 +56,7 @@ class Trial:
 
     def _run(self, seed: int) -> dict[str, Any]:
         self.seed = seed
+        self._place.begin()
         # The global generator as another process would find it: this one's, and not the seed's.
         random.seed(f"{self._number}:{seed}")
         self.world = world = World(seed, memory=True)
@@ -200,7 +203,8 @@ def serve(number: int) -> None:
 
     threading.Thread(target=listen, daemon=True).start()
     try:
-        trial = Trial(unpacked(parcel), number)
+        place = Elsewhere(number)  # before the code comes, which may keep functions by their names
+        trial = Trial(unpacked(parcel), number, place)
     except BaseException as wrong:
         answer({"failed": said(wrong)})
         return
