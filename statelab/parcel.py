@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import io
-import os
 import random
 import sys
 import threading
@@ -47,15 +46,12 @@ def packed(value: Any, code: Iterable[Any]) -> bytes:
 class _Pickler(cloudpickle.Pickler):
     """Knows what pickle does not: a global generator, and two of Python's decorators.
 
-    `from random import random` means the other process's global generator, and no copy of this; so
-    does `from os import environ`.
+    `from random import random` means the other process's global generator, and no copy of this.
     """
 
     def reducer_override(self, value: Any) -> Any:
         if value is random._inst:
             return getattr, (random, "_inst")
-        if value is os.environ:
-            return getattr, (os, "environ")
         if type(value) is functools.cached_property:
             return _cached_property, (value.func, value.attrname)
         if isinstance(value, types.FunctionType) and hasattr(value, "registry"):

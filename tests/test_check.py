@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from datetime import UTC, date, datetime
-from os import environ as _environ
 from os import getpid as _pid
 from pathlib import Path
 
@@ -245,7 +244,7 @@ READS = {
     "seconds of work": (lambda: round(-time.perf_counter() + time.perf_counter()), CLOCK),
     "the environment": (lambda: os.environ.get("HOME"), MACHINE),
     "a variable that is not set": (lambda: os.getenv("STATELAB_NONE", "default"), MACHINE),
-    "whether a variable is set": (lambda: "STATELAB_NONE" in _environ, MACHINE),
+    "whether a variable is set": (lambda: "STATELAB_NONE" in os.environ, MACHINE),
     "how many variables are set": (lambda: len(os.environ), MACHINE),
     "its host": (socket.gethostname, MACHINE),
     "its host, otherwise": (platform.node, MACHINE),

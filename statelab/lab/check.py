@@ -61,11 +61,12 @@ def check(
 ) -> Verdict:
     """Runs `scenario(world, **args)` under hidden seeds, each twice, and prints a verdict.
 
-    The two runs of a seed happen in two processes that hash differently, and must agree in every
-    event; no handler may raise; every invariant must hold. `day(world, random)` does what happens
-    from outside: its clicks and faults become the inputs of the run code. A run goes on `until` a
-    virtual time, and has failed if it takes more than so many real `seconds`. `seeds` is how many,
-    or which. The run that fails opens in `panel`, at the event that decided it.
+    The two runs of a seed happen in two processes that hash differently and see another clock,
+    zone, host, user, folder and environment; they must agree in every event. No handler may raise;
+    every invariant must hold. `day(world, random)` does what happens from outside: its clicks and
+    faults become the inputs of the run code. A run goes on `until` a virtual time, and has failed
+    if it takes more than so many real `seconds`. `seeds` is how many, or which. The run that fails
+    opens in `panel`, at the event that decided it.
     """
     try:
         invariants = list(invariants)

@@ -21,7 +21,7 @@ import uuid
 from collections.abc import Callable
 from typing import NamedTuple
 
-from statelab.lab.suspects import Reading, asks_itself
+from statelab.lab.suspects import asks_itself, reading
 
 
 class Place(NamedTuple):
@@ -145,7 +145,7 @@ def _answer(what: str, name: str, answer: Callable) -> None:
     """Lets a function of the system say something else, by whatever module it is reached."""
     for module in _MODULES:
         if hasattr(module, name):
-            setattr(module, name, Reading(what, answer))
+            setattr(module, name, reading(what, answer))
 
 
 class _Environment(os._Environ):

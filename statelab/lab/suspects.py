@@ -125,8 +125,8 @@ def _of_call(called: Any) -> str | None:
 def _of_function(frame: FrameType) -> str | None:
     if frame.f_code in _ENVIRONMENT:
         return "machine"
-    if frame.f_code is Reading.__call__.__code__:
-        return frame.f_locals["self"].what
+    if frame.f_code is _READ:
+        return frame.f_locals["what"]
     if frame.f_code is not _SEED:
         return None
     if frame.f_locals.get("self") is _GLOBAL:
@@ -134,15 +134,16 @@ def _of_function(frame: FrameType) -> str | None:
     return "unseeded" if frame.f_locals.get("a") is None else None
 
 
-class Reading:
-    """Something asked of the machine, that says what it is told to; `what` is a key of WHAT."""
+def reading(what: str, answer: Callable) -> Callable:
+    """A function that stands for one of the system's, and says `answer`; `what` is as in WHAT."""
 
-    def __init__(self, what: str, answer: Callable):
-        self.what = what
-        self._answer = answer
+    def read(*args: Any, what: str = what, **named: Any) -> Any:
+        return answer(*args, **named)
 
-    def __call__(self, *args: Any, **named: Any) -> Any:
-        return self._answer(*args, **named)
+    return read
+
+
+_READ = reading("", print).__code__
 
 
 # ------------------------------------------------------------------------------- frames
