@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -93,6 +92,8 @@ def _watched(budget: Budget) -> Iterator[None]:
 
 def _raise(thread: int, error: type[BaseException] | None) -> None:
     """Raises `error` in another thread, at its next line of Python."""
+    import ctypes
+
     kind = ctypes.py_object(error) if error else None
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), kind)
 
