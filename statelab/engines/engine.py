@@ -124,7 +124,7 @@ class Engine:
         raise NotImplementedError
 
 
-def shown(address: str) -> str:
+def without_password(address: str) -> str:
     """An address as others may see it: without its password."""
     return re.sub(r"[^,/@]*@", "", address)
 

@@ -15,7 +15,7 @@ import time
 from types import MappingProxyType
 from typing import Any
 
-from statelab.engines.engine import shown
+from statelab.engines.engine import without_password
 from statelab.engines.redis import prefix
 from statelab.engines.zookeeper import client
 from statelab.message import NoReply, Refused
@@ -86,15 +86,15 @@ class RedisLease(Lease):
         try:
             connection = self._pool.get_connection()
         except (redis.ConnectionError, redis.TimeoutError) as why:
-            raise Refused(f"{shown(self.url)}: {why}") from None
+            raise Refused(f"{without_password(self.url)}: {why}") from None
         try:
             connection.send_command("EVAL", script, "2", key, f"{key}:tokens", owner, ttl_ms)
             return connection.read_response()
         except (redis.ConnectionError, redis.TimeoutError) as why:
             connection.disconnect()
-            raise NoReply(f"{shown(self.url)}: {why}") from None
+            raise NoReply(f"{without_password(self.url)}: {why}") from None
         except redis.ResponseError as why:  # such as that of a replica, which takes no writes
-            raise Refused(f"{shown(self.url)}: {why}") from None
+            raise Refused(f"{without_password(self.url)}: {why}") from None
         finally:
             self._pool.release(connection)
 
@@ -166,7 +166,7 @@ class ZooKeeperLease(Lease):
         patience = time.monotonic() + self.ttl / 4
         while not self._client.connected:
             if time.monotonic() > patience:
-                raise Refused(f"{shown(self.hosts)}: no session")
+                raise Refused(f"{without_password(self.hosts)}: no session")
             time.sleep(0.005)
         return self._client
 
@@ -183,4 +183,4 @@ class ZooKeeperLease(Lease):
             ConnectionClosedError,
             SessionExpiredError,
         ) as why:
-            raise NoReply(f"{shown(self.hosts)}: {type(why).__name__} {why}") from None
+            raise NoReply(f"{without_password(self.hosts)}: {type(why).__name__} {why}") from None

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from statelab.engines.engine import Command, Engine, Place, ask, shown
+from statelab.engines.engine import Command, Engine, Place, ask, without_password
 from statelab.live.channel import IP
 
 JAR = Path("/usr/share/java/zookeeper.jar")  # where Debian's libzookeeper-java puts it
@@ -143,7 +143,7 @@ def client(address: str, **options: Any) -> Any:
         name, _, password = login.partition(":")
         login = {"mechanism": "DIGEST-MD5", "username": name, "password": password}
         options = {"sasl_options": login, **options}
-    return KazooClient(hosts=shown(address), **options)
+    return KazooClient(hosts=without_password(address), **options)
 
 
 @contextlib.contextmanager
