@@ -473,3 +473,64 @@ def test_a_killed_kernel_leaves_no_process():
     gone, alive = psutil.wait_procs(children, timeout=5)
     assert len(gone) == 2
     assert not alive
+
+
+FORKS = """
+import os, subprocess, sys, time
+from statelab import Node, lab, scenario
+
+class Web(Node):
+    async def handle(self, request):
+        return 1
+
+def daemon():
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(1000)
+        os._exit(0)
+
+def five():
+    for _ in range(5):
+        if os.fork() == 0:
+            time.sleep(1000)
+
+def dies():
+    five()
+    os._exit(3)
+
+def never_ends():
+    os.fork()
+    while True:
+        pass
+
+def runs_a_program():
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"],
+                     start_new_session=True)
+
+@scenario
+def run(world, how):
+    globals()[how]()
+    world.start("web", Web)
+
+print(lab.check(run, {"how": sys.argv[1]}, seeds=1, seconds=2).passed)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing can fork")
+@pytest.mark.parametrize("how", ["five", "daemon", "dies", "never_ends", "runs_a_program"])
+def test_a_run_that_leaves_processes_behind_ends_in_time_and_so_do_they(how, tmp_path):
+    mark = {"STATELAB_TEST_MARK": str(tmp_path)}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **mark}
+    subprocess.run(
+        [sys.executable, "-c", FORKS, how], env=environment, check=True, timeout=50,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert not [process for process in psutil.process_iter() if marked(process, mark)]
+
+
+def marked(process, mark):
+    try:
+        return mark.items() <= process.environ().items()
+    except psutil.Error:
+        return False

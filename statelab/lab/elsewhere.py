@@ -152,7 +152,7 @@ class _Environment(os._Environ):
     """Has whatever a learner's code asks for, so that nobody gets a default."""
 
     def __getitem__(self, name: str | bytes) -> str | bytes:
-        if asks_itself(sys._getframe(1)):
+        if asks_itself(sys._getframe(1)) and isinstance(name, str) == (self is os.environ):
             return "elsewhere" if isinstance(name, str) else b"elsewhere"
         return super().__getitem__(name)
 

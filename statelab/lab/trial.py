@@ -20,6 +20,7 @@ import marshal
 import os
 import queue
 import random
+import signal
 import sys
 import threading
 import time
@@ -178,6 +179,8 @@ def told(what: str, wrong: BaseException) -> list[str]:
 # ------------------------------------------------------------------------------- the process
 def serve(number: int) -> None:
     """Takes a job and commands from the standard input until that ends."""
+    if hasattr(os, "fork"):
+        _keep()
     commands, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "w", encoding="ascii")
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
@@ -212,6 +215,35 @@ def serve(number: int) -> None:
     while True:
         verb, *args = todo.get()
         answer(getattr(trial, verb)(*args))
+
+
+def _keep() -> None:
+    """Goes on in another process, and stays behind to end it with all that comes of it.
+
+    The code that runs there may fork, and what it leaves behind would outlive it.
+    """
+    from statelab.live import trees
+
+    trees.adopt_orphans()
+    trial = os.fork()
+    if not trial:
+        return
+    for stream in (0, 1):  # else the end of the trial would not be seen at the other side
+        os.close(stream)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        while os.wait()[0] != trial:  # others are orphans that have ended
+            pass
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        trees.end_all(_reap)
+        os._exit(0)
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _where(thread: int) -> str:
