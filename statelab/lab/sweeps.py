@@ -109,6 +109,12 @@ class _Sweep:
         except (BrokenExecutor, TimeoutError):
             # Some seed has ended its process, or does not end. It will do so again, alone.
             self._one_by_one()
+        except OSError as wrong:
+            raise SweepError(
+                f"no processes could be started, and nothing was run: {said(wrong)}. They need "
+                "shared semaphores (on Linux: a /dev/shm that can be written to). Without them, "
+                "give executor=concurrent.futures.ThreadPoolExecutor(1)"
+            ) from wrong
         except BaseException:
             _processes().shutdown(kill_workers=True)
             raise
