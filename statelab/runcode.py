@@ -22,6 +22,7 @@ from statelab.aspython import arg_text, line_of, seconds
 from statelab.budget import OverBudget, within_budget
 from statelab.fingerprint import fingerprint
 from statelab.inputs import VERBS
+from statelab.message import shown
 from statelab.node import Node, said
 from statelab.world import World
 
@@ -88,6 +89,8 @@ class Run:
 
         With `signed=False` its digest and fingerprint are left out; they take time.
         """
+        if not isinstance(world, World):
+            raise TypeError(f"only the run of a simulated World has a code, not {shown(world)}")
         if isinstance(world.setup, str):
             raise RunCodeError(
                 f"this world has no run code, for {world.setup}: set it up by a function marked "
@@ -113,7 +116,7 @@ class Run:
         """
         function = getattr(function, "__wrapped__", function)
         if not inspect.isfunction(function):
-            raise TypeError(f"replay takes a function marked @scenario, not {function!r:.200}")
+            raise TypeError(f"replay takes a function marked @scenario, not {shown(function)}")
         if function.__name__ != self.scenario:
             raise RunCodeError(
                 f"this run is of the scenario {self.scenario!r}, and here is "
@@ -140,6 +143,8 @@ class Run:
 
     def with_input(self, time_us: int, verb: str, *args: Any) -> Run:
         """The run with one input more, after those of its time; what it makes is not known yet."""
+        _check_verb(verb, list(args))
+        _check_time(time_us)
         place = sum(1 for item in self.inputs if item[0] <= time_us)
         inputs = (*self.inputs[:place], (time_us, verb, *args), *self.inputs[place:])
         horizon_us = max(self.horizon_us, time_us)
@@ -149,6 +154,7 @@ class Run:
 
     def until(self, horizon_us: int) -> Run:
         """The run up to another time; inputs after it are gone."""
+        _check_time(horizon_us)
         inputs = tuple(item for item in self.inputs if item[0] <= horizon_us)
         return dataclasses.replace(
             self, inputs=inputs, horizon_us=horizon_us, digest="", fingerprint=""
@@ -172,7 +178,7 @@ class Run:
     def parse(cls, text: str) -> Run:
         """Reads a run code. Raises RunCodeError, saying what is wrong with it."""
         if not isinstance(text, str):
-            raise RunCodeError(f"a run code is a text that begins with SL1-, not {text!r:.100}")
+            raise RunCodeError(f"a run code is a text that begins with SL1-, not {shown(text)}")
         text = "".join(text.split())
         if len(text) > MAX_TEXT:
             raise RunCodeError(
@@ -204,7 +210,7 @@ class Run:
         for word in (name, *args, *classes):
             # They become words of Python, in lines that a learner pastes into a cell.
             if not isinstance(word, str) or not word.isidentifier() or keyword.iskeyword(word):
-                raise RunCodeError(f"the run code names something that is no name: {word!r:.100}")
+                raise RunCodeError(f"the run code names something that is no name: {shown(word)}")
         if not set(digest + code) <= set(string.hexdigits):
             raise RunCodeError("the run code is damaged: its digest is none")
         if len(items) > MAX_INPUTS or not 0 <= horizon_us <= MAX_HORIZON_US:
@@ -212,7 +218,7 @@ class Run:
         inputs, time_us = [], 0
         for item in items:
             if not (isinstance(item, list) and len(item) > 1 and _fits(item[:2], [int, str])):
-                raise RunCodeError(f"the run code holds something that is no input: {item!r:.100}")
+                raise RunCodeError(f"the run code holds something that is no input: {shown(item)}")
             step, verb, *rest = item
             _check_verb(verb, rest)
             time_us += step
@@ -239,7 +245,7 @@ class Run:
 def _check_verb(verb: Any, args: list) -> None:
     """Raises RunCodeError unless a world has that verb, and it takes these arguments."""
     if not isinstance(verb, str) or verb not in VERBS:
-        raise RunCodeError(f"the run code holds a verb that no world has: {verb!r:.100}")
+        raise RunCodeError(f"the run code holds a verb that no world has: {shown(verb)}")
     try:
         inspect.signature(VERBS[verb]).bind(None, *args)
     except TypeError as wrong:
@@ -248,6 +254,11 @@ def _check_verb(verb: Any, args: list) -> None:
         if args[0] == "attempt" or len(args) < 2:
             raise RunCodeError("the run code attempts nothing")
         _check_verb(args[0], args[1:])
+
+
+def _check_time(time_us: Any) -> None:
+    if type(time_us) is not int or not 0 <= time_us <= MAX_HORIZON_US:
+        raise RunCodeError(f"a time in a run is whole microseconds from 0 on, not {shown(time_us)}")
 
 
 def _args_out(name: str, value: Any) -> Any:

@@ -263,7 +263,7 @@ def test_where_no_process_can_be_started_a_sweep_says_what_to_do_and_that_works(
         raise wrong
 
     monkeypatch.setattr(loky, "get_reusable_executor", cannot)
-    with pytest.raises(lab.SweepError, match="nothing was run.*a /dev/shm that can be written to"):
+    with pytest.raises(lab.SweepError, match=r"nothing was run.*a /dev/shm that can be written to"):
         lab.sweep(bad_days.shop, 2)
     with ThreadPoolExecutor(1) as executor:
         assert len(lab.sweep(bad_days.shop, 2, executor=executor)) == 2

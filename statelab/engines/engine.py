@@ -21,10 +21,25 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from statelab.live.channel import IP
+from statelab.message import shown
+from statelab.node import checked_name
 
 ASK_S = 2.0  # the longest that a question of `ask` may take
 
 Upstream = str | tuple[str, int]  # an engine of the same world by its name, or (host, port)
+
+
+def checked_upstream(other: Any, what: str) -> Upstream | None:
+    """Returns `other`; raises TypeError if it is no upstream and not None."""
+    if type(other) is str:
+        return checked_name(other, what)
+    if other is not None:
+        fits = isinstance(other, tuple) and list(map(type, other)) == [str, int]
+        if not (fits and re.fullmatch(r"[\w.:-]+", other[0]) and 0 < other[1] < 1 << 16):
+            raise TypeError(
+                f"{what} is the name of another engine, or (its host, its port), not {shown(other)}"
+            )
+    return other
 
 
 class EngineMissing(RuntimeError):

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from statelab.engines.engine import Command, Engine, Place, Upstream, ask
+from statelab.engines.engine import Command, Engine, Place, Upstream, ask, checked_upstream
 from statelab.live.channel import IP
+from statelab.message import shown
+from statelab.node import checked_name
 
 with contextlib.suppress(ImportError):  # there is none on Windows, where nobody is root
     import pwd
@@ -56,10 +58,14 @@ class Postgres(Engine):
     ):
         if synchronous_commit not in COMMITS:
             known = ", ".join(COMMITS)
-            raise ValueError(f"synchronous_commit is one of {known}, not {synchronous_commit!r}")
+            raise ValueError(
+                f"synchronous_commit is one of {known}, not {shown(synchronous_commit)}"
+            )
         self.synchronous_commit = synchronous_commit
-        self.synchronous_standby = synchronous_standby
-        self.standby_of = standby_of
+        self.synchronous_standby = synchronous_standby and checked_name(
+            synchronous_standby, "synchronous_standby"
+        )
+        self.standby_of = checked_upstream(standby_of, "standby_of")
         self.follows = standby_of is not None
 
     @classmethod

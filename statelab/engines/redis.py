@@ -10,8 +10,9 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from statelab.engines.engine import Command, Engine, Place, Upstream, ask
+from statelab.engines.engine import Command, Engine, Place, Upstream, ask, checked_upstream
 from statelab.live.channel import IP
+from statelab.message import shown
 
 # The replication settings are those by which a copy is there in 0.1 s, not 1 s.
 _CONF = """\
@@ -39,8 +40,10 @@ class Redis(Engine):
     usual_port = 6379
 
     def __init__(self, *, append_only: bool = False, replica_of: Upstream | None = None):
+        if type(append_only) is not bool:
+            raise TypeError(f"append_only is True or False, not {shown(append_only)}")
         self.append_only = append_only
-        self.replica_of = replica_of
+        self.replica_of = checked_upstream(replica_of, "replica_of")
         self.follows = replica_of is not None
 
     @classmethod

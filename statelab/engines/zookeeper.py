@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from statelab.engines.engine import Command, Engine, Place, ask, without_password
 from statelab.live.channel import IP
+from statelab.message import shown
+from statelab.node import checked_name
 
 JAR = Path("/usr/share/java/zookeeper.jar")  # where Debian's libzookeeper-java puts it
 TICK_MS = 200
@@ -59,7 +61,11 @@ class ZooKeeper(Engine):
     usual_port = 2181
 
     def __init__(self, *, ensemble: Sequence[str] = ()):
-        self.ensemble = tuple(ensemble)
+        if isinstance(ensemble, str) or not isinstance(ensemble, Iterable):
+            raise TypeError(f"ensemble is the names of all members, not {shown(ensemble)}")
+        self.ensemble = tuple(checked_name(name, "a member") for name in ensemble)
+        if len(set(self.ensemble)) < len(self.ensemble):
+            raise ValueError(f"the ensemble {shown(self.ensemble)} names a member twice")
 
     @classmethod
     def missing(cls) -> str:
@@ -96,6 +102,8 @@ class ZooKeeper(Engine):
 
     def prepare(self, place: Place) -> list[Command]:
         """Writes its zoo.cfg and, in an ensemble, its number."""
+        if self.ensemble and place.name not in self.ensemble:
+            raise ValueError(f"{place.name} is not among its ensemble, {shown(self.ensemble)}")
         data = place.folder / "data"
         data.mkdir()
         lines = [_CONF, f"clientPort={place.port}\n", f"dataDir={data}\n"]
