@@ -316,3 +316,32 @@ def test_a_name_keeps_its_ports_and_no_two_names_share_one(world, monkeypatch):
     ports = [world._lives.reserve(*name) for name in names]
     assert len(set(ports)) == 4
     assert [world._lives.reserve(*name) for name in names] == ports
+
+
+WRONG_OPTIONS = [
+    ("redis", {"append_only": 5}, "append_only is True or False"),
+    ("redis", {"append_only": "no"}, "append_only is True or False"),
+    ("redis", {"replica_of": 5}, "the name of another engine, or"),
+    ("redis", {"replica_of": ("127.0.0.1",)}, "the name of another engine, or"),
+    ("redis", {"replica_of": ("127.0.0.1", "6379")}, "the name of another engine, or"),
+    ("redis", {"replica_of": ("127.0.0.1\nrequirepass x", 6379)}, "the name of another engine, or"),
+    ("redis", {"replica_of": "nobody"}, "no node is named 'nobody'"),
+    ("postgres", {"synchronous_commit": []}, "synchronous_commit is one of"),
+    ("postgres", {"synchronous_standby": 5}, "synchronous_standby's name is a str"),
+    ("postgres", {"standby_of": 5}, "the name of another engine, or"),
+    ("postgres", {"standby_of": ("127.0.0.1", 0)}, "the name of another engine, or"),
+    ("zookeeper", {"ensemble": 5}, "ensemble is the names of all members"),
+    ("zookeeper", {"ensemble": "abc"}, "ensemble is the names of all members"),
+    ("zookeeper", {"ensemble": (1, 2, 3)}, "a member's name is a str"),
+    ("zookeeper", {"ensemble": ("zookeeper", "zookeeper")}, "names a member twice"),
+    ("zookeeper", {"ensemble": ("a", "b", "c")}, "zookeeper is not among its ensemble"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "said"), WRONG_OPTIONS, ids=range(len(WRONG_OPTIONS)))
+def test_an_option_that_cannot_be_meant_is_refused_and_leaves_the_name_free(
+    world, name, options, said
+):
+    with pytest.raises((TypeError, ValueError, UnknownNode), match=said):
+        world.start(name, ENGINES[name], **options)
+    assert world.names == {}

@@ -247,3 +247,21 @@ def test_the_bytes_of_a_code_may_be_anything(data):
         Run.parse(text).replay(shop)
     except RunCodeError:
         refused(text)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda run: Run.of(5), "only the run of a simulated World"),
+        (lambda run: run.with_input("a", "kill", "web"), "whole microseconds"),
+        (lambda run: run.with_input(-5, "kill", "web"), "whole microseconds"),
+        (lambda run: run.with_input(5, "explode", "web"), "a verb that no world has"),
+        (lambda run: run.with_input(5, "kill"), "kill does not fit"),
+        (lambda run: run.until("x"), "whole microseconds"),
+        (lambda run: run.until(-1), "whole microseconds"),
+        (lambda run: run.replay(5), "replay takes a function marked @scenario"),
+    ],
+)
+def test_what_cannot_be_done_with_a_run_is_said(call, said):
+    with pytest.raises((TypeError, RunCodeError), match=said):
+        call(Run.parse(of()))
