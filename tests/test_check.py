@@ -508,17 +508,19 @@ def runs_a_program():
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"],
                      start_new_session=True)
 
+HOW = dict(five=five, daemon=daemon, dies=dies, never_ends=never_ends, program=runs_a_program)
+
 @scenario
 def run(world, how):
-    globals()[how]()
+    HOW[how]()
     world.start("web", Web)
 
-print(lab.check(run, {"how": sys.argv[1]}, seeds=1, seconds=2).passed)
+lab.check(run, {"how": sys.argv[1]}, seeds=1, seconds=2)
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing can fork")
-@pytest.mark.parametrize("how", ["five", "daemon", "dies", "never_ends", "runs_a_program"])
+@pytest.mark.parametrize("how", ["five", "daemon", "dies", "never_ends", "program"])
 def test_a_run_that_leaves_processes_behind_ends_in_time_and_so_do_they(how, tmp_path):
     mark = {"STATELAB_TEST_MARK": str(tmp_path)}
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **mark}
