@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import ctypes
 import hashlib
 import json
 import linecache
@@ -34,6 +35,7 @@ from statelab.runcode import Run, RunCodeError
 from statelab.trace import Row, canonical, described
 from statelab.world import World
 
+_PR_SET_CHILD_SUBREAPER = 36  # Linux
 MAX_MEMORY = 2 << 30  # bytes, where the system can limit a process
 
 
@@ -224,7 +226,8 @@ def _keep() -> None:
     """
     from statelab.live import trees
 
-    trees.adopt_orphans()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     trial = os.fork()
     if not trial:
         return
