@@ -9,10 +9,9 @@ from collections.abc import Iterator
 import psutil
 import psycopg
 import redis
-from kazoo.client import KazooClient
 
 from bench.table import Line, at_most
-from statelab.engines import ENGINES, Postgres, Redis, ZooKeeper
+from statelab.engines import ENGINES, Postgres, Redis, ZooKeeper, zookeeper
 from statelab.live import LiveWorld
 
 REPEATS = 5
@@ -100,7 +99,7 @@ def _ensemble() -> tuple[float, float]:
         for name in NAMES:
             world.start(name, ZooKeeper, ensemble=NAMES)
         up_s = time.perf_counter() - begun
-        client = KazooClient(hosts=",".join(map(world.address, NAMES)), timeout=4.0)
+        client = zookeeper.client(",".join(map(world.address, NAMES)), timeout=4.0)
         client.start(timeout=30)
         try:
             client.create("/key", b"0")
@@ -115,7 +114,7 @@ def _ensemble() -> tuple[float, float]:
 
 
 def _leads(address: str) -> bool:
-    client = KazooClient(hosts=address)
+    client = zookeeper.client(address)
     client.start(timeout=30)
     try:
         return "Mode: leader" in client.command(b"srvr")

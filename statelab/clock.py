@@ -20,7 +20,7 @@ MAX_EVENTS = 20_000_000  # in one drain: more is taken for a node that loops wit
 class Clock:
     """The time of one simulated world, and what is due in it."""
 
-    __slots__ = ("broken", "busy", "count", "heap", "now_us")
+    __slots__ = ("broken", "busy", "count", "heap", "look", "now_us")
 
     def __init__(self):
         self.now_us = 0
@@ -28,6 +28,7 @@ class Clock:
         self.count = itertools.count()
         self.busy = False
         self.broken = False
+        self.look: Callable[[], None] | None = None  # raises what ends a run that costs too much
 
     def at(self, due_us: int, event: Callable, what: Any) -> None:
         """Lets `event(what)` happen at `due_us`, after what is due then already."""
@@ -65,6 +66,7 @@ class Clock:
                             until_us = self.now_us
                     if not count & 0x3FFFF:
                         gc.collect(0)
+                        self._look()
                         if count > last:
                             raise RuntimeError(
                                 f"more than {MAX_EVENTS:,} events by {due_us / 1e6:g} s in one "
@@ -79,8 +81,13 @@ class Clock:
             if collects:
                 gc.enable()
 
+    def _look(self) -> None:
+        if self.look is not None:
+            self.look()
+
     def check(self) -> None:
         """Raises RuntimeError if a verb may not be applied now."""
+        self._look()
         if self.busy:
             raise RuntimeError(
                 "a verb of the world came from within a node's step: a node acts by self.call and "

@@ -39,6 +39,15 @@ class Connection:
         self.open = True
         self.reply_due_us = 0
 
+    def next(self) -> Call | None:
+        """Takes the call that has waited longest out of the queue; one that has failed is gone."""
+        queue = self.queue
+        while queue:
+            call = queue.popleft()
+            if not call.done:
+                return call
+        return None
+
 
 class Ports:
     """Which connection holds which port; a port may hold one connection to each server."""

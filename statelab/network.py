@@ -82,7 +82,6 @@ class Network:
         connection = caller.connections.get(key)
         if connection is None:
             connection = self._connect(caller, host, key, call.task)
-        call.connection = connection
         if connection.call is None:
             self._send(connection, call)
         else:
@@ -99,7 +98,7 @@ class Network:
         return connection
 
     def _send(self, connection: Connection, call: Call) -> None:
-        connection.call = call
+        connection.call, call.connection = call, connection
         caller, task = connection.caller, call.task
         task.cause = call.sent = call.blame = self._record(
             "send", caller.name, caller.number, call.to, call.number, task.cause,
@@ -113,8 +112,11 @@ class Network:
         caller, host = connection.caller, connection.host
         caller.connections.pop(connection.key, None)
         self._record("close", caller.name, caller.number, host.name, None, cause, why)
-        for call in connection.queue:
-            self._place(caller, host, call)
+        call = connection.next()
+        if call is not None:
+            another = self._connect(caller, host, connection.key, call.task)
+            another.queue = connection.queue
+            self._send(another, call)
 
     def forget(self, connection: Connection) -> None:
         """Frees the connection's port and the server's memory of it."""
@@ -127,12 +129,12 @@ class Network:
         """Lets the caller know that there is no answer."""
         call.done = True
         connection, task = call.connection, call.task
-        caller = connection.caller
+        caller = task.door
         kind = "noreply" if type(error) is NoReply else "refused"
         task.cause = self._record(
             kind, caller.name, caller.number, call.to, call.number, cause, why
         )
-        if connection.call is call:
+        if connection is not None and connection.call is call:
             connection.call = None
             self.close(connection, why, task.cause)
         self._world._stepped = caller
@@ -140,19 +142,17 @@ class Network:
 
     def _expired(self, call: Call) -> None:
         """The caller's time-out."""
-        connection = call.connection
-        caller = connection.caller
+        caller = call.task.door
         if call.done or caller.shut:
             return
         if caller.stalled is not None:
             caller.stalled.append((self._expired, call))
             return
         after = f"{call.method} {call.path} to {call.to} after {call.timeout_us / 1e6:g} s"
-        if connection.call is call:
+        if call.connection is not None:
             error = NoReply(f"no answer to {after}: it may or may not have happened")
             self._fail(call, error, call.blame, "timed out")
         else:
-            connection.queue.remove(call)
             error = Refused(f"still waiting for the connection: {after}; it was never sent")
             self._fail(call, error, call.task.cause, "timed out before it was sent")
 
@@ -272,8 +272,10 @@ class Network:
         )
         if caller.fresh:
             self.close(connection, "one call", task.cause)
-        elif connection.queue:
-            self._send(connection, connection.queue.popleft())
+        else:
+            waiting = connection.next()
+            if waiting is not None:
+                self._send(connection, waiting)
         self._world._stepped = caller
         status, body, headers = data
         task.step(Response(status, body, headers.copy(), True))

@@ -161,6 +161,7 @@ class Call:
         else:
             self.timeout_us = None if timeout is None else micros(timeout, "the timeout") or 1
         self.via = via
+        self.connection = None  # until it is sent
         self.done = False
 
 

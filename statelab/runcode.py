@@ -12,23 +12,34 @@ import dataclasses
 import functools
 import inspect
 import json
+import keyword
+import string
 import zlib
 from collections.abc import Callable
 from typing import Any
 
 from statelab.aspython import arg_text, line_of, seconds
+from statelab.budget import OverBudget, within_budget
 from statelab.fingerprint import fingerprint
 from statelab.inputs import VERBS
-from statelab.node import Node
+from statelab.message import shown
+from statelab.node import Node, said
 from statelab.world import World
 
 VERSION = "SL1"
 MAX_TEXT, MAX_JSON, MAX_INPUTS = 100_000, 1_000_000, 20_000
 MAX_HORIZON_US = 10**15  # some thirty years
+MAX_DEPTH = 100
+_LONGEST = 500  # characters of an error
 
 
 class RunCodeError(ValueError):
     """A run code that cannot be read, or that made another run; nothing was changed."""
+
+    def __init__(self, text: str):
+        # What it quotes comes from somebody else, and may be of any length.
+        text = " ".join(text.split())
+        super().__init__(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
 
 
 class DifferentCode(RunCodeError):
@@ -59,7 +70,8 @@ class Run:
     """All that makes a run.
 
     `inputs` are (time_us, verb, arguments...), in order; `digest` and `fingerprint` tell what it
-    made when it was kept, and by which code ('' if that is not known).
+    made when it was kept, and by which code ('' if that is not known). `pasted` is whether it came
+    as a text, so that it may cost only so much (budget.py).
     """
 
     scenario: str
@@ -69,6 +81,7 @@ class Run:
     horizon_us: int
     digest: str = ""
     fingerprint: str = ""
+    pasted: bool = dataclasses.field(default=False, compare=False, repr=False)
 
     @classmethod
     def of(cls, world: World, *, signed: bool = True) -> Run:
@@ -76,6 +89,8 @@ class Run:
 
         With `signed=False` its digest and fingerprint are left out; they take time.
         """
+        if not isinstance(world, World):
+            raise TypeError(f"only the run of a simulated World has a code, not {shown(world)}")
         if isinstance(world.setup, str):
             raise RunCodeError(
                 f"this world has no run code, for {world.setup}: set it up by a function marked "
@@ -95,10 +110,13 @@ class Run:
     def replay(self, function: Callable, *, memory: bool = False, check: bool = True) -> World:
         """Makes the run again, in a new world set up by the scenario `function`.
 
-        Raises RunCodeError if `function` is another scenario; with `check`, DifferentCode or
-        NotDeterministic if the digest is not the one that was kept.
+        Raises RunCodeError if `function` is another scenario, or a run that was pasted cannot be
+        made or costs too much; with `check`, DifferentCode or NotDeterministic if the digest is
+        not the one that was kept.
         """
         function = getattr(function, "__wrapped__", function)
+        if not inspect.isfunction(function):
+            raise TypeError(f"replay takes a function marked @scenario, not {shown(function)}")
         if function.__name__ != self.scenario:
             raise RunCodeError(
                 f"this run is of the scenario {self.scenario!r}, and here is "
@@ -106,7 +124,11 @@ class Run:
             )
         args = {name: _args_in(name, value, function) for name, value in self.args.items()}
         world = World(self.seed, memory=memory)
-        world.replay(function, args, list(self.inputs), self.horizon_us)
+        again = (function, args, list(self.inputs), self.horizon_us)
+        if self.pasted:
+            _made_for_somebody(world, lambda: world.replay(*again))
+        else:
+            world.replay(*again)
         if check and self.digest and (digest := world.trace.digest()) != self.digest:
             if fingerprint(function, world) != self.fingerprint:
                 raise DifferentCode(
@@ -121,6 +143,8 @@ class Run:
 
     def with_input(self, time_us: int, verb: str, *args: Any) -> Run:
         """The run with one input more, after those of its time; what it makes is not known yet."""
+        _check_verb(verb, list(args))
+        _check_time(time_us)
         place = sum(1 for item in self.inputs if item[0] <= time_us)
         inputs = (*self.inputs[:place], (time_us, verb, *args), *self.inputs[place:])
         horizon_us = max(self.horizon_us, time_us)
@@ -130,6 +154,7 @@ class Run:
 
     def until(self, horizon_us: int) -> Run:
         """The run up to another time; inputs after it are gone."""
+        _check_time(horizon_us)
         inputs = tuple(item for item in self.inputs if item[0] <= horizon_us)
         return dataclasses.replace(
             self, inputs=inputs, horizon_us=horizon_us, digest="", fingerprint=""
@@ -152,6 +177,8 @@ class Run:
     @classmethod
     def parse(cls, text: str) -> Run:
         """Reads a run code. Raises RunCodeError, saying what is wrong with it."""
+        if not isinstance(text, str):
+            raise RunCodeError(f"a run code is a text that begins with SL1-, not {shown(text)}")
         text = "".join(text.split())
         if len(text) > MAX_TEXT:
             raise RunCodeError(
@@ -179,19 +206,26 @@ class Run:
         if not _fits(kept, [str, dict, int, list, int, str, str]):
             raise RunCodeError("the run code is damaged: it does not hold what a run is made of")
         name, args, seed, items, horizon_us, digest, code = kept
+        classes = [value["class"] for value in args.values() if _is_class(value)]
+        for word in (name, *args, *classes):
+            # They become words of Python, in lines that a learner pastes into a cell.
+            if not isinstance(word, str) or not word.isidentifier() or keyword.iskeyword(word):
+                raise RunCodeError(f"the run code names something that is no name: {shown(word)}")
+        if not set(digest + code) <= set(string.hexdigits):
+            raise RunCodeError("the run code is damaged: its digest is none")
         if len(items) > MAX_INPUTS or not 0 <= horizon_us <= MAX_HORIZON_US:
             raise RunCodeError("the run code is too large: too many inputs, or too long a time")
         inputs, time_us = [], 0
         for item in items:
             if not (isinstance(item, list) and len(item) > 1 and _fits(item[:2], [int, str])):
-                raise RunCodeError(f"the run code holds something that is no input: {item!r}")
+                raise RunCodeError(f"the run code holds something that is no input: {shown(item)}")
             step, verb, *rest = item
             _check_verb(verb, rest)
             time_us += step
             if step < 0 or time_us > horizon_us:
                 raise RunCodeError("the run code's inputs are not in the order of their times")
             inputs.append((time_us, verb, *rest))
-        return cls(name, args, seed, tuple(inputs), horizon_us, digest, code)
+        return cls(name, args, seed, tuple(inputs), horizon_us, digest, code, pasted=True)
 
     def python(self) -> str:
         """The run as lines of Python: pasted into a cell of its lesson, they make it again."""
@@ -211,7 +245,7 @@ class Run:
 def _check_verb(verb: Any, args: list) -> None:
     """Raises RunCodeError unless a world has that verb, and it takes these arguments."""
     if not isinstance(verb, str) or verb not in VERBS:
-        raise RunCodeError(f"the run code holds a verb that no world has: {verb!r}")
+        raise RunCodeError(f"the run code holds a verb that no world has: {shown(verb)}")
     try:
         inspect.signature(VERBS[verb]).bind(None, *args)
     except TypeError as wrong:
@@ -220,6 +254,11 @@ def _check_verb(verb: Any, args: list) -> None:
         if args[0] == "attempt" or len(args) < 2:
             raise RunCodeError("the run code attempts nothing")
         _check_verb(args[0], args[1:])
+
+
+def _check_time(time_us: Any) -> None:
+    if type(time_us) is not int or not 0 <= time_us <= MAX_HORIZON_US:
+        raise RunCodeError(f"a time in a run is whole microseconds from 0 on, not {shown(time_us)}")
 
 
 def _args_out(name: str, value: Any) -> Any:
@@ -237,7 +276,7 @@ def _args_out(name: str, value: Any) -> Any:
 
 
 def _args_in(name: str, value: Any, function: Callable) -> Any:
-    if not (isinstance(value, dict) and set(value) == {"class"}):
+    if not _is_class(value):
         return value
     cls = function.__globals__.get(value["class"])
     if not (isinstance(cls, type) and issubclass(cls, Node)):
@@ -246,6 +285,25 @@ def _args_in(name: str, value: Any, function: Callable) -> Any:
             "it in its own lesson, after the cell that defines it"
         )
     return cls
+
+
+def _made_for_somebody(world: World, make: Callable[[], object]) -> None:
+    """Makes a run that was pasted: it may cost only so much, and what fails is its code's fault."""
+    try:
+        within_budget(world, make)
+    except OverBudget as over:
+        raise RunCodeError(
+            f"this run was stopped when it had taken more than {over}: a run code may ask for any "
+            "amount, and this one asks for too much"
+        ) from None
+    except RunCodeError:
+        raise
+    except Exception as wrong:
+        raise RunCodeError(f"this run cannot be made here: {said(wrong)}") from wrong
+
+
+def _is_class(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"class"}
 
 
 def _fits(values: Any, kinds: list[type]) -> bool:
@@ -260,11 +318,26 @@ def _unpacked(packed: bytes) -> Any:
         text = unzip.decompress(packed, MAX_JSON)
         if unzip.unconsumed_tail:
             raise RunCodeError(f"the run code is too large: more than {MAX_JSON:,} bytes unpacked")
-        return json.loads(text)
+        kept = json.loads(text, parse_constant=_no_number)
+        if _depth(kept) > MAX_DEPTH:
+            raise RunCodeError(f"the run code is nested more than {MAX_DEPTH} deep")
+        return kept
     except (zlib.error, ValueError, RecursionError) as wrong:
         if isinstance(wrong, RunCodeError):
             raise
         raise RunCodeError("the run code is damaged: it cannot be unpacked") from None
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return 0
+    return 1 + max(map(_depth, value), default=0)
 
 
 def _base64(data: bytes) -> str:

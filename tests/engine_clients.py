@@ -2,11 +2,10 @@
 
 import psycopg
 import redis
-from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException
 from kazoo.handlers.threading import KazooTimeoutError
 
-from statelab.engines import ENGINES
+from statelab.engines import ENGINES, zookeeper
 from statelab.engines.redis import prefix
 
 OPTIONS = {"redis": {"append_only": True}}  # so that each remembers what it has acknowledged
@@ -58,7 +57,7 @@ class ZooKeeperClient:
     failed = (KazooException, KazooTimeoutError)
 
     def __init__(self, address):
-        self._zookeeper = KazooClient(hosts=address, timeout=2.0)
+        self._zookeeper = zookeeper.client(address, timeout=2.0)
         self._zookeeper.start(timeout=20)
 
     def put(self, value):
@@ -73,6 +72,12 @@ class ZooKeeperClient:
         self._zookeeper.close()
 
 
+# What each client says to who does not know the password.
+REFUSED = {
+    "redis": (redis.AuthenticationError, redis.ConnectionError),
+    "zookeeper": (KazooException, KazooTimeoutError),
+    "postgres": psycopg.OperationalError,
+}
 CLIENTS = {"redis": RedisClient, "zookeeper": ZooKeeperClient, "postgres": PostgresClient}
 
 

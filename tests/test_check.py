@@ -1,12 +1,16 @@
 """The check of an exercise finds what it is there to find, says so helpfully, and never raises."""
 
-import itertools
+import getpass
 import os
+import platform
 import random
+import socket
 import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, date, datetime
+from os import getpid as _pid
 from pathlib import Path
 
 import cloudpickle
@@ -18,9 +22,21 @@ from statelab.lab.runner import Runner
 
 _check = sys.modules[lab.check.__module__]
 _dice = random.Random(7)
-_numbers = itertools.count()
 _lock = threading.Lock()
 _draw = random.random
+_now = time.time
+
+
+class _Counter:
+    def __init__(self):
+        self.count = 0
+
+    def next(self):
+        self.count += 1
+        return self.count
+
+
+_numbers = _Counter()
 
 
 class Bob(Node):
@@ -78,7 +94,7 @@ async def draws_from_a_shared_generator(self, request):
 
 
 async def counts_outside(self, request):
-    return next(_numbers)
+    return _numbers.next()
 
 
 async def draws_without_a_seed(self, request):
@@ -192,7 +208,7 @@ def test_a_run_that_is_a_function_of_its_seed_passes(capsys):
         (draws_without_a_seed, "makes a generator without a seed"),
         (reads_the_clock, "reads the computer's clock"),
         (asks_the_system, "asks the operating system for random bytes"),
-        (hashes, "uses id() or hash()"),
+        (hashes, "uses id(), hash()"),
         (orders_by_a_set, "look for a set whose order decides"),
         (remembers_by_a_set, "look for a set whose order decides"),
     ],
@@ -213,6 +229,63 @@ def test_what_is_kept_outside_of_self_is_refused_by_its_line(handle):
     assert "that a kill would not erase, in line" in said
 
 
+# What a server could read of its machine, as (what stands in it, what to call the cause).
+CLOCK, MACHINE = "reads the computer's clock", "reads what belongs to one computer or process"
+READS = {
+    "the second": (lambda: int(time.time()), CLOCK),
+    "an even second": (lambda: int(_now()) % 2, CLOCK),
+    "the day": (date.today, CLOCK),
+    "the hour": (lambda: time.localtime().tm_hour, CLOCK),
+    "the morning": (lambda: datetime.now().hour < 12, CLOCK),
+    "a weekend": (lambda: datetime.now(UTC).weekday() > 4, CLOCK),
+    "the date as a text": (lambda: time.ctime()[:10], CLOCK),
+    "a duration": (lambda: int(-time.time() + time.time()), CLOCK),
+    "hours since the start": (lambda: int(time.monotonic() / 3600), CLOCK),
+    "seconds of work": (lambda: round(-time.perf_counter() + time.perf_counter()), CLOCK),
+    "the environment": (lambda: os.environ.get("HOME"), MACHINE),
+    "a variable that is not set": (lambda: os.getenv("STATELAB_NONE", "default"), MACHINE),
+    "whether a variable is set": (lambda: "STATELAB_NONE" in os.environ, MACHINE),
+    "how many variables are set": (lambda: len(os.environ), MACHINE),
+    "its host": (socket.gethostname, MACHINE),
+    "its host, otherwise": (platform.node, MACHINE),
+    "its folder": (os.getcwd, MACHINE),
+    "its folder, otherwise": (Path.cwd, MACHINE),
+    "a file beside it": (lambda: os.path.exists("tests"), MACHINE),
+    "its number": (os.getpid, MACHINE),
+    "an even number": (lambda: _pid() % 2, MACHINE),
+    "its user": (getpass.getuser, MACHINE),
+    "its home": (Path.home, MACHINE),
+    "its cores": (os.cpu_count, MACHINE),
+    "its thread": (threading.get_native_id, MACHINE),
+    "its arguments": (lambda: sys.argv, "sys.argv"),
+    "its zone": (lambda: time.tzname, "the time zone"),
+    "a local time": (lambda: datetime.fromtimestamp(0).hour, "the time zone"),
+    "its mask": (lambda: os.umask(0), "sys.argv"),
+}
+
+
+@pytest.mark.parametrize("what", READS)
+def test_what_a_server_reads_of_its_machine_is_found_with_the_same_words_each_time(what):
+    ask, cause = READS[what]
+
+    async def reads(self, request):
+        return str(ask())
+
+    verdict = check(handling(reads), seeds=1)
+    assert not verdict.passed
+    assert cause in verdict.text
+    assert check(handling(reads), seeds=1) == verdict
+
+
+def test_code_that_runs_in_one_of_the_two_processes_only_is_said_to():
+    def needs_its_folder(world, random):
+        os.stat("tests")
+
+    text = lab.check(letters, {"carrier": Carrier}, day=needs_its_folder, seeds=1).text
+    assert "needs_its_folder stopped: FileNotFoundError" in text
+    assert "Only one of two processes stopped: it has not what the other has." in text
+
+
 def test_the_first_event_that_differs_is_named_even_if_only_memory_differs_there():
     verdict = check(handling(remembers_by_a_set))
     assert f"#{verdict.seq}  carrier now keeps turns = [" in verdict.text
@@ -228,7 +301,18 @@ def test_without_another_hash_seed_a_set_is_not_found(handle, monkeypatch):
     assert check(handling(handle)).passed
 
 
-@pytest.mark.parametrize("carrier", [handling(draws_globally), Reseeds])
+async def reads_the_day(self, request):
+    return str(date.today())
+
+
+async def reads_its_folder(self, request):
+    return os.getcwd()
+
+
+SHARED = (draws_globally, reads_the_day, reads_its_folder)
+
+
+@pytest.mark.parametrize("carrier", [Reseeds, *map(handling, SHARED)])
 def test_without_what_a_second_process_does_otherwise_shared_things_are_not_found(
     carrier, monkeypatch
 ):
@@ -389,3 +473,66 @@ def test_a_killed_kernel_leaves_no_process():
     gone, alive = psutil.wait_procs(children, timeout=5)
     assert len(gone) == 2
     assert not alive
+
+
+FORKS = """
+import os, subprocess, sys, time
+from statelab import Node, lab, scenario
+
+class Web(Node):
+    async def handle(self, request):
+        return 1
+
+def daemon():
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(1000)
+        os._exit(0)
+
+def five():
+    for _ in range(5):
+        if os.fork() == 0:
+            time.sleep(1000)
+
+def dies():
+    five()
+    os._exit(3)
+
+def never_ends():
+    os.fork()
+    while True:
+        pass
+
+def runs_a_program():
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"],
+                     start_new_session=True)
+
+HOW = dict(five=five, daemon=daemon, dies=dies, never_ends=never_ends, program=runs_a_program)
+
+@scenario
+def run(world, how):
+    HOW[how]()
+    world.start("web", Web)
+
+lab.check(run, {"how": sys.argv[1]}, seeds=1, seconds=2)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing can fork")
+@pytest.mark.parametrize("how", ["five", "daemon", "dies", "never_ends", "program"])
+def test_a_run_that_leaves_processes_behind_ends_in_time_and_so_do_they(how, tmp_path):
+    mark = {"STATELAB_TEST_MARK": str(tmp_path)}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **mark}
+    subprocess.run(
+        [sys.executable, "-c", FORKS, how], env=environment, check=True, timeout=50,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert not [process for process in psutil.process_iter() if marked(process, mark)]
+
+
+def marked(process, mark):
+    try:
+        return mark.items() <= process.environ().items()
+    except psutil.Error:
+        return False

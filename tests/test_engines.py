@@ -1,6 +1,7 @@
 """Real engines: each is started, killed, paused, resumed and restarted as a node is."""
 
 import contextlib
+import re
 import subprocess
 import sys
 import time
@@ -102,6 +103,40 @@ def test_close_ends_an_engine_and_all_that_it_wrote(name):
         world.pause(name)
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
     assert not folder.exists()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # kazoo's
+@each_engine
+def test_who_does_not_know_the_password_of_the_address_gets_nothing(world, name):
+    with started(world, name) as client:
+        client.put("secret")
+    address = world.address(name)
+    password = re.search(":([0-9a-f]{32})@", address)[1]
+    for other in (re.sub("[^/@]*@", "", address), address.replace(password, "wrong")):
+        if name == "postgres":
+            other = other.replace("//127", "//postgres@127")
+        with pytest.raises(engine_clients.REFUSED[name]), _closing(name, other) as stranger:
+            stranger.get()
+
+
+def _closing(name, address):
+    return contextlib.closing(engine_clients.CLIENTS[name](address))
+
+
+@each_engine
+def test_the_password_is_another_in_each_world_and_stands_nowhere_in_the_open(world, name):
+    engine_clients.start(world, name)
+    password = re.search(":([0-9a-f]{32})@", world.address(name))[1]
+    shown = [repr(world), repr(world.trace.rows), repr(world.names)]
+    for process in psutil.Process().children(recursive=True):
+        shown += process.cmdline()
+    assert not [text for text in shown if password in text]
+    for path in world._hub.folder.rglob("*"):
+        if path.is_file() and password.encode() in path.read_bytes():
+            assert not path.stat().st_mode & 0o077, path
+    with LiveWorld() as another:
+        engine_clients.start(another, name)
+        assert password not in another.address(name)
 
 
 def tree(pid):
@@ -281,3 +316,32 @@ def test_a_name_keeps_its_ports_and_no_two_names_share_one(world, monkeypatch):
     ports = [world._lives.reserve(*name) for name in names]
     assert len(set(ports)) == 4
     assert [world._lives.reserve(*name) for name in names] == ports
+
+
+WRONG_OPTIONS = [
+    ("redis", {"append_only": 5}, "append_only is True or False"),
+    ("redis", {"append_only": "no"}, "append_only is True or False"),
+    ("redis", {"replica_of": 5}, "the name of another engine, or"),
+    ("redis", {"replica_of": ("127.0.0.1",)}, "the name of another engine, or"),
+    ("redis", {"replica_of": ("127.0.0.1", "6379")}, "the name of another engine, or"),
+    ("redis", {"replica_of": ("127.0.0.1\nrequirepass x", 6379)}, "the name of another engine, or"),
+    ("redis", {"replica_of": "nobody"}, "no node is named 'nobody'"),
+    ("postgres", {"synchronous_commit": []}, "synchronous_commit is one of"),
+    ("postgres", {"synchronous_standby": 5}, "synchronous_standby's name is a str"),
+    ("postgres", {"standby_of": 5}, "the name of another engine, or"),
+    ("postgres", {"standby_of": ("127.0.0.1", 0)}, "the name of another engine, or"),
+    ("zookeeper", {"ensemble": 5}, "ensemble is the names of all members"),
+    ("zookeeper", {"ensemble": "abc"}, "ensemble is the names of all members"),
+    ("zookeeper", {"ensemble": (1, 2, 3)}, "a member's name is a str"),
+    ("zookeeper", {"ensemble": ("zookeeper", "zookeeper")}, "names a member twice"),
+    ("zookeeper", {"ensemble": ("a", "b", "c")}, "zookeeper is not among its ensemble"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "said"), WRONG_OPTIONS, ids=range(len(WRONG_OPTIONS)))
+def test_an_option_that_cannot_be_meant_is_refused_and_leaves_the_name_free(
+    world, name, options, said
+):
+    with pytest.raises((TypeError, ValueError, UnknownNode), match=said):
+        world.start(name, ENGINES[name], **options)
+    assert world.names == {}

@@ -12,10 +12,9 @@ import engine_clients
 import psycopg
 import pytest
 import redis
-from kazoo.client import KazooClient
 
 from statelab import WrongState
-from statelab.engines import ENGINES, Postgres, Redis, ZooKeeper
+from statelab.engines import ENGINES, Postgres, Redis, ZooKeeper, zookeeper
 from statelab.live import LiveWorld
 
 pytestmark = pytest.mark.live
@@ -30,7 +29,7 @@ def redis_contents(address):
 
 
 def zookeeper_contents(address):
-    client = KazooClient(hosts=address)
+    client = zookeeper.client(address)
     client.start(timeout=30)
     try:
         return sorted(client.get_children("/"))

@@ -1,6 +1,7 @@
 """PostgreSQL as the lessons need it: a primary, a standby, and what an acknowledgement is worth."""
 
 import contextlib
+import grp
 import os
 import pwd
 import subprocess
@@ -79,14 +80,14 @@ def surviving(connection):
 
 
 @contextlib.contextmanager
-def a_commit_that_waits(connection):
-    """In the block, another thread commits one row and waits; yields where it says what came."""
+def a_commit_that_waits(connection, statement="INSERT INTO kept VALUES (-1)"):
+    """In the block, another thread commits a statement; yields where it says what came."""
     said = []
     connection.add_notice_handler(lambda notice: said.append(notice.message_primary))
 
     def commit():
         try:
-            connection.execute("INSERT INTO kept VALUES (-1)")
+            connection.execute(statement)
             said.append("acknowledged")
         except psycopg.OperationalError:
             said.append("the connection is lost")
@@ -245,7 +246,17 @@ def test_a_standby_follows_through_any_address_that_leads_to_its_primary(world, 
     world.start("primary", Postgres)
     world.start("copy's \\ home", Postgres, standby_of=("127.0.0.1", world.port("primary")))
     name = connect("primary").execute("SELECT application_name FROM pg_stat_replication")
-    assert name.fetchone() == ("copy's \\ home",)
+    assert name.fetchone()[0].startswith("standby_")
+
+
+@pytest.mark.parametrize("name", ["복제본", "s" * 64, 'it\'s \\ "x", y', "a,b", "*", "FIRST 1 (x)"])
+def test_a_standby_of_any_name_is_the_one_that_the_primary_waits_for(world, connect, name):
+    world.start("primary", Postgres, synchronous_standby=name)
+    world.start(name, Postgres, standby_of="primary")
+    primary = connect("primary")
+    with a_commit_that_waits(primary, "CREATE TABLE kept (n int)") as said:
+        until(lambda: said == ["acknowledged"])
+    assert sync_state(primary) == "sync"
 
 
 def test_what_a_client_sets_for_the_whole_server_outlasts_a_kill(world, connect):
@@ -288,9 +299,24 @@ def test_the_servers_user_may_enter_only_its_own_folder(world):
         pytest.skip("only root lends the server another user")
     world.start("pg", Postgres)
     assert psutil.Process(world.pid("pg")).username() == "nobody"
-    folder = world._hub.folder
-    assert folder.stat().st_mode & 0o777 == 0o711
+    assert not world._hub.folder.stat().st_mode & 0o007
     assert not world._lives.nodes["pg"].log.stat().st_mode & 0o077
+    with pytest.raises(KeyError):  # nobody is in the group that lets it pass
+        grp.getgrgid(world._hub.folder.stat().st_gid)
+    assert subprocess.run(
+        ["ls", world._hub.folder], user="nobody", group="nogroup", capture_output=True, check=False
+    ).returncode
+
+
+def test_root_who_can_lend_it_no_user_is_told_what_to_do(world, monkeypatch):
+    if os.geteuid() != 0:
+        pytest.skip("only root lends the server another user")
+    monkeypatch.setattr(engine, "_may_pass", lambda folder: False)
+    found = engine.binaries()
+    monkeypatch.setattr(engine, "binaries", lambda: found)
+    monkeypatch.setattr(engine.shutil, "which", lambda *_, **__: None)
+    with pytest.raises(RuntimeError, match="Start statelab as another user, or install unshare"):
+        world.start("pg", Postgres)
 
 
 ORDINARY = """

@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 import pytest
-from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException
 
 from statelab import Node
@@ -31,7 +30,7 @@ def connect(world):
 
     def connect(*names, session_s=1.0):
         hosts = ",".join(world.address(name) for name in names)
-        clients.append(KazooClient(hosts=hosts, timeout=session_s))
+        clients.append(engine.client(hosts, timeout=session_s))
         clients[-1].start(timeout=30)
         return clients[-1]
 
@@ -52,7 +51,7 @@ class Holder(Node):
     """Holds a lease as long as its process lives: a node that ends with its session."""
 
     def __init__(self, hosts):
-        self._client = KazooClient(hosts=hosts, timeout=1.0)
+        self._client = engine.client(hosts, timeout=1.0)
         self._client.start(timeout=30)
         self._client.create("/lease", b"holder", ephemeral=True)
 
@@ -68,7 +67,7 @@ def test_a_lease_ends_with_the_session_of_a_killed_holder_and_of_nobody_else(wor
 
 def mode(world, name):
     """The role of a server as it tells itself, or what else it says."""
-    client = KazooClient(hosts=world.address(name), timeout=4.0)
+    client = engine.client(world.address(name), timeout=4.0)
     client.start(timeout=30)
     try:
         lines = client.command(b"srvr").splitlines()
@@ -115,7 +114,7 @@ def test_a_minority_serves_nobody_and_a_majority_has_all_that_was_written(ensemb
 
 
 def connect_briefly(hosts):
-    client = KazooClient(hosts=hosts, timeout=1.0)
+    client = engine.client(hosts, timeout=1.0)
     try:
         client.start(timeout=2)
     except client.handler.timeout_exception as late:

@@ -37,7 +37,7 @@ def test_a_key_made_anew_at_each_start_would_log_bob_out_too(monkeypatch):
             if request.path == "/login":
                 return {"token": lesson.signed(request.body["user"], self.key, 0, 3600)}
             try:
-                return lesson.user_of(lesson.ticket_of(request), self.key, 0)
+                return lesson.user_of(lesson.brought_by(request), self.key, 0)
             except lesson.BadToken:
                 return lesson.PLEASE_LOG_IN
 

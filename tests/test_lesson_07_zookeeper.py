@@ -31,7 +31,7 @@ def test_another_has_the_right_soon_after_its_holder_was_killed():
         world.kill(dead)
         killed = world.now()
         assert companion.holder(world) != dead
-        assert world.now() - killed < companion.Writer.ttl + 1
+        assert world.now() - killed < companion.QuickWriter.ttl + 10
 
 
 @pytest.mark.live
@@ -51,7 +51,7 @@ def test_a_paused_holder_writes_late_unless_the_database_fences(fencing):
 @on_zookeeper
 def test_the_right_outlives_the_leader_of_the_ensemble():
     with LiveWorld() as world:
-        companion.billing_on_zookeeper(world, keepers=THREE)
+        companion.billing_on_zookeeper(world, keepers=THREE, writer=companion.PatientWriter)
         assert companion.a_leader_dies(world, THREE) == {
             "the same holder": True,
             "the same token": True,
@@ -63,11 +63,11 @@ def test_the_right_outlives_the_leader_of_the_ensemble():
 @on_zookeeper
 def test_the_next_write_comes_soon_after_the_leaders_death():
     with LiveWorld() as world:
-        companion.billing_on_zookeeper(world, keepers=THREE)
+        companion.billing_on_zookeeper(world, keepers=THREE, writer=companion.PatientWriter)
         writer = companion.holder(world)
         modes = {name: companion.mode(world.address(name)) for name in THREE}
         world.kill(next(name for name in THREE if modes[name] == "leader"))
         killed = world.now()
         while companion.bill(world, writer).result().status != 200:
             world.run(0.01)
-        assert world.now() - killed < companion.QuickWriter.work + 2
+        assert world.now() - killed < companion.QuickWriter.work + 10

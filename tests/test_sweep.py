@@ -60,7 +60,6 @@ def test_a_sweep_without_invariants_and_measure_still_names_the_runs():
     assert list(table.columns) == ["code"]
     assert list(table.index) == [7, 3]
     assert Run.parse(table["code"][3]).replay(bad_days.shop).seed == 3
-    assert len(lab.sweep(bad_days.shop, 0)) == 0
 
 
 def test_any_executor_makes_the_same_table():
@@ -256,3 +255,15 @@ def test_a_terminal_shows_how_far_it_is_and_a_file_gets_nothing_of_it():
     os.close(ours)
     quiet = subprocess.run(program(), stdin=subprocess.DEVNULL, capture_output=True)
     assert (quiet.stdout, quiet.stderr) == (b"40\n", b"")
+
+
+@pytest.mark.parametrize("wrong", [PermissionError(13, "Permission denied"), OSError(30, "ro")])
+def test_where_no_process_can_be_started_a_sweep_says_what_to_do_and_that_works(monkeypatch, wrong):
+    def cannot(**options):
+        raise wrong
+
+    monkeypatch.setattr(loky, "get_reusable_executor", cannot)
+    with pytest.raises(lab.SweepError, match=r"nothing was run.*a /dev/shm that can be written to"):
+        lab.sweep(bad_days.shop, 2)
+    with ThreadPoolExecutor(1) as executor:
+        assert len(lab.sweep(bad_days.shop, 2, executor=executor)) == 2

@@ -16,6 +16,7 @@ from statelab import (
     network,
     node,
 )
+from statelab.network import Network
 
 
 class Counter(Node):
@@ -738,3 +739,17 @@ def test_a_world_that_is_garbage_goes_in_silence():
 def test_without_its_shut_doors_a_world_that_is_garbage_would_act(monkeypatch):
     monkeypatch.setattr("statelab.world._shut", lambda doors: None)
     assert dropped_while_a_node_holds() == ["disk", "disk", "log"]
+
+
+def test_requests_that_time_out_at_once_are_each_given_a_connection_once(monkeypatch):
+    placed = []
+    place = Network._place
+    monkeypatch.setattr(Network, "_place", lambda *args: placed.append(args) or place(*args))
+    world = World(7)
+    world.start("web", Slow)
+    alice = world.client("alice")
+    for _ in range(300):
+        alice.get("web", wait=False, timeout=0.1)
+    world.run(2)
+    assert [row.kind for row in world.trace.rows].count("noreply") == 300
+    assert len(placed) == 300  # not again each time that another one has failed

@@ -5,6 +5,8 @@ Rules of this file:
 1. An engine only describes. Its world starts it, as a child of the warden, and ends it.
 2. It never runs in the notebook's kernel; and nothing of it is imported there, but its client.
 3. Everything that it writes lies in its place's folder, which goes with its world.
+4. It does nothing for who does not know its world's password: any user of the machine reaches its
+   port. The password stands in files that only it may read, never on a command line.
 """
 
 from __future__ import annotations
@@ -12,16 +14,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from statelab.live.channel import IP
+from statelab.message import shown
+from statelab.node import checked_name
 
 ASK_S = 2.0  # the longest that a question of `ask` may take
 
 Upstream = str | tuple[str, int]  # an engine of the same world by its name, or (host, port)
+
+
+def checked_upstream(other: Any, what: str) -> Upstream | None:
+    """Returns `other`; raises TypeError if it is no upstream and not None."""
+    if type(other) is str:
+        return checked_name(other, what)
+    if other is not None:
+        fits = isinstance(other, tuple) and list(map(type, other)) == [str, int]
+        if not (fits and re.fullmatch(r"[\w.:-]+", other[0]) and 0 < other[1] < 1 << 16):
+            raise TypeError(
+                f"{what} is the name of another engine, or (its host, its port), not {shown(other)}"
+            )
+    return other
 
 
 class EngineMissing(RuntimeError):
@@ -38,19 +56,28 @@ class Command(NamedTuple):
 class Place(NamedTuple):
     """Where an engine lives, through all its lives.
 
-    `folder` is its own. `port_of(name)` is the port of another engine of the same world, as seen
-    from here; `reserve(name, purpose)` is one more port for that name, always the same one.
+    `folder` is its own, and `password` its world's. `port_of(name)` is the port of another engine
+    of the same world, as seen from here; `reserve(name, purpose)` is one more port for that name,
+    always the same one.
     """
 
     name: str
     folder: Path
     port: int
+    password: str
     port_of: Callable[[str], int]
     reserve: Callable[[str, str], int]
 
     def upstream(self, other: Upstream) -> tuple[str, int]:
         """The host and port of another server; raises UnknownNode."""
         return (IP, self.port_of(other)) if isinstance(other, str) else other
+
+    def write(self, name: str, text: str) -> Path:
+        """Writes a file that only its owner may read."""
+        path = self.folder / name
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+        return path
 
 
 class Engine:
@@ -107,9 +134,14 @@ class Engine:
         """Asks the server itself whether it does its work."""
         raise NotImplementedError
 
-    def address(self, host: str, port: int) -> str:
+    def address(self, host: str, port: int, password: str) -> str:
         """What its client library connects to."""
         raise NotImplementedError
+
+
+def without_password(address: str) -> str:
+    """An address as others may see it: without its password."""
+    return re.sub(r"[^,/@]*@", "", address)
 
 
 async def ask(host: str, port: int, question: bytes) -> bytes:

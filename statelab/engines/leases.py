@@ -15,7 +15,9 @@ import time
 from types import MappingProxyType
 from typing import Any
 
+from statelab.engines.engine import without_password
 from statelab.engines.redis import prefix
+from statelab.engines.zookeeper import client
 from statelab.message import NoReply, Refused
 from statelab.node import Node, Soft
 from statelab.servers.lease import Lease
@@ -84,15 +86,15 @@ class RedisLease(Lease):
         try:
             connection = self._pool.get_connection()
         except (redis.ConnectionError, redis.TimeoutError) as why:
-            raise Refused(f"{self.url}: {why}") from None
+            raise Refused(f"{without_password(self.url)}: {why}") from None
         try:
             connection.send_command("EVAL", script, "2", key, f"{key}:tokens", owner, ttl_ms)
             return connection.read_response()
         except (redis.ConnectionError, redis.TimeoutError) as why:
             connection.disconnect()
-            raise NoReply(f"{self.url}: {why}") from None
+            raise NoReply(f"{without_password(self.url)}: {why}") from None
         except redis.ResponseError as why:  # such as that of a replica, which takes no writes
-            raise Refused(f"{self.url}: {why}") from None
+            raise Refused(f"{without_password(self.url)}: {why}") from None
         finally:
             self._pool.release(connection)
 
@@ -101,8 +103,8 @@ class ZooKeeperLease(Lease):
     """A lease kept by ZooKeeper at `hosts`, as an ephemeral node: it lasts as long as its session.
 
     The node carries no date. The session does the renewing, by its heartbeats, also while the node
-    of this world is busy; so `renew` asks whether it is still there. A session lasts `ttl`, which
-    must lie between 2 and 20 of the servers' ticks. The fencing token is the number of the change
+    of this world is busy; so `renew` asks whether it is still there. A session lasts `ttl`,
+    within the servers' limits. The fencing token is the number of the change
     that made the node (czxid). Who is refused may ask again after a tenth of `ttl`; whoever has the
     right and asks once more gets it again.
     """
@@ -118,10 +120,10 @@ class ZooKeeperLease(Lease):
         from kazoo.exceptions import NodeExistsError
 
         before = self.node.now()
-        client = self._connected()
+        zookeeper = self._connected()
         made = {"ephemeral": True, "makepath": True, "include_data": True}
         try:
-            _, stat = self._done(client.create_async(self._path, self.holder.encode(), **made))
+            _, stat = self._done(zookeeper.create_async(self._path, self.holder.encode(), **made))
         except NodeExistsError:
             # It may be this session's own, made by a request whose answer was lost.
             stat = self._mine()
@@ -159,14 +161,12 @@ class ZooKeeperLease(Lease):
     def _connected(self) -> Any:
         """The client, with a session; raises Refused if there is none soon."""
         if self._client is None:
-            from kazoo.client import KazooClient
-
-            self._client = KazooClient(self.hosts, timeout=self.ttl, connection_retry=_AGAIN_SOON)
+            self._client = client(self.hosts, timeout=self.ttl, connection_retry=_AGAIN_SOON)
             self._client.start_async()
         patience = time.monotonic() + self.ttl / 4
         while not self._client.connected:
             if time.monotonic() > patience:
-                raise Refused(f"{self.hosts}: no session")
+                raise Refused(f"{without_password(self.hosts)}: no session")
             time.sleep(0.005)
         return self._client
 
@@ -183,4 +183,4 @@ class ZooKeeperLease(Lease):
             ConnectionClosedError,
             SessionExpiredError,
         ) as why:
-            raise NoReply(f"{self.hosts}: {type(why).__name__} {why}") from None
+            raise NoReply(f"{without_password(self.hosts)}: {type(why).__name__} {why}") from None

@@ -1,21 +1,28 @@
 """PostgreSQL: a primary, or a standby that follows one by streaming its log.
 
-The server refuses to run as root. Root starts it as the user `nobody`, whom every system has; where
-that user may not read what it needs (a home of root's), in a user namespace, as nobody there.
+The server refuses to run as root. Root starts it as the user `nobody`, whom every system has, and
+opens the way to its folder for that process by a group that no other process is in. Where that user
+may not read what it needs (a home of root's), it runs in a user namespace, as nobody there.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import hashlib
 import os
+import secrets
 import shutil
 import struct
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from statelab.engines.engine import Command, Engine, Place, Upstream, ask
+from statelab.engines.engine import Command, Engine, Place, Upstream, ask, checked_upstream
 from statelab.live.channel import IP
+from statelab.message import shown
+from statelab.node import checked_name
 
 with contextlib.suppress(ImportError):  # there is none on Windows, where nobody is root
     import pwd
@@ -51,10 +58,14 @@ class Postgres(Engine):
     ):
         if synchronous_commit not in COMMITS:
             known = ", ".join(COMMITS)
-            raise ValueError(f"synchronous_commit is one of {known}, not {synchronous_commit!r}")
+            raise ValueError(
+                f"synchronous_commit is one of {known}, not {shown(synchronous_commit)}"
+            )
         self.synchronous_commit = synchronous_commit
-        self.synchronous_standby = synchronous_standby
-        self.standby_of = standby_of
+        self.synchronous_standby = synchronous_standby and checked_name(
+            synchronous_standby, "synchronous_standby"
+        )
+        self.standby_of = checked_upstream(standby_of, "standby_of")
         self.follows = standby_of is not None
 
     @classmethod
@@ -85,24 +96,25 @@ class Postgres(Engine):
 
     def prepare(self, place: Place) -> list[Command]:
         """Makes an empty cluster, or a copy of the primary's; its settings lie beside it."""
-        standby = self.synchronous_standby.replace('"', '""')
+        waited = self.synchronous_standby
         settings = {
             **_SETTINGS,
             "port": str(place.port),
             "synchronous_commit": self.synchronous_commit,
-            "synchronous_standby_names": f'"{standby}"' if standby else "",
+            "synchronous_standby_names": waited and _known_as(waited),
         }
         lines = [f"{name} = {_quoted(value)}\n" for name, value in settings.items()]
-        (place.folder / "postgresql.conf").write_text("".join(lines))
+        place.write("postgresql.conf", "".join(lines))
         data = str(place.folder / "data")
         if self.standby_of is None:
-            make = ["initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-locale"]
-            make += ["-E", "UTF8", "--no-sync"]
+            secret = place.write("password", place.password)
+            make = ["initdb", "-D", data, "-A", "scram-sha-256", "--pwfile", str(secret)]
+            make += ["-U", "postgres", "--no-locale", "-E", "UTF8", "--no-sync"]
         else:
             host, port = place.upstream(self.standby_of)
-            primary = (
-                f"host={host} port={port} user=postgres application_name={_quoted(place.name)}"
-            )
+            secret = place.write("password", f"*:*:*:postgres:{place.password}")
+            primary = f"host={host} port={port} user=postgres passfile={_quoted(str(secret))}"
+            primary += f" application_name={_known_as(place.name)}"
             make = ["pg_basebackup", "-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
             make += ["-d", f"{primary} sslmode=disable gssencmode=disable"]
         return [_command(place, make)]
@@ -115,34 +127,34 @@ class Postgres(Engine):
 
     async def is_up(self, place: Place, life: int) -> bool:
         """Whether it takes connections; of a new standby, whether it follows its primary."""
+        if not (await ask(IP, place.port, _HELLO)).startswith(b"R"):  # it asks for the password
+            return False
         if self.standby_of is None or life > 1:
-            return (await ask(IP, place.port, _hello() + _TERMINATE)).startswith(b"R")
-        return b"streaming" in await ask(IP, place.port, _hello() + _query(_FOLLOWS) + _TERMINATE)
+            return True
+        address = self.address(IP, place.port, place.password)
+        return bool(await asyncio.to_thread(_execute, address, _FOLLOWS))
 
-    def address(self, host: str, port: int) -> str:
+    def address(self, host: str, port: int, password: str) -> str:
         """For `psycopg.connect`."""
-        return f"postgresql://postgres@{host}:{port}/postgres"
+        return f"postgresql://postgres:{password}@{host}:{port}/postgres"
 
 
-def _execute(address: str, sql: str) -> None:
+_FOLLOWS = "SELECT 1 FROM pg_stat_wal_receiver WHERE status = 'streaming'"
+_USER = b"user\0postgres\0\0"
+_HELLO = struct.pack("!II", len(_USER) + 8, 3 << 16) + _USER + b"X\0\0\0\4"  # and goodbye
+
+
+def _execute(address: str, sql: str) -> int:
+    """Returns how many rows it found or changed."""
     import psycopg
 
     with psycopg.connect(address, autocommit=True, connect_timeout=5) as connection:
-        connection.execute(sql)
+        return connection.execute(sql).rowcount
 
 
-# ------------------------------------------------------------------------------- its protocol
-_FOLLOWS = "SELECT status FROM pg_stat_wal_receiver WHERE status = 'streaming'"
-_TERMINATE = b"X\0\0\0\4"
-
-
-def _hello() -> bytes:
-    body = struct.pack("!I", 3 << 16) + b"user\0postgres\0database\0postgres\0\0"
-    return struct.pack("!I", len(body) + 4) + body
-
-
-def _query(sql: str) -> bytes:
-    return b"Q" + struct.pack("!I", len(sql) + 5) + sql.encode() + b"\0"
+def _known_as(standby: str) -> str:
+    """What the primary calls a standby: PostgreSQL takes 63 bytes of ASCII, a node any name."""
+    return "standby_" + hashlib.blake2b(standby.encode(), digest_size=8).hexdigest()
 
 
 def _quoted(text: str) -> str:
@@ -151,6 +163,9 @@ def _quoted(text: str) -> str:
 
 
 # ------------------------------------------------------------------------------- its programs
+_GROUPS = range(50_000, 60_000)  # numbers that Debian and Fedora give to nobody
+
+
 def binaries() -> str:
     """The folder of PostgreSQL's programs; '' if there is none.
 
@@ -185,13 +200,29 @@ def _command(place: Place, argv: list[str]) -> Command:
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return Command(argv)
     world = place.folder.parent
-    if all(_may_pass(path) for path in (Path(folder), world.parent)):
-        os.chmod(world, 0o711)
-        nobody = pwd.getpwnam("nobody")
-        os.chown(place.folder, nobody.pw_uid, nobody.pw_gid)
-        user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        return Command(argv, user)
+    closed = [path for path in (Path(folder), world.parent) if not _may_pass(path)]
+    if not closed:
+        return Command(argv, _as_nobody(place.folder))
+    if not shutil.which("unshare"):
+        raise RuntimeError(
+            f"{place.name} did not start: PostgreSQL refuses to run as root, and the user nobody "
+            f"may not enter {closed[0]}. Start statelab as another user, or install unshare (on "
+            "Debian and Ubuntu: sudo apt install util-linux)"
+        )
     return Command(["unshare", "--user", "--map-user=65534", *argv])
+
+
+def _as_nobody(folder: Path) -> dict[str, Any]:
+    """The options by which Popen runs something as nobody, who then may enter this folder."""
+    nobody = pwd.getpwnam("nobody")
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
+    world = folder.parent
+    if world.stat().st_gid not in _GROUPS:
+        os.chown(world, -1, secrets.choice(_GROUPS))
+        os.chmod(world, 0o710)
+    passes = world.stat().st_gid
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": [passes]}
 
 
 def _may_pass(folder: Path) -> bool:

@@ -10,13 +10,16 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from statelab.engines.engine import Command, Engine, Place, Upstream, ask
+from statelab.engines.engine import Command, Engine, Place, Upstream, ask, checked_upstream
 from statelab.live.channel import IP
+from statelab.message import shown
 
 # The replication settings are those by which a copy is there in 0.1 s, not 1 s.
 _CONF = """\
 bind {ip}
 port {port}
+requirepass {password}
+masterauth {password}
 dir "{folder}"
 save ""
 appendonly {append_only}
@@ -37,8 +40,10 @@ class Redis(Engine):
     usual_port = 6379
 
     def __init__(self, *, append_only: bool = False, replica_of: Upstream | None = None):
+        if type(append_only) is not bool:
+            raise TypeError(f"append_only is True or False, not {shown(append_only)}")
         self.append_only = append_only
-        self.replica_of = replica_of
+        self.replica_of = checked_upstream(replica_of, "replica_of")
         self.follows = replica_of is not None
 
     @classmethod
@@ -77,10 +82,13 @@ class Redis(Engine):
     def prepare(self, place: Place) -> list[Command]:
         """Writes its redis.conf; a client may rewrite it (CONFIG REWRITE)."""
         append_only = "yes" if self.append_only else "no"
-        conf = _CONF.format(ip=IP, port=place.port, folder=place.folder, append_only=append_only)
+        conf = _CONF.format(
+            ip=IP, port=place.port, password=place.password, folder=place.folder,
+            append_only=append_only,
+        )  # fmt: skip
         if self.replica_of is not None:
             conf += "replicaof {} {}\n".format(*place.upstream(self.replica_of))
-        (place.folder / "redis.conf").write_text(conf)
+        place.write("redis.conf", conf)
         return []
 
     def command(self, place: Place) -> Command:
@@ -98,16 +106,17 @@ class Redis(Engine):
         While a server still loads its file, it does not answer. Before a replica has its first
         copy, `WAIT` on its primary may count it all the same.
         """
-        answer = await ask(IP, place.port, b"PING\r\nINFO replication\r\nQUIT\r\n")
-        if not answer.startswith(b"+PONG"):
+        hello = f"AUTH {place.password}\r\nPING\r\n".encode()
+        answer = await ask(IP, place.port, hello + b"INFO replication\r\nQUIT\r\n")
+        if not answer.startswith(b"+OK\r\n+PONG"):
             return False
         if self.replica_of is None or life > 1 or b"master_link_status:up" in answer:
             return True
         return await ask(*place.upstream(self.replica_of), b"PING\r\nQUIT\r\n") == b""
 
-    def address(self, host: str, port: int) -> str:
+    def address(self, host: str, port: int, password: str) -> str:
         """For `redis.Redis.from_url`."""
-        return f"redis://{host}:{port}/0"
+        return f"redis://:{password}@{host}:{port}/0"
 
 
 def prefix(address: str) -> str:

@@ -6,18 +6,18 @@ It prints a verdict that helps, always the same for the same code, and never rai
 from __future__ import annotations
 
 import hashlib
-import inspect
 import itertools
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from statelab.lab.job import job_of, seeds_of
 from statelab.lab.progress import Progress
 from statelab.lab.runner import Gone, Runner, pack
 from statelab.lab.suspects import WHAT
+from statelab.message import shown
 from statelab.node import said
-from statelab.runcode import RunCodeError
 from statelab.trace import Invariant
 from statelab.world import World
 
@@ -61,28 +61,18 @@ def check(
 ) -> Verdict:
     """Runs `scenario(world, **args)` under hidden seeds, each twice, and prints a verdict.
 
-    The two runs of a seed happen in two processes that hash differently, and must agree in every
-    event; no handler may raise; every invariant must hold. `day(world, random)` does what happens
-    from outside: its clicks and faults become the inputs of the run code. A run goes on `until` a
-    virtual time, and has failed if it takes more than so many real `seconds`. `seeds` is how many,
-    or which. The run that fails opens in `panel`, at the event that decided it.
+    The two runs of a seed happen in two processes that hash differently and see another clock,
+    zone, host, user, folder and environment; they must agree in every event. No handler may raise;
+    every invariant must hold. `day(world, random)` does what happens from outside: its clicks and
+    faults become the inputs of the run code. A run goes on `until` a virtual time, and has failed
+    if it takes more than so many real `seconds`. `seeds` is how many, or which. The run that fails
+    opens in `panel`, at the event that decided it.
     """
     try:
-        invariants = list(invariants)
-        if not inspect.isfunction(scenario):
-            raise TypeError(f"it takes a function marked @scenario first, not {scenario!r}")
-        for invariant in invariants:
-            if not isinstance(invariant, Invariant):
-                raise TypeError(f"{invariant!r} is not an Invariant")
-        job = {
-            "scenario": getattr(scenario, "__wrapped__", scenario),
-            "args": dict(args or {}),
-            "invariants": invariants,
-            "day": day,
-            "until": until,
-        }
-        hidden = hidden_seeds(seeds) if isinstance(seeds, int) else list(seeds)
-        verdict = _checked(job, hidden, seconds)
+        job = job_of(scenario, args, invariants=invariants, day=day, until=until, seconds=seconds)
+        if panel is not None and not hasattr(panel, "open_run"):
+            raise TypeError(f"panel is a Panel, not {shown(panel)}")
+        verdict = _checked(job, seeds_of(seeds, hidden_seeds), seconds)
     except Exception as wrong:
         verdict = Verdict(False, f"✕ this check could not be run: {said(wrong)}")
     print(verdict.text)
@@ -95,8 +85,8 @@ def _opened(panel: Panel, verdict: Verdict) -> str:
     """Opens the run that failed; says where, or why not."""
     try:
         panel.open_run(verdict.code, verdict.seq)
-    except (RunCodeError, ValueError) as wrong:
-        return f"  It cannot be opened in the panel “{panel.title}”: {wrong}"
+    except Exception as wrong:
+        return f"  It cannot be opened in the panel “{panel.title}”: {said(wrong)}"
     return f"  It is open in the panel “{panel.title}”, at the event that decided it."
 
 
@@ -135,6 +125,8 @@ def _judged(one: Runner, other: Runner, seed: int) -> Verdict | None:
     other.tell("run", seed)
     first, second = one.hear(), other.hear()
     wrong = first["wrong"] or second["wrong"]
+    if first["digest"] and not second["digest"]:
+        wrong[1].append("Only one of two processes stopped: it has not what the other has.")
     if first["digest"] != second["digest"] and not (wrong and wrong[0] == "raised"):
         return _parted(one, other, seed)
     if wrong is None:
@@ -174,7 +166,7 @@ def _cause(suspects: list[list[str]], steady: bool) -> list[str]:
         return [
             "Each process repeats itself here, and the two do not agree. What they do not share",
             "is how they hash: look for a set whose order decides something, and use a list, a",
-            "dict, or sorted(…) instead.",
+            "dict, or sorted(…) instead. Nor do they share the time zone or sys.argv.",
         ]
     return [
         "It comes out differently each time, even in one process. Is something kept outside of",

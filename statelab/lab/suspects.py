@@ -1,8 +1,8 @@
 """Names the lines of a learner's code by which a run is not a function of its seed and inputs.
 
-It watches one run through Python's profiler hook, which sees each call of a C function: the global
-generator, the computer's clock, the system's random bytes. The order of a set leaves no call; that
-two processes with different hash seeds disagree is what shows it.
+It watches one run through Python's profiler hook, which sees each call: of the global generator,
+the computer's clock, the system's random bytes. The order of a set leaves no call; that two
+processes with different hash seeds disagree is what shows it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import os
 import random
 import sys
 import sysconfig
+import threading
 import time
+from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -21,7 +23,9 @@ _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _INSTALLED = tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))
 _GLOBAL = random._inst
 _SEED = random.Random.seed.__code__
-_CLOCKS = (time.time, time.time_ns, time.monotonic, time.monotonic_ns, time.perf_counter)
+_CLOCKS = (time.time, time.time_ns, time.localtime, time.gmtime, time.strftime)
+_FILES = (open, os.open, os.stat, os.listdir, os.scandir, os.getcwd)
+_ENVIRONMENT = {f.__code__ for f in vars(os._Environ).values() if hasattr(f, "__code__")}
 
 
 class Suspect(NamedTuple):
@@ -55,7 +59,13 @@ WHAT = {
     "clock": What(
         "reads the computer's clock",
         "What that clock says is no input of the run: ask self.now().",
-        False,
+        True,
+    ),
+    "machine": What(
+        "reads what belongs to one computer or process",
+        "Its files, environment, host, user and number are no input of the run: give start what "
+        "is needed as an argument.",
+        True,
     ),
     "system": What(
         "asks the operating system for random bytes",
@@ -63,7 +73,7 @@ WHAT = {
         False,
     ),
     "process": What(
-        "uses id() or hash()",
+        "uses id(), hash() or a thread's number",
         "Those numbers belong to one process: use a name, or a number of your own.",
         True,
     ),
@@ -86,8 +96,8 @@ class Watch:
     def _event(self, frame: FrameType, event: str, called: Any) -> None:
         if event == "c_call":
             what = _of_call(called)
-        elif event == "call" and frame.f_code is _SEED:
-            what = _of_seeding(frame)
+        elif event == "call":
+            what, frame = _of_function(frame), frame.f_back
         else:
             return
         who = asker(frame) if what else None
@@ -103,20 +113,47 @@ def _of_call(called: Any) -> str | None:
         return "random"
     if called in _CLOCKS or called.__name__ in ("now", "utcnow", "today"):
         return "clock"
+    if called in _FILES:
+        return "machine"
     if called is os.urandom:
         return "system"
-    if called is builtins.id or called is builtins.hash:
+    if called in (builtins.id, builtins.hash, threading.get_ident):
         return "process"
     return None
 
 
-def _of_seeding(frame: FrameType) -> str | None:
+def _of_function(frame: FrameType) -> str | None:
+    if frame.f_code in _ENVIRONMENT:
+        return "machine"
+    if frame.f_code is _READ:
+        return frame.f_locals["what"]
+    if frame.f_code is not _SEED:
+        return None
     if frame.f_locals.get("self") is _GLOBAL:
         return "random"
     return "unseeded" if frame.f_locals.get("a") is None else None
 
 
+def reading(what: str, answer: Callable) -> Callable:
+    """A function that stands for one of the system's, and says `answer`; `what` is as in WHAT."""
+
+    def read(*args: Any, what: str = what, **named: Any) -> Any:
+        return answer(*args, **named)
+
+    return read
+
+
+_READ = reading("", print).__code__
+
+
 # ------------------------------------------------------------------------------- frames
+def asks_itself(frame: FrameType) -> bool:
+    """Whether what `frame` does was asked for by a learner's code, with no library between."""
+    while frame.f_back is not None and _is_pythons(frame.f_code):
+        frame = frame.f_back
+    return is_learners(frame.f_code)
+
+
 def asker(frame: FrameType | None) -> FrameType | None:
     """The learner's frame that asked for what `frame` does, or None if this package asked."""
     while frame is not None and not is_own(frame.f_code):
@@ -154,6 +191,9 @@ def is_own(code: CodeType) -> bool:
 
 def is_learners(code: CodeType) -> bool:
     """Whether it is neither this package's, nor Python's or a library's."""
+    return not (is_own(code) or _is_pythons(code) or "site-packages" in code.co_filename)
+
+
+def _is_pythons(code: CodeType) -> bool:
     file = code.co_filename
-    installed = file.startswith(_INSTALLED) or "site-packages" in file
-    return not (is_own(code) or installed or file.startswith(("<frozen", "<string")))
+    return file.startswith((*_INSTALLED, "<frozen", "<string")) and "site-packages" not in file

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, wait
 from typing import TYPE_CHECKING, Any
 
 import loky
 
+from statelab.lab.job import job_of, seeds_of
 from statelab.lab.progress import Progress
 from statelab.lab.runner import pack
 from statelab.lab.seeds import Seed, columns_of, prepare, run_batch
+from statelab.message import shown
 from statelab.node import said
 from statelab.trace import Invariant, Row
 from statelab.world import World
@@ -63,21 +64,13 @@ def sweep(
     server's own code, an invariant or `measure` raises; if a process dies; and, without an
     `executor`, if a run takes more than so many real `seconds`.
     """
-    invariants = list(invariants)
-    if not inspect.isfunction(scenario):
-        raise TypeError(f"it takes a function marked @scenario first, not {scenario!r}")
-    for invariant in invariants:
-        if not isinstance(invariant, Invariant):
-            raise TypeError(f"{invariant!r} is not an Invariant")
-    seeds = list(range(seeds) if isinstance(seeds, int) else seeds)
-    job = {
-        "scenario": getattr(scenario, "__wrapped__", scenario),
-        "args": dict(args or {}),
-        "invariants": invariants,
-        "day": day,
-        "until": until,
-        "measure": measure,
-    }
+    job = job_of(
+        scenario, args, invariants=invariants, day=day, measure=measure, until=until,
+        seconds=seconds,
+    )  # fmt: skip
+    if executor is not None and not hasattr(executor, "submit"):
+        raise TypeError(f"executor has a method submit, unlike {shown(executor)}")
+    invariants, seeds = job["invariants"], seeds_of(seeds, range)
     try:
         parcel = pack(job)
     except Exception as wrong:
@@ -101,7 +94,8 @@ class _Sweep:
     progress: Progress
 
     def __init__(self, parcel: bytes, seeds: list[int], seconds: float):
-        self._parcel, self._seeds, self._seconds = parcel, seeds, seconds
+        self._parcel, self._named, self._seconds = parcel, seeds, seconds
+        self._seeds = list(dict.fromkeys(seeds))  # one that is named twice is run once
         self._done: dict[int, Seed] = {}
         self._lost: list[tuple[list[int], Exception]] = []  # what workers took along
 
@@ -115,6 +109,12 @@ class _Sweep:
         except (BrokenExecutor, TimeoutError):
             # Some seed has ended its process, or does not end. It will do so again, alone.
             self._one_by_one()
+        except OSError as wrong:
+            raise SweepError(
+                f"no processes could be started, and nothing was run: {said(wrong)}. They need "
+                "shared semaphores (on Linux: a /dev/shm that can be written to). Without them, "
+                "give executor=concurrent.futures.ThreadPoolExecutor(1)"
+            ) from wrong
         except BaseException:
             _processes().shutdown(kill_workers=True)
             raise
@@ -184,7 +184,7 @@ class _Sweep:
 
     def ran(self) -> list[Seed]:
         """The seeds that could be run, in order."""
-        found = [self._done[seed] for seed in self._seeds if seed in self._done]
+        found = [self._done[seed] for seed in self._named if seed in self._done]
         return [answer for answer in found if not answer.wrong]
 
     def raise_first_failure(self) -> None:
@@ -214,9 +214,8 @@ class _Sweep:
             seqs = [answer.broken[place] for answer in ran]
             columns[name] = [seq is None for seq in seqs]
             columns[where] = pandas.array(seqs, dtype="Int64")
-        table = pandas.DataFrame(columns, index=index)
-        measured = pandas.DataFrame([answer.measured for answer in ran], index=index)
-        return table.join(measured)
+        measured = pandas.DataFrame([answer.measured for answer in ran], index=range(len(ran)))
+        return pandas.concat([pandas.DataFrame(columns), measured], axis=1).set_index(index)
 
 
 def _processes(count: int | None = None) -> Any:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import ctypes
 import hashlib
 import json
 import linecache
@@ -20,27 +21,31 @@ import marshal
 import os
 import queue
 import random
+import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
+from statelab.lab.elsewhere import Elsewhere
 from statelab.lab.suspects import Watch, entered, is_learners, place
 from statelab.node import NoReply, Refused, said
 from statelab.runcode import Run, RunCodeError
 from statelab.trace import Row, canonical, described
 from statelab.world import World
 
+_PR_SET_CHILD_SUBREAPER = 36  # Linux
 MAX_MEMORY = 2 << 30  # bytes, where the system can limit a process
 
 
 class Trial:
     """The runs of one scenario in this process; `number` tells it from other processes' trials."""
 
-    def __init__(self, job: dict[str, Any], number: int):
+    def __init__(self, job: dict[str, Any], number: int, place: Elsewhere):
         self._job = job
         self._number = number
+        self._place = place
         self.world = World()
         self.seed: int | None = None
         self._begun = False  # whether the last run got past its set-up
@@ -54,6 +59,7 @@ class Trial:
 
     def _run(self, seed: int) -> dict[str, Any]:
         self.seed = seed
+        self._place.begin()
         # The global generator as another process would find it: this one's, and not the seed's.
         random.seed(f"{self._number}:{seed}")
         self.world = world = World(seed, memory=True)
@@ -175,6 +181,8 @@ def told(what: str, wrong: BaseException) -> list[str]:
 # ------------------------------------------------------------------------------- the process
 def serve(number: int) -> None:
     """Takes a job and commands from the standard input until that ends."""
+    if hasattr(os, "fork"):
+        _keep()
     commands, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "w", encoding="ascii")
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
@@ -200,7 +208,8 @@ def serve(number: int) -> None:
 
     threading.Thread(target=listen, daemon=True).start()
     try:
-        trial = Trial(unpacked(parcel), number)
+        place = Elsewhere(number)  # before the code comes, which may keep functions by their names
+        trial = Trial(unpacked(parcel), number, place)
     except BaseException as wrong:
         answer({"failed": said(wrong)})
         return
@@ -208,6 +217,36 @@ def serve(number: int) -> None:
     while True:
         verb, *args = todo.get()
         answer(getattr(trial, verb)(*args))
+
+
+def _keep() -> None:
+    """Goes on in another process, and stays behind to end it with all that comes of it.
+
+    The code that runs there may fork, and what it leaves behind would outlive it.
+    """
+    from statelab.live import trees
+
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    trial = os.fork()
+    if not trial:
+        return
+    for stream in (0, 1):  # else the end of the trial would not be seen at the other side
+        os.close(stream)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        while os.wait()[0] != trial:  # others are orphans that have ended
+            pass
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        trees.end_all(_reap)
+        os._exit(0)
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _where(thread: int) -> str:

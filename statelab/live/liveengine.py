@@ -35,7 +35,7 @@ class LiveEngine(LiveNode):
         self._namespace = lives.namespace(type(engine), engine.shares(name))
         self._followed: set[str] = set()
         self._lives = lives
-        self._place = Place(name, self.folder, port, self._port_of, lives.reserve)
+        self._place = Place(name, self.folder, port, lives.password, self._port_of, lives.reserve)
         self._step: asyncio.Future[int] | None = None  # the exit code of what runs before it
 
     async def begin(self, hub: Hub, lives: Lives) -> None:
@@ -108,4 +108,4 @@ class LiveEngine(LiveNode):
         """What its client library connects to, if it is reached by that port."""
         if self.outside:
             return self.engine.within(self.outside, self._namespace)
-        return self.engine.address(IP, port)
+        return self.engine.address(IP, port, self._place.password)

@@ -38,6 +38,7 @@ class Lives:
         self._by_key: dict[int, LiveNode] = {}
         self._asked: dict[int, asyncio.Future] = {}
         self._ports: dict[tuple[str, str], int] = {}  # by name and purpose
+        self.password = secrets.token_hex(16)  # of its engines
         self._namespaces: dict[tuple[type[Engine], str], str] = {}
         self.nodes: dict[str, LiveNode] = {}
         hub.journal.seen = self._seen

@@ -38,7 +38,7 @@ class AuthBySession(Node):
         self.logged_in = {}
 
     async def handle(self, request):
-        session = request.headers.get("authorization", "").removeprefix("Bearer ")
+        session = tokens.brought_by(request)
         if request.path == "/login":
             session = self.random.randbytes(16).hex()
             self.logged_in[session] = request.body["user"]
@@ -60,7 +60,7 @@ class AuthByToken(Node):
         self.lifetime_s = lifetime_s
 
     async def handle(self, request):
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        token = tokens.brought_by(request)
         if request.path == "/login":
             user = request.body["user"]
             return {"token": tokens.signed(user, self.key, self.now(), self.lifetime_s)}

@@ -7,8 +7,11 @@ must be there. Its time checks read the wall clock, so they are off, and the cal
 
 from __future__ import annotations
 
+import base64
 import math
 from typing import Any
+
+from statelab.message import Request
 
 ALGORITHM = "HS256"
 KEY_BYTES = 32  # HS256 is as strong as its key: RFC 7518, section 3.2
@@ -17,6 +20,27 @@ ISSUER, AUDIENCE = "login.example", "web.example"
 
 class BadToken(Exception):
     """A token that proves nothing, and why."""
+
+
+def brought_by(request: Request) -> str:
+    """The token or session id that a request brings, '' if none.
+
+    The scheme may be in any case: RFC 9110, section 11.1.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def plain(token: str) -> str:
+    """A token as it was given out: base64 can be written otherwise, with more padding, say.
+
+    A list of tokens that were taken back holds them so, or it could be passed by.
+    """
+    try:
+        parts = [base64.urlsafe_b64decode(part + "==") for part in token.split(".")]
+    except ValueError:  # no token, then
+        return token
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
 
 
 def checked_key(key: bytes) -> bytes:
@@ -60,10 +84,13 @@ def user_of(
 
     if not token:
         raise BadToken("no token came with the request")
+    checked_key(key)
+    if not isinstance(token, str) or token != plain(token):
+        raise BadToken("the token is not written as it was given out")
     try:
         claims = jwt.decode(
             token,
-            checked_key(key),
+            key,
             algorithms=[ALGORITHM],  # never the token's own word for it: it could say "none"
             issuer=issuer,
             audience=audience,
@@ -75,7 +102,9 @@ def user_of(
             },
         )
     except jwt.InvalidTokenError as wrong:
-        raise BadToken(str(wrong)) from None
+        raise BadToken(str(wrong)[:200]) from None
+    except (ValueError, RecursionError):  # whatever a stranger's text does to who reads it
+        raise BadToken("the token cannot be read") from None
     if now_s >= _time(claims, "exp"):
         raise BadToken("the token has expired")
     if "nbf" in claims and now_s < _time(claims, "nbf"):
@@ -85,6 +114,6 @@ def user_of(
 
 def _time(claims: dict[str, Any], name: str) -> float:
     value = claims[name]
-    if type(value) not in (int, float) or not math.isfinite(value):
-        raise BadToken(f"the token's {name} is {value!r}, which is no time")
+    if type(value) is not int and (type(value) is not float or not math.isfinite(value)):
+        raise BadToken(f"the token's {name} is {value!r:.100}, which is no time")
     return value
