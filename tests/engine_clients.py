@@ -1,5 +1,7 @@
 """One way to use each engine in tests: put a value, get it back, and the errors of its client."""
 
+from types import MappingProxyType
+
 import psycopg
 import redis
 from kazoo.exceptions import KazooException
@@ -78,7 +80,9 @@ REFUSED = {
     "zookeeper": (KazooException, KazooTimeoutError),
     "postgres": psycopg.OperationalError,
 }
-CLIENTS = {"redis": RedisClient, "zookeeper": ZooKeeperClient, "postgres": PostgresClient}
+CLIENTS = MappingProxyType(
+    {"redis": RedisClient, "zookeeper": ZooKeeperClient, "postgres": PostgresClient}
+)
 
 
 def start(world, name):

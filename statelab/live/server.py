@@ -10,6 +10,7 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
 import h11
@@ -26,6 +27,7 @@ LINGER_S = 2.0  # for whoever still sends to read that nobody listens
 _PIECE = 1 << 14  # bytes: h11 measures what is not whole yet, so not whatever came at once
 _ACCEPTS = 16  # new connections at once, between two looks at how many there are
 _BACKLOG = 2048
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
 _TOO_LARGE = f"the body is too large: more than {http.MAX_BYTES:,} bytes"
 
 
@@ -228,7 +230,11 @@ class Inbound(asyncio.Protocol):
             data = http.json_bytes(response.body)
             what = {"content-type": "application/json", "content-length": str(len(data))}
             headers = {**what, **headers}
-        head = h11.Response(status_code=response.status, headers=list(headers.items()))
+        head = h11.Response(
+            status_code=response.status,
+            headers=list(headers.items()),
+            reason=_REASONS.get(response.status, ""),
+        )
         said = h11.Data(data=b"" if self._method == "HEAD" else data)
         self._send(head, said, h11.EndOfMessage())
 
