@@ -62,7 +62,7 @@ def test_each_click_adds_a_line_and_starting_over_begins_a_new_connection(wire):
 
 def test_an_error_is_said_in_the_widget_and_the_next_click_works(wire):
     press(wire, "kill it", "kill it")
-    assert wire.said.startswith("WrongState: server is dead already")
+    assert wire.said.startswith("WrongState: web is dead already")
     press(wire, "start over", "send the request")
     assert wire.said == "55 bytes sent."
     with pytest.raises(ValueError, match="there is no button 'explode'"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,8 @@ class Wire(ipywidgets.VBox):
         if not (isinstance(server, type) and issubclass(server, Node)):
             raise TypeError(f"the server: a Node class is wanted, not {server!r:.100}")
         self._server, self._request = server, given(bytes, request, "the request")
+        host = re.search(rb"\r\nHost: ([\w-]+)\r\n", request)  # whom it is for
+        self._name = host[1].decode() if host else "server"
         self._prediction = prediction
         self._outcome: Outcome | None = None
         self._world: LiveWorld | None = None
@@ -136,7 +139,7 @@ class Wire(ipywidgets.VBox):
                 data = self._sock.recv(1 << 16)
                 said = f"Read: {data.decode(errors='replace')!r}" if data else "It has hung up."
             elif verb != "again":
-                getattr(self._world, verb)("server")
+                getattr(self._world, verb)(self._name)
             if verb != "again":
                 self._ledger.look(BUTTONS[verb][1])
         except BlockingIOError:
@@ -148,8 +151,8 @@ class Wire(ipywidgets.VBox):
     def _begin(self) -> None:
         self._end()
         self._world = LiveWorld()
-        self._world.start("server", self._server)
-        self._sock = socket.create_connection((IP, self._world.port("server")))
+        self._world.start(self._name, self._server)
+        self._sock = socket.create_connection((IP, self._world.port(self._name)))
         self._ledger = tcp.Ledger(self._sock)
         self._ledger.look(BUTTONS["again"][1])
 

@@ -23,7 +23,6 @@ MAX_BYTES = 32 * MAX_BODY  # more than any body of MAX_BODY takes as JSON
 _IN_URL = "/?=&:@!$'()*+,;-._~%[]"
 _HOST = r"(localhost\.?|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{0,5})?"
 _LOCAL_HOST = re.compile(_HOST, re.IGNORECASE)
-_ONE_WORD = re.compile(r"[\w-]+")
 _LOCAL_ORIGIN = re.compile(f"https?://{_HOST}", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE)
 
@@ -124,10 +123,11 @@ def path_of(target: bytes) -> str:
 
 
 # ------------------------------------------------------------------------------- pages of the web
-def foreign(request: h11.Request) -> str:
+def foreign(request: h11.Request, name: str) -> str:
     """Why a browser may have sent this on behalf of a page that is not of this machine; '' if not.
 
-    Who writes a request by hand, and so names no user agent, may call the node by any one word.
+    Who writes a request by hand may call the node by its `name`, if that is one word: no page has
+    such a host.
 
     A page may send a request to any address, and see to it that its own host name stands for this
     machine (DNS rebinding); but the browser says which name, and which page.
@@ -136,7 +136,7 @@ def foreign(request: h11.Request) -> str:
     absolute = _ABSOLUTE.fullmatch(request.target.decode("latin-1"))
     hosts = [headers[b"host"]] if b"host" in headers else []  # HTTP/1.0 names none; no browser
     for host in [*hosts, absolute[1]] if absolute else hosts:
-        by_hand = b"user-agent" not in headers and _ONE_WORD.fullmatch(host)
+        by_hand = host == name and "." not in host
         if not by_hand and not _LOCAL_HOST.fullmatch(host):
             return f"the host {host:.100} is not this machine: ask 127.0.0.1 or localhost"
     origin = headers.get(b"origin", "")

@@ -163,7 +163,7 @@ class Inbound(asyncio.Protocol):
         if message is not None:
             self._is_ours = True
             self._server.forget(self)
-        elif why := http.foreign(request):
+        elif why := http.foreign(request, self._server.life.name):
             raise Unfit(403, why)
         if method not in METHODS:
             raise Unfit(405, f"the method {method:.100} is none of {', '.join(METHODS)}")
