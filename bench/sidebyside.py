@@ -23,18 +23,17 @@ from statelab import World
 
 SLICES = 40
 
-OURS, MEMORY, SILENT = "statelab", "statelab, memory recorded", "statelab without its trace"
+OURS, MEMORY = "statelab", "statelab, memory recorded"
 BY_HAND, STORE = "simpy, mailboxes by hand", "simpy, Store"
 BY_PROCESSES = "simpy by hand, a process a request"
 SIDES_OF = {
-    "timers": (OURS, MEMORY, SILENT, BY_HAND),
-    "ping_pong": (OURS, MEMORY, SILENT, BY_HAND, STORE),
-    "requests": (OURS, MEMORY, SILENT, BY_HAND, BY_PROCESSES, STORE),
+    "timers": (OURS, MEMORY, BY_HAND),
+    "ping_pong": (OURS, MEMORY, BY_HAND, STORE),
+    "requests": (OURS, MEMORY, BY_HAND, BY_PROCESSES, STORE),
 }
 SIDES: dict[str, Callable[[str], workloads.Built]] = {
     OURS: lambda name: workloads.WORKLOADS[name](World(7)),
     MEMORY: lambda name: workloads.WORKLOADS[name](World(7, memory=True)),
-    SILENT: lambda name: workloads.WORKLOADS[name](workloads.Silent(7)),
     BY_HAND: lambda name: simpy_peers.WORKLOADS[name](simpy_peers.Mailbox),
     STORE: lambda name: simpy_peers.WORKLOADS[name](simpy.Store),
     BY_PROCESSES: lambda name: simpy_peers.requests_by_processes(simpy_peers.Mailbox),
@@ -117,8 +116,6 @@ def lines() -> list[Line]:
                 table.append(Line(what, f"{ratio:.2f} ×"))
             else:
                 table.append(at_least(what, ratio, target))
-        share = 1 - seconds[SILENT] / ours
-        table.append(Line(f"{workload}: share of time the trace takes (ablation)", f"{share:.0%}"))
         times = seconds[MEMORY] / ours
         table.append(Line(f"{workload}: with memory recorded it takes", f"{times:.2f} × as long"))
     return table

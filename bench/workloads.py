@@ -38,13 +38,6 @@ def nap_s(who: int, turn: int) -> float:
     return 0.010 + 0.001 * ((who * 31 + turn * 7919) % 97) + 0.000_001 * who
 
 
-class Silent(World):
-    """A World that keeps no trace: not for use, it only shows what the trace costs."""
-
-    def _record(self, kind, node, life, other, message, cause, data) -> int:
-        return 0
-
-
 class Sleeper(Node):
     def __init__(self, who: int):
         self._who = who
