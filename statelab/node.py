@@ -112,7 +112,7 @@ def _effect(door: Door, effect: Any):
         yield
     except GeneratorExit:
         if door.current is not None and not door.shut:
-            door.current.wrong = _never_awaited(door.name, effect)
+            door.current.wrong = door.current.wrong or _never_awaited(door.name, effect)
         raise
     return (yield effect)
 
@@ -127,10 +127,9 @@ def _never_awaited(name: str, effect: Any) -> TypeError:
     # Where the last name for it went away: in its own line, or at the end of its function.
     dropped = sys._getframe(2)
     line = linecache.getline(dropped.f_code.co_filename, dropped.f_lineno).strip()
-    where = f" in line {dropped.f_lineno}, {line}" if f".{verb}(" in line else ""
+    where = f" (line {dropped.f_lineno}: {line})" if f".{verb}(" in line else ""
     return TypeError(
-        f"{name} asked for {what},{where} and did not await it, so it did not happen: write await "
-        "before it"
+        f"{name} did not await {what}, so it did not happen: write await before it{where}"
     )
 
 

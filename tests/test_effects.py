@@ -79,7 +79,7 @@ def test_a_forgotten_await_is_an_error_and_nothing_was_done(world, how):
     assert answer.status == 500
     assert "await" in answer.body["error"]
     if how in ("statement", "part", "before", "together"):
-        assert "in line" in answer.body["error"]
+        assert "line " in answer.body["error"]
     assert world.call("store", "/get", {"key": "k"}).body is None
 
 

@@ -463,7 +463,7 @@ def test_an_effect_that_is_not_awaited_is_an_error(world):
     world.start("web", Odd)
     answer = world.call("web", "/forgets")
     assert answer.status == 500
-    assert "did not await it" in answer.body["error"]
+    assert "did not await" in answer.body["error"]
     assert 'self.call("web", "/raise")' in answer.body["error"]
 
 
