@@ -494,6 +494,26 @@ def test_an_error_in_init_starts_nothing(world):
     assert world.names == {}
 
 
+class Guarded(Node):
+    def __init__(self):
+        self.lock = object()
+
+
+@row(
+    "memory that has no canonical form, such as a lock",
+    "`TypeError` that names it: no digest could stand for it",
+    "is shown by its text",
+)
+def test_memory_that_has_no_canonical_form_has_no_place_in_a_digest(world):
+    if isinstance(world, World):
+        with pytest.raises(TypeError, match=r"web\.lock is a object, which has no canonical form"):
+            world.start("web", Guarded)
+        assert world.names == {}
+    else:
+        world.start("web", Guarded)
+        assert eventually(world, lambda: "<object object" in repr(world.trace.states()))
+
+
 class Silent(Node):
     async def handle(self):
         return 1
