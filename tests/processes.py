@@ -12,7 +12,9 @@ from pathlib import Path
 import psutil
 
 KERNEL = """
-    import os, subprocess, sys, time
+    import os, signal, subprocess, sys, time
+    # What a shell starts in the background ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     from statelab.live.driver import LiveWorld
     from statelab.node import Node
 
