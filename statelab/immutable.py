@@ -11,7 +11,7 @@ ATOMS = (type(None), bool, int, float, complex, str, bytes, range, slice, type(.
           type(NotImplemented), types.GenericAlias, types.UnionType)  # fmt: skip
 # By name, so that nothing is imported for it. Of `typing` all is welcome.
 _CONSTANTS = frozenset(
-    {"collections._tuplegetter", "_struct.Struct",
+    {"_collections._tuplegetter", "collections._tuplegetter", "_struct.Struct",
      "dataclasses._HAS_DEFAULT_FACTORY_CLASS", "dataclasses._MISSING_TYPE",
      "datetime.date", "datetime.datetime", "datetime.time", "datetime.timedelta",
      "datetime.timezone", "decimal.Decimal", "fractions.Fraction", "ipaddress.IPv4Address",
@@ -65,6 +65,8 @@ def is_constant(value: Any) -> bool:
     kind = type(value)
     name = f"{kind.__module__}.{kind.__qualname__}"
     descriptor = isinstance(
-        value, (types.WrapperDescriptorType, types.MethodDescriptorType, types.GetSetDescriptorType)
-    )
+        value,
+        (types.WrapperDescriptorType, types.MethodDescriptorType, types.GetSetDescriptorType,
+         types.MemberDescriptorType),
+    )  # fmt: skip
     return descriptor or kind.__module__ == "typing" or name in _CONSTANTS

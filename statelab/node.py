@@ -376,10 +376,10 @@ def answer(value: Any, error: BaseException | None, method: str) -> tuple[int, A
         try:
             if type(value) is not Response:
                 status, body, headers = 200, copied(value), {}
-            elif type(value.status) is not int or not 200 <= value.status <= 599:
+            elif not _is_status(value.status):
                 raise ValueError(f"the status {shown(value.status)} is not an int from 200 to 599")
             else:
-                status, body = value.status, value.frozen_body()
+                status, body = int(value.status), value.frozen_body()
                 headers = _headers(value.headers) if value.headers else {}
         except (TypeError, ValueError) as wrong:
             error = wrong
@@ -390,6 +390,15 @@ def answer(value: Any, error: BaseException | None, method: str) -> tuple[int, A
     return status, body, headers
 
 
+def _is_status(status: Any) -> bool:
+    return isinstance(status, int) and not isinstance(status, bool) and 200 <= status <= 599
+
+
 def said(error: BaseException) -> str:
-    """An error in one line: its type and what it says."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    """An error in one line: its type and what it says, 1,000 characters at the most."""
+    name = type(error).__name__[:100]
+    try:
+        text = str(error)[:1000]
+    except Exception:  # a class of the learner's, or an integer of 5,000 digits
+        return name
+    return f"{name}: {text}" if text else name

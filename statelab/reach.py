@@ -88,7 +88,8 @@ class Reach:
             for name, value in vars(cls).items()
             if name not in PYTHONS and not (isinstance(cls, enum.EnumMeta) and name[:1] == "_")
         }
-        self._names.append((f"{cls.__name__}.", vars(cls), kept, True))
+        whole = not isinstance(cls, enum.EnumMeta)  # a member has a dict of its own
+        self._names.append((f"{cls.__name__}.", vars(cls), kept, whole))
         for name, value in kept.items():
             where = f"{cls.__name__}.{name}"
             if issubclass(cls, Node) and isinstance(value, types.MemberDescriptorType):
@@ -129,6 +130,8 @@ class Reach:
             self._value(value.__self__, where, line)
             self._value(value.__func__, where, line)
         elif isinstance(value, functools._lru_cache_wrapper):
+            if not is_learners(value.__module__):
+                return
             raise TypeError(
                 f"{value.__wrapped__.__qualname__} is cached by functools: its results belong to "
                 "the process, so all nodes would share them, and a simulated kill would not erase "

@@ -136,7 +136,7 @@ def _seen(raised: Exception, door: Door) -> Exception:
     while at.tb_next is not None:
         at = at.tb_next
     module = at.tb_frame.f_globals.get("__name__", "")
-    if module.partition(".")[0] == "asyncio" or str(raised) == "no running event loop":
+    if module.partition(".")[0] == "asyncio" or raised.args == ("no running event loop",):
         return _foreign(door, "asyncio")
     if isinstance(raised, AttributeError) and isinstance(raised.obj, types.GeneratorType):
         line = linecache.getline(at.tb_frame.f_code.co_filename, at.tb_lineno).strip()

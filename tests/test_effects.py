@@ -1,6 +1,7 @@
 """A node's effects: those it does not await, those it has no business with, and its end."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 
@@ -244,3 +245,30 @@ def test_a_world_that_was_interrupted_in_its_own_step_says_so(monkeypatch):
         world.call("store")
     with pytest.raises(RuntimeError, match="interrupted in the middle of a step: make a new one"):
         world.run(1)
+
+
+class Unsayable(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+class Fails(Node):
+    async def handle(self, request):
+        if request.body == "long":
+            raise ValueError("x" * 1_000_001)
+        if request.body == "digits":
+            raise ValueError(10**5000)
+        raise Unsayable
+
+
+@pytest.mark.parametrize("make", [World, pytest.param(LiveWorld, marks=pytest.mark.live)])
+def test_an_error_that_cannot_be_said_or_is_too_long_is_a_500_all_the_same(make):
+    with contextlib.ExitStack() as stack:
+        world = make()
+        if make is LiveWorld:
+            stack.enter_context(world)
+        world.start("web", Fails)
+        for how in ("long", "digits", "unsayable"):
+            answer = world.call("web", "/", how, timeout=9)
+            assert answer.status == 500
+            assert len(answer.body["error"]) < 1_200

@@ -14,6 +14,7 @@ import random
 import re
 import sys
 import types
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -574,6 +575,10 @@ WORD = re.compile("[a-z]+")
 START = Point(0, 0)
 
 
+class Pair:
+    __slots__ = ("one",)
+
+
 @dataclasses.dataclass
 class Dataclass(Node):
     count: int = 0
@@ -603,6 +608,7 @@ class Welcome(Node):
     async def handle(self, request):
         self.count += weight([[1], 2]) - self.table["tea"] + 2
         self.at = self.at.moved()
+        Pair().one = urlsplit(request.path)
         return self.count if WORD.match("tea") and self.mode is Size.SMALL else self.limit
 
 

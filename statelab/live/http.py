@@ -139,9 +139,10 @@ def foreign(request: h11.Request, name: str) -> str:
         by_hand = host == name and "." not in host
         if not by_hand and not _LOCAL_HOST.fullmatch(host):
             return f"the host {host:.100} is not this machine: ask 127.0.0.1 or localhost"
-    origin = headers.get(b"origin", "")
-    if origin and not _LOCAL_ORIGIN.fullmatch(origin):
-        return f"a page of {origin:.100} is not of this machine"
-    if headers.get(b"sec-fetch-site", "") == "cross-site":
-        return "a page of another site is not of this machine"
+    for header, raw in request.headers:  # of several, any
+        value = raw.decode("latin-1")
+        if header == b"origin" and value and not _LOCAL_ORIGIN.fullmatch(value):
+            return f"a page of {value:.100} is not of this machine"
+        if header == b"sec-fetch-site" and value.lower() == "cross-site":
+            return "a page of another site is not of this machine"
     return ""
