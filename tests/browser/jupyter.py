@@ -137,9 +137,12 @@ class Lab:
         page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
 
     def _failed(self, error):
-        # JupyterLab itself stumbles over a notebook that has no kernel.
-        if str(error) != "Cannot read properties of null (reading 'kernel')":
-            self.errors.append(str(error))
+        # JupyterLab itself stumbles over a notebook that has no kernel, and over one that is closed.
+        text = str(error)
+        no_kernel = text == "Cannot read properties of null (reading 'kernel')"
+        closed = "reading 'footer'" in text and "_ensureFocus" in f"{text}{error.stack}"
+        if not no_kernel and not closed:
+            self.errors.append(text)
 
     def _said(self, message):
         url = message.location.get("url", "")
