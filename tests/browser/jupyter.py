@@ -137,7 +137,7 @@ class Lab:
         page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
 
     def _failed(self, error):
-        # JupyterLab itself stumbles over a notebook that has no kernel, and over one that is closed.
+        # JupyterLab itself stumbles over a notebook without a kernel, and over one that is closed.
         text = str(error)
         no_kernel = text == "Cannot read properties of null (reading 'kernel')"
         closed = "reading 'footer'" in text and "_ensureFocus" in f"{text}{error.stack}"
