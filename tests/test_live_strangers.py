@@ -166,6 +166,8 @@ def test_a_foreign_page_is_turned_away_before_the_node(world, header):
         "POST http://localhost@evil.example/pay HTTP/1.1\r\nHost: localhost",
         "POST /pay HTTP/1.0\r\nHost: evil.example",
         "POST /pay HTTP/1.0\r\nOrigin: null",
+        "POST /pay HTTP/1.0\r\nOrigin: http://evil.example\r\nOrigin: http://localhost",
+        "POST /pay HTTP/1.0\r\nSec-Fetch-Site: CROSS-SITE\r\nSec-Fetch-Site: none",
     ],
 )
 def test_a_host_is_foreign_wherever_it_stands(world, head):
