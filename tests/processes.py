@@ -15,7 +15,7 @@ KERNEL = """
     import os, signal, subprocess, sys, time
     # What a shell starts in the background ignores it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    from statelab.live.driver import LiveWorld
+    from statelab.live.world import LiveWorld
     from statelab.node import Node
 
     class Parent(Node):

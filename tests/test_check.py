@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from statelab import Invariant, Node, Run, lab, scenario
-from statelab.lab.runner import Runner
+from statelab.lab.trials.process import Runner
 
 _check = sys.modules[lab.check.__module__]
 _dice = random.Random(7)
@@ -321,7 +321,7 @@ def test_without_what_a_second_process_does_otherwise_shared_things_are_not_foun
 
 
 def test_without_its_own_pickler_an_imported_name_is_a_copied_generator(monkeypatch):
-    monkeypatch.setattr("statelab.parcel._Pickler", cloudpickle.Pickler)
+    monkeypatch.setattr("statelab.pickling._Pickler", cloudpickle.Pickler)
     assert "draws from the global random" not in check(handling(draws_by_an_imported_name)).text
 
 

@@ -240,7 +240,7 @@ def test_a_world_that_was_interrupted_in_its_own_step_says_so(monkeypatch):
 
     world = World()
     world.start("store", Store)
-    monkeypatch.setattr("statelab.network.answer", interrupted)
+    monkeypatch.setattr("statelab.sim.network.answer", interrupted)
     with pytest.raises(KeyboardInterrupt):
         world.call("store")
     with pytest.raises(RuntimeError, match="interrupted in the middle of a step: make a new one"):

@@ -14,7 +14,7 @@ from statelab import Node, UnknownNode, World, WrongState
 from statelab.engines import ENGINES, EngineMissing
 from statelab.engines.engine import Command
 from statelab.live import LiveWorld
-from statelab.live.liveengine import LiveEngine
+from statelab.live.driver.engine import LiveEngine
 
 pytestmark = pytest.mark.live
 each_engine = pytest.mark.parametrize(

@@ -17,7 +17,8 @@ import pytest
 from statelab.engines import Postgres
 from statelab.engines import postgres as engine
 from statelab.engines.postgres import COMMITS
-from statelab.live import LiveWorld, trees
+from statelab.live import LiveWorld
+from statelab.live.warden import trees
 
 pytestmark = [pytest.mark.live, pytest.mark.engines("postgres")]
 

@@ -4,7 +4,8 @@ import types
 
 import pytest
 
-from statelab import Node, World, isolation
+from statelab import Node, World
+from statelab.vetting import vetting as isolation
 
 SEEN = []
 PRICES = types.MappingProxyType({"apple": 3})

@@ -7,7 +7,7 @@ import pandas
 import pytest
 
 from statelab import Invariant, Node, lab, scenario
-from statelab.lab.job import seeds_of
+from statelab.lab.trials.job import seeds_of
 
 
 class Web(Node):

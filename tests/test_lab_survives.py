@@ -19,7 +19,7 @@ from jupyter_client.session import json_packer
 from matplotlib.figure import Figure
 
 from statelab import Invariant, Node, Response, Soft, World, lab, scenario
-from statelab.lab import picture
+from statelab.lab.panel import picture
 
 
 class Parrot(Node):

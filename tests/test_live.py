@@ -13,7 +13,7 @@ import time
 import psutil
 import pytest
 
-from statelab.live.driver import LiveWorld
+from statelab.live.world import LiveWorld
 from statelab.message import NoReply, Refused, Response
 from statelab.node import Node, Soft, UnknownNode, WrongState
 
@@ -530,7 +530,7 @@ def test_kill_works_on_a_paused_node(world):
 
 
 def test_ports_of_nodes_lie_outside_of_the_ephemeral_range(world):
-    from statelab.live.ports import first_ephemeral
+    from statelab.live.transport.ports import first_ephemeral
 
     world.start("web", Counter)
     assert 1024 <= world.port("web") < first_ephemeral()

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from processes import is_over, kernel, wait_until_over
 
-from statelab.live.driver import LiveWorld
+from statelab.live.world import LiveWorld
 from statelab.message import NoReply, Refused
 from statelab.node import Node, WrongState
 
@@ -170,7 +170,7 @@ def test_a_kernel_that_dies_before_its_warden_is_there_leaves_no_folder(tmp_path
         folder.mkdir()
         root = str(Path(__file__).parents[1])
         subprocess.run(
-            [sys.executable, "-P", "-m", "statelab.live.warden", str(folder)],
+            [sys.executable, "-P", "-m", "statelab.live.warden.main", str(folder)],
             input=line, text=True, env={**os.environ, "PYTHONPATH": root}, timeout=20, check=True,
         )  # fmt: skip
         assert not folder.exists()

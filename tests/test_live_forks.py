@@ -16,7 +16,7 @@ import pytest
 from processes import is_over, kernel, segments_of_nobody, wait_until, wait_until_over
 
 from statelab.engines import Postgres
-from statelab.live.driver import LiveWorld
+from statelab.live.world import LiveWorld
 from statelab.node import Node, WrongState
 
 pytestmark = pytest.mark.live

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from statelab.live.driver import LiveWorld
+from statelab.live.world import LiveWorld
 from statelab.node import Node
 
 pytestmark = pytest.mark.live
@@ -147,7 +147,7 @@ def test_who_leaves_before_the_answer_does_not_stop_the_handler(world):
 
 
 def test_who_does_not_know_the_token_cannot_report(world):
-    from statelab.live.channel import pack
+    from statelab.live.transport.control import pack
 
     rows = len(world.trace.rows)
     with socket.create_connection(("127.0.0.1", world._hub.port), timeout=5) as sock:

@@ -13,9 +13,10 @@ import psutil
 import pytest
 
 from statelab import LiveWorld, Node, NoReply, Refused, WrongState
-from statelab.live import connection, handover
-from statelab.live.channel import IP
-from statelab.live.livenode import LiveNode
+from statelab.live.driver.incarnation import LiveNode
+from statelab.live.transport import connection
+from statelab.live.transport import fdpass as handover
+from statelab.live.transport.control import IP
 
 pytestmark = pytest.mark.live
 

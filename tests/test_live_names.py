@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 
 from statelab.engines import Redis
-from statelab.live.driver import LiveWorld
+from statelab.live.world import LiveWorld
 from statelab.node import Node, UnknownNode
 
 pytestmark = pytest.mark.live

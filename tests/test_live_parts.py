@@ -10,13 +10,13 @@ import types
 
 import pytest
 
-from statelab.live import http, ports
-from statelab.live.channel import Frames, pack, plain
-from statelab.live.disk import DiskFile
-from statelab.live.journal import Entry, Journal
-from statelab.live.lives import LiveNode, Lives
+from statelab.live.child.disk import DiskFile
+from statelab.live.driver.merge import Entry, Journal
+from statelab.live.driver.processes import LiveNode, Lives
+from statelab.live.transport import http, ports
+from statelab.live.transport.control import Frames, pack, plain
 from statelab.node import Node, Soft
-from statelab.parcel import packed
+from statelab.pickling import packed
 
 
 # ------------------------------------------------------------------------------- the disk

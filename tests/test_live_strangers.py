@@ -11,8 +11,8 @@ import threading
 import psutil
 import pytest
 
-from statelab.live import server
-from statelab.live.driver import LiveWorld
+from statelab.live.child import server
+from statelab.live.world import LiveWorld
 from statelab.node import Node
 
 pytestmark = pytest.mark.live

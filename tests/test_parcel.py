@@ -6,7 +6,7 @@ import subprocess
 import sys
 from random import random as draw
 
-from statelab.parcel import packed
+from statelab.pickling import packed
 
 
 def drawn():

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from statelab import LiveWorld, Node, World
-from statelab.reach import Reach
+from statelab.vetting.reach import Reach
 
 CASES = {}
 

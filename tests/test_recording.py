@@ -15,10 +15,10 @@ from statelab import (
     lab,
     scenario,
 )
-from statelab.lab.book import Book
-from statelab.lab.columns import TABLES
-from statelab.lab.recording import Recording
-from statelab.lab.still import still
+from statelab.lab.panel.columns import TABLES
+from statelab.lab.panel.recording import Recording
+from statelab.lab.panel.snapshot import still
+from statelab.lab.panel.symbols import Book
 
 
 class Keeper(Node):

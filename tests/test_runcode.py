@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statelab import Node, Run, RunCodeError, World, scenario
-from statelab.runcode import DifferentCode, NotDeterministic
+from statelab.sim.run import DifferentCode, NotDeterministic
 
 
 class Counter(Node):

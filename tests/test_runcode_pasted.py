@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statelab import Node, Run, RunCodeError, World, budget, scenario
-from statelab.inputs import VERBS
+from statelab import Node, Run, RunCodeError, World, scenario
+from statelab.sim import budget
+from statelab.sim.inputs import VERBS
 
 
 class Counter(Node):

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from statelab import Invariant, Node, Run, lab, scenario
-from statelab.lab.progress import Progress
+from statelab.lab.trials.progress import Progress
 
 KINDS = ("kill", "pause", "partition")
 

@@ -159,7 +159,9 @@ def test_with_one_stream_for_all_links_a_fault_would_move_the_others(monkeypatch
     import random
 
     shared = random.Random(1).random
-    monkeypatch.setattr("statelab.link.random.Random", lambda _: type("S", (), {"random": shared}))
+    monkeypatch.setattr(
+        "statelab.sim.link.random.Random", lambda _: type("S", (), {"random": shared})
+    )
     with pytest.raises(AssertionError):
         test_a_fault_on_one_link_leaves_the_others_as_they_were()
 

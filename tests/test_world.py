@@ -4,19 +4,9 @@ import gc
 
 import pytest
 
-from statelab import (
-    Node,
-    NoReply,
-    Refused,
-    Response,
-    UnknownNode,
-    World,
-    WrongState,
-    message,
-    network,
-    node,
-)
-from statelab.network import Network
+from statelab import Node, NoReply, Refused, Response, UnknownNode, World, WrongState, message, node
+from statelab.sim import network
+from statelab.sim.network import Network
 
 
 class Counter(Node):
@@ -506,7 +496,7 @@ def test_a_node_that_never_rests_is_stopped(monkeypatch):
             while True:
                 await self.sleep(0)
 
-    monkeypatch.setattr("statelab.clock.MAX_EVENTS", 1000)
+    monkeypatch.setattr("statelab.sim.clock.MAX_EVENTS", 1000)
     world = world_with(web=Busy)
     with pytest.raises(RuntimeError, match="loop with a sleep of almost nothing"):
         world.run(1)
@@ -737,7 +727,7 @@ def test_a_world_that_is_garbage_goes_in_silence():
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_without_its_shut_doors_a_world_that_is_garbage_would_act(monkeypatch):
-    monkeypatch.setattr("statelab.world._shut", lambda doors: None)
+    monkeypatch.setattr("statelab.sim.world._shut", lambda doors: None)
     assert dropped_while_a_node_holds() == ["disk", "disk", "log"]
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from statelab.live.channel import IP
+from statelab.live.transport.control import IP
 from statelab.message import shown
 from statelab.node import checked_name
 

@@ -10,7 +10,7 @@ from typing import Any
 from statelab.lab.outcomes import Exchange, requests
 from statelab.message import NoReply, Refused
 from statelab.node import MAX_SECONDS, Soft, UnknownNode, WrongState
-from statelab.runcode import RunCodeError
+from statelab.sim.run import RunCodeError
 from statelab.trace import Row
 
 _PLAIN_ERRORS = (WrongState, RunCodeError, Refused, NoReply, UnknownNode, ValueError)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from statelab.link import bounds_us
-from statelab.live.hub import Hub
+from statelab.live.driver.loop import Hub
+from statelab.sim.link import bounds_us
 
 
 class LinkFaults:

@@ -1,0 +1,263 @@
+"""A node's HTTP server: what any HTTP client sees of it, curl for one. HTTP/1.1 by h11.
+
+Rules of this file:
+
+1. What is not whole is no request: the node hears of it when its last byte is there.
+2. Whoever does not know the world's secret is a stranger. What a stranger's browser may have sent
+   on behalf of a page of the web is turned away, and nothing of a stranger's is kept without bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+import h11
+
+from statelab.live.child.life import Life
+from statelab.live.transport import http
+from statelab.message import Request, Response, copied
+from statelab.node import MAX_HEADERS, MAX_HEADERS_SIZE, MAX_PATH, METHODS
+
+MAX_HEAD = 1 << 17  # bytes: a path and headers of the largest size, with all that HTTP adds
+MOST_STRANGERS = 100  # connections: some systems give a process no more than 256 descriptors
+MOST_HELD = 2 * http.MAX_BYTES  # of strangers' requests that are not whole yet
+LINGER_S = 2.0  # for whoever still sends to read that nobody listens
+_PIECE = 1 << 14  # bytes: h11 measures what is not whole yet, so not whatever came at once
+_ACCEPTS = 16  # new connections at once, between two looks at how many there are
+_BACKLOG = 2048
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+_TOO_LARGE = f"the body is too large: more than {http.MAX_BYTES:,} bytes"
+
+
+class Unfit(Exception):
+    """A request that never reaches the node: the status it gets, and why."""
+
+    def __init__(self, status: int, why: str):
+        super().__init__(why)
+        self.status = status
+
+
+class Server:
+    """Takes the requests for one life of a node."""
+
+    def __init__(self, life: Life, secret: str):
+        self.life = life
+        self.secret = secret
+        self.held = 0  # bytes of strangers' requests that are not whole yet
+        self._strangers: dict[Inbound, None] = {}  # who was silent for the longest is first
+
+    async def serve(self, sock: Any) -> None:
+        """Takes connections on a socket that listens."""
+        loop = asyncio.get_running_loop()
+        await loop.create_server(lambda: Inbound(self), sock=sock, backlog=_ACCEPTS)
+        sock.listen(_BACKLOG)  # more may wait, while the node is paused say
+
+    def hear(self, stranger: Inbound) -> None:
+        """A stranger has come, or says something; too many of them, and another must go."""
+        self._strangers.pop(stranger, None)
+        if len(self._strangers) >= MOST_STRANGERS:
+            first, *_ = self._strangers
+            next((other for other in self._strangers if not other.waits), first).leave()
+        self._strangers[stranger] = None
+
+    def forget(self, inbound: Inbound) -> None:
+        """It is gone, or no stranger any more."""
+        self._strangers.pop(inbound, None)
+
+
+class Inbound(asyncio.Protocol):
+    """One connection that somebody has opened to the node."""
+
+    _transport: asyncio.Transport
+
+    def __init__(self, server: Server):
+        self._server = server
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+        self._is_ours = False
+        self._method = ""
+        self._begun: tuple[h11.Headers, str, str | None] | None = None
+        self._body = bytearray()
+        self._asked = False  # and not answered yet
+        self._full = False  # what was answered is not read yet
+        self._deaf = False  # it is gone, or was turned away
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for the node's answer, or for that to be read."""
+        return self._asked or self._full
+
+    # --------------------------------------------------------------------------- the connection
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self._peer = transport.get_extra_info("peername") or ("unknown", 0)
+        self._server.hear(self)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._is_ours and not self._deaf:
+            self._server.hear(self)
+        for start in range(0, len(data), _PIECE):
+            if not self._deaf:
+                self._http.receive_data(data[start : start + _PIECE])
+                self._read()
+
+    def eof_received(self) -> bool:
+        if self._deaf:
+            return False
+        self._http.receive_data(b"")
+        self._read()
+        return True  # it may still hear the answer
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._deaf = True
+        self._let_go()
+        self._server.forget(self)
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._read()
+
+    def leave(self) -> None:
+        """Closes it at once."""
+        self._server.forget(self)
+        self._transport.abort()
+
+    # --------------------------------------------------------------------------- a request
+    def _read(self) -> None:
+        """Takes what has come, up to the end of a request; what follows waits for its answer."""
+        if self._deaf:
+            return
+        if self.waits:
+            self._transport.pause_reading()
+            return
+        try:
+            while (event := self._http.next_event()) is not h11.NEED_DATA:
+                if type(event) is h11.Request:
+                    self._begin(event)
+                elif type(event) is h11.Data:
+                    self._keep(event.data)
+                elif type(event) is h11.EndOfMessage:
+                    return self._handle()
+                else:  # it is closed, or has said its last
+                    return self._transport.close()
+            self._transport.resume_reading()
+            if self._http.they_are_waiting_for_100_continue:
+                self._send(h11.InformationalResponse(status_code=100, headers=[]))
+        except h11.RemoteProtocolError as wrong:
+            status = wrong.error_status_hint
+            if status == 431 and b"\n" not in self._http.trailing_data[0]:
+                status = 414  # it is still in its first line
+            self._turn_away(Unfit(status, f"this is no request of HTTP: {wrong!s:.200}"))
+        except Unfit as unfit:
+            self._turn_away(unfit)
+        return None
+
+    def _begin(self, request: h11.Request) -> None:
+        """A request's head is there: raises Unfit if it is not for the node."""
+        method = self._method = request.method.decode()
+        message, path = http.ours(request.headers, self._server.secret) or (None, None)
+        if message is not None:
+            self._is_ours = True
+            self._server.forget(self)
+        elif why := http.foreign(request, self._server.life.name):
+            raise Unfit(403, why)
+        if method not in METHODS:
+            raise Unfit(405, f"the method {method:.100} is none of {', '.join(METHODS)}")
+        path = path or http.path_of(request.target)
+        if path[:1] != "/":
+            raise Unfit(400, "the path does not begin with '/'")
+        if len(path) > MAX_PATH:
+            raise Unfit(414, f"the path has more than {MAX_PATH:,} characters")
+        headers = request.headers
+        size = sum(len(name) + len(value) for name, value in headers)
+        if message is None and (len(headers) > MAX_HEADERS or size > MAX_HEADERS_SIZE):
+            most = f"{MAX_HEADERS} headers or {MAX_HEADERS_SIZE:,} characters"
+            raise Unfit(431, f"there are more than {most}")
+        if int(dict(headers).get(b"content-length", 0)) > http.MAX_BYTES:
+            raise Unfit(413, _TOO_LARGE)
+        self._begun = headers, path, message
+
+    def _keep(self, data: bytes) -> None:
+        self._body += data
+        self._server.held += len(data)
+        if len(self._body) > http.MAX_BYTES:
+            raise Unfit(413, _TOO_LARGE)
+        if self._server.held > MOST_HELD and not self._is_ours:
+            raise Unfit(503, "too many large requests at once: try again later")
+
+    def _let_go(self) -> bytes:
+        """The body; it is not kept any longer."""
+        body, self._body = bytes(self._body), bytearray()
+        self._server.held -= len(body)
+        return body
+
+    def _handle(self) -> None:
+        """The request is whole."""
+        headers, path, message = self._begun
+        seen = http.visible(headers, self._server.secret)
+        request = Request(self._method, path, seen, _json(self._let_go()), self._peer[:2])
+        self._asked = True
+        self._server.life.handle(request, message, self._answer)
+
+    # --------------------------------------------------------------------------- an answer
+    def _answer(self, response: Response) -> None:
+        if self._deaf:  # who asked has left
+            return
+        self._asked = False
+        self._respond(response)
+        if self._http.our_state is h11.MUST_CLOSE:
+            self._close()
+        else:
+            self._http.start_next_cycle()
+            self._method = ""
+            self._read()
+
+    def _turn_away(self, unfit: Unfit) -> None:
+        self._let_go()
+        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            allow = {"allow": ", ".join(METHODS)} if unfit.status == 405 else {}
+            body = {"error": f"{unfit}"}
+            self._respond(Response(unfit.status, body, {"connection": "close", **allow}))
+        self._close()
+
+    def _respond(self, response: Response) -> None:
+        headers, data = response.headers, b""
+        if response.status not in (204, 304):
+            data = http.json_bytes(response.body)
+            what = {"content-type": "application/json", "content-length": str(len(data))}
+            headers = {**what, **headers}
+        head = h11.Response(
+            status_code=response.status,
+            headers=list(headers.items()),
+            reason=_REASONS.get(response.status, ""),
+        )
+        said = h11.Data(data=b"" if self._method == "HEAD" else data)
+        self._send(head, said, h11.EndOfMessage())
+
+    def _send(self, *events: Any) -> None:
+        self._transport.write(b"".join(self._http.send(event) for event in events))
+
+    def _close(self) -> None:
+        """Closes it so that what was written is read: a reset would overtake it."""
+        self._deaf = True
+        self._transport.resume_reading()
+        self._transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
+
+
+def _json(data: bytes) -> Any:
+    """What a body says; raises Unfit."""
+    if http.is_too_large(data):
+        raise Unfit(413, "the body is too large: it has too many values")
+    try:
+        return copied(http.read_body(data))
+    except TypeError as wrong:
+        raise Unfit(400, str(wrong)) from None
+    except http.NoJSON as wrong:
+        raise Unfit(400, f"the body is not JSON: {wrong}") from None
+    except ValueError as wrong:
+        raise Unfit(413, str(wrong)) from None

@@ -1,0 +1,77 @@
+"""Code and data as bytes that another process can make them from.
+
+What the learner wrote travels by value, so it runs as it was when it was sent: from a notebook
+cell, a test, or a module beside the notebook that has been edited since.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import random
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import cloudpickle
+
+from statelab.vetting.immutable import is_learners
+
+_registry = threading.RLock()  # cloudpickle has one registry for all threads
+
+
+def packed(value: Any, code: Iterable[Any]) -> bytes:
+    """`value` as bytes; the modules of `code`, classes and functions, go by value if they must.
+
+    Raises whatever keeps it from travelling.
+    """
+    names = {getattr(thing, "__module__", None) for thing in code}
+    modules = [sys.modules[name] for name in sorted(names & sys.modules.keys(), key=str)]
+    with _registry:
+        registered = cloudpickle.list_registry_pickle_by_value()
+        by_value = [m for m in modules if m.__name__ not in registered and is_learners(m)]
+        for module in by_value:
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            parcel = io.BytesIO()
+            _Pickler(parcel).dump(value)
+            return parcel.getvalue()
+        finally:
+            for module in by_value:
+                cloudpickle.unregister_pickle_by_value(module)
+
+
+class _Pickler(cloudpickle.Pickler):
+    """Knows what pickle does not: a global generator, and two of Python's decorators.
+
+    `from random import random` means the other process's global generator, and no copy of this.
+    """
+
+    def reducer_override(self, value: Any) -> Any:
+        if value is random._inst:
+            return getattr, (random, "_inst")
+        if type(value) is functools.cached_property:
+            return _cached_property, (value.func, value.attrname)
+        if isinstance(value, types.FunctionType) and hasattr(value, "registry"):
+            # Filled once it is there: what is registered may call it.
+            registered = tuple(value.registry.items())
+            return _dispatcher, (), registered, None, None, _register
+        return super().reducer_override(value)
+
+
+def _cached_property(function: Callable, name: str) -> functools.cached_property:
+    made = functools.cached_property(function)
+    made.__set_name__(None, name)
+    return made
+
+
+def _dispatcher() -> Callable:
+    return functools.singledispatch(lambda *_: None)
+
+
+def _register(dispatcher: Callable, registered: tuple[tuple[type, Callable], ...]) -> None:
+    for kind, function in registered:
+        dispatcher.register(kind, function)
+    functools.update_wrapper(dispatcher, dispatcher.registry[object])

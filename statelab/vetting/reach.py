@@ -1,0 +1,270 @@
+"""What a class's code can reach besides `self`: state that a simulated kill would not erase.
+
+Rules of this file:
+
+1. All that it can reach must be something that cannot change. What is not known to be so is
+   refused, by the line that reaches it.
+2. What can change then are names: of a module, a class, a function, a closure. Code that may bind
+   one of these anew is looked after by its world, and found out by what it has done.
+3. Code and data of Python's and of installed packages are not looked into: they are the machine.
+"""
+
+from __future__ import annotations
+
+import builtins
+import enum
+import functools
+import inspect
+import linecache
+import random
+import sys
+import types
+from collections.abc import Mapping
+from typing import Any
+
+from statelab.message import Response
+from statelab.node import Node
+from statelab.vetting.immutable import ATOMS, PYTHONS, is_constant, is_frozen, is_learners
+from statelab.vetting.uses import Use, first_use, uses
+
+_ABSENT = object()
+
+
+class Reach:
+    """What the code of one class reaches: names, and what they are bound to."""
+
+    def __init__(self, factory: type[Node]):
+        self.factory = factory
+        self.binds = False  # whether the code may bind one of the names anew
+        # whose names, where they stand, what they were bound to, and whether those were all
+        self._names: list[tuple[str, Mapping, dict[str, Any], bool]] = []
+        self._answers: list[tuple[str, Response, str]] = []
+        self._cells: list[tuple[str, types.CellType, Any]] = []
+        self._stores: list[tuple[str, str, int, str]] = []  # attribute, function, line, its text
+        self._seen: dict[int, Any] = {}
+        self._methods: set[types.FunctionType] = set()  # whose first argument is one instance
+        self._class(factory)
+        self._seen.clear()
+
+    # --------------------------------------------------------------------------- later
+    def rebound(self) -> str:
+        """The first name that is bound to something else than when it was looked at, or ''."""
+        for owner, names, before, whole in self._names:
+            for name, value in before.items():
+                if names.get(name, _ABSENT) is not value:
+                    return f"{owner}{name}"
+            if whole and len(names) != len(before):
+                for name in names:
+                    if name not in before and name not in PYTHONS:
+                        return f"{owner}{name}"
+        for name, cell, before in self._cells:
+            if _content(cell) is not before:
+                return name
+        for name, answer, before in self._answers:
+            if repr(answer) != before:
+                return name
+        return ""
+
+    def check(self) -> None:
+        """Raises TypeError if the code has bound a name anew, which a kill would not undo."""
+        if not (name := self.rebound()):
+            return
+        last = name.rpartition(".")[2]
+        found = [store for store in self._stores if store[0] == last] or self._stores
+        where = f" ({found[0][1]}, line {found[0][2]}: {found[0][3]})" if found else ""
+        raise TypeError(
+            f"{self.factory.__name__} has changed {name}, which a kill would not erase, and which "
+            f"all its lives share{where}: use self.{last}. This world goes on as it is; make a new "
+            "one when the class is mended"
+        )
+
+    # --------------------------------------------------------------------------- looking
+    def _class(self, cls: type) -> None:
+        self._value(type(cls), cls.__name__, 0)
+        if isinstance(cls, enum.EnumMeta):
+            self._all(cls, cls.__name__, 0)
+        kept = {
+            name: value
+            for name, value in vars(cls).items()
+            if name not in PYTHONS and not (isinstance(cls, enum.EnumMeta) and name[:1] == "_")
+        }
+        whole = not isinstance(cls, enum.EnumMeta)  # a member has a dict of its own
+        self._names.append((f"{cls.__name__}.", vars(cls), kept, whole))
+        for name, value in kept.items():
+            where = f"{cls.__name__}.{name}"
+            if issubclass(cls, Node) and isinstance(value, types.MemberDescriptorType):
+                raise TypeError(
+                    f"{where} is a slot, and the memory of a node is what is in its __dict__: "
+                    "leave __slots__ out"
+                )
+            if type(value) is types.FunctionType and not issubclass(cls, type):
+                self._methods.add(value)
+            if isinstance(value, (staticmethod, classmethod)):
+                value = value.__func__
+            if isinstance(value, (list, dict, set, bytearray)):
+                raise TypeError(
+                    f"{where} is one {type(value).__name__} that all lives would share, so a kill "
+                    f"would not erase it: set self.{name} in __init__"
+                )
+            self._value(value, where, 0)
+        for base in cls.__mro__[1:]:
+            self._value(base, base.__name__, 0)
+
+    def _value(self, value: Any, where: str, line: int) -> None:
+        """Looks at something that the code reaches; `where` says how."""
+        kind = type(value)
+        if kind in ATOMS or value is random._inst or self._met(value):
+            return
+        if isinstance(value, (tuple, frozenset)):
+            for item in value:
+                self._value(item, f"{where} and what is in it", line)
+        elif kind is types.MappingProxyType:
+            for item in value.values():
+                self._value(item, f"{where} and what is in it", line)
+        elif isinstance(value, type):
+            if is_learners(value.__module__):
+                self._class(value)
+        elif kind is types.FunctionType:
+            self._function(value)
+        elif kind is types.MethodType:
+            self._value(value.__self__, where, line)
+            self._value(value.__func__, where, line)
+        elif isinstance(value, functools._lru_cache_wrapper):
+            if not is_learners(value.__module__):
+                return
+            raise TypeError(
+                f"{value.__wrapped__.__qualname__} is cached by functools: its results belong to "
+                "the process, so all nodes would share them, and a simulated kill would not erase "
+                "them: leave the cache out, or keep the results in self"
+            )
+        elif isinstance(value, types.BuiltinFunctionType):
+            if not isinstance(value.__self__, (types.ModuleType, type, type(None))):
+                self._value(value.__self__, where, line)
+        elif isinstance(value, enum.Enum) or is_frozen(kind):
+            self._value(kind, where, line)
+            self._names.append((f"{where}.", vars(value), dict(vars(value)), True))
+            self._all(vars(value).values(), where, line)
+        elif isinstance(value, Response):
+            self.binds = True  # or changes what the answer holds
+            self._answers.append((where, value, repr(value)))
+        elif isinstance(value, property):
+            self._all((value.fget, value.fset, value.fdel), where, line)
+        elif isinstance(value, functools.cached_property):
+            self._value(value.func, where, line)
+        elif isinstance(value, (functools.partial, functools.partialmethod)):
+            self._all((value.func, *value.args, *value.keywords.values()), where, line)
+        elif isinstance(value, functools.singledispatchmethod):
+            self._all((value.func, value.dispatcher), where, line)
+        elif not is_constant(value):
+            raise TypeError(
+                f"{where}, a {kind.__name__} that a kill would not erase{_in_line(line)}: keep it "
+                "in self, or give start what is needed as an argument; what never changes can be "
+                "a tuple, a frozenset or a types.MappingProxyType"
+            )
+
+    def _all(self, values: Any, where: str, line: int) -> None:
+        for value in values:
+            self._value(value, where, line)
+
+    def _met(self, value: Any) -> bool:
+        met = id(value) in self._seen
+        self._seen[id(value)] = value
+        return met
+
+    def _function(self, function: types.FunctionType) -> None:
+        if registry := getattr(function, "registry", None):  # of functools.singledispatch
+            self._all(registry.values(), function.__qualname__, 0)
+        if not is_learners(function.__globals__.get("__name__")):
+            # One of Python's own decorators; what it keeps besides is its own affair.
+            self._value(getattr(function, "__wrapped__", None), function.__qualname__, 0)
+            return
+        code, where = function.__code__, _short(function.__qualname__)
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+            value = _content(cell)
+            self._cells.append((name, cell, value))
+            if value is not _ABSENT:
+                line = first_use(code, name)
+                self._named(value, name, f"{where} closes over {name}", line, code.co_names)
+        defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+        self._all(defaults, f"{where} has a default", code.co_firstlineno)
+        self._names.append((f"{where}.", vars(function), dict(vars(function)), True))
+        self._all(vars(function).values(), f"{where} has an attribute", code.co_firstlineno)
+        self._code(function, where)
+
+    def _code(self, function: types.FunctionType, where: str) -> None:
+        names, read = function.__globals__, {}
+        for use in uses(function.__code__, function in self._methods):
+            if use.what == "global":
+                if use.name not in names and hasattr(builtins, use.name):
+                    continue
+                if use.name in names:
+                    how = f"{where} uses the global {use.name}"
+                    self._named(names[use.name], use.name, how, use.line, use.attributes)
+                read[use.name] = names.get(use.name, _ABSENT)
+            elif use.what == "assigned":
+                raise TypeError(
+                    f"{where} assigns {use.name}, which a kill would not erase"
+                    f"{_in(function, use.line)}: use self.{use.name.rpartition('.')[2].split()[-1]}"
+                )
+            elif use.what == "way round":
+                raise TypeError(
+                    f"{where} uses {use.name}, by which it reaches what a kill would not erase"
+                    f"{_in(function, use.line)}: name what it needs, or keep it in self"
+                )
+            elif use.what == "import" and is_learners(use.name):
+                module = sys.modules.get(use.name)
+                self._named(module, use.name, f"{where} uses {use.name}", use.line, use.attributes)
+            elif use.what == "stored":
+                self.binds = True
+                text = _text(function, use.line)
+                self._stores.append((use.name, where, use.line, text))
+            elif use.what == "binder":
+                self.binds = True
+                self._stores.append(("", where, use.line, _text(function, use.line)))
+            elif use.what == "dropped":
+                self._dropped(function, use, where)
+        self._names.append(("the global ", names, read, False))
+
+    def _named(self, value: Any, name: str, where: str, line: int, attributes: tuple) -> None:
+        """Looks at what a name stands for; of a module, at those attributes that are asked for."""
+        if not isinstance(value, types.ModuleType):
+            self._value(value, where, line)
+        elif is_learners(value):
+            asked = {a: vars(value)[a] for a in attributes if a in vars(value)}
+            self._names.append((f"{name}.", vars(value), asked, False))
+            for attribute, item in asked.items():
+                self._value(item, f"{where}.{attribute}", line)
+
+    def _dropped(self, function: types.FunctionType, use: Use, where: str) -> None:
+        """A call whose result nobody takes: of a coroutine function, it does nothing."""
+        owner, _, name = use.name.rpartition(".")
+        called = getattr(self.factory, name, None) if owner else function.__globals__.get(name)
+        if inspect.iscoroutinefunction(called):
+            raise TypeError(
+                f"{where} calls {use.name}() and does not await it{_in(function, use.line)}: "
+                "nothing of it would run: write await before it"
+            )
+
+
+def _content(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return _ABSENT
+
+
+def _short(qualname: str) -> str:
+    return qualname.rpartition("<locals>.")[2]
+
+
+def _text(function: types.FunctionType, line: int) -> str:
+    return linecache.getline(function.__code__.co_filename, line).strip()
+
+
+def _in_line(line: int) -> str:
+    return f", in line {line}" if line else ""
+
+
+def _in(function: types.FunctionType, line: int) -> str:
+    text = _text(function, line)
+    return f", in line {line}" + (f", {text}" if text else "")
