@@ -13,7 +13,7 @@ import pytest
 
 import lab
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ("requirements.txt", "requirements-test.txt", "requirements.lock")
 
 

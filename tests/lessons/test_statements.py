@@ -9,7 +9,7 @@ import lessons
 import nbformat
 import pytest
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 STATEMENTS = [f"S{number}" for number in range(1, 17)]
 # The whole course: a page may point to a lesson before that is there.
 COURSE = (

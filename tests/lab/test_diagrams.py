@@ -16,7 +16,7 @@ from statelab.diagrams import picture, reader, sequence, svg
 from statelab.node import UnknownNode
 from statelab.trace import Trace
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -54,7 +54,7 @@ def test_kill_9_of_the_kernel_leaves_nothing_of_an_engine_that_is_paused(name, k
         process = subprocess.Popen(
             [sys.executable, "-c", KERNEL.format(lines=ENGINES[name])],
             stdout=subprocess.PIPE, text=True, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         )  # fmt: skip
         *pids, folder = process.stdout.readline().split()
         pids = [int(pid) for pid in pids]

@@ -1,14 +1,13 @@
 """The supporting cast: what each server remembers, what a kill takes from it, whom it lets in."""
 
 import base64
-import hmac
 import inspect
-import json
 import subprocess
 import sys
 
 import jwt
 import pytest
+from forgery import KEY, encoded, forged, served
 
 from statelab import NoReply, Refused, World
 from statelab.servers import (
@@ -21,18 +20,8 @@ from statelab.servers import (
     tokens,
 )
 
-KEY = b"the key of the tests: 32 bytes.."
 OTHER_KEY = b"somebody else's key has 32 bytes"
 SERVERS = [(AuthByConnection,), (AuthBySession,), (AuthByToken, KEY), (KeyMadeAtStart,)]
-
-
-def served(server, *args, seed=7):
-    """A world with one server, and alice logged in on it."""
-    world = World(seed)
-    world.start("web", server, *args)
-    alice = world.client("alice")
-    assert alice.post("web", "/login", {"user": "alice"}).status == 200
-    return world, alice
 
 
 def profile(client, to="web", **options):
@@ -91,27 +80,11 @@ def test_a_login_without_a_user_is_an_error_and_the_server_lives():
 
 
 # ------------------------------------------------------------------------------- tokens
-def forged(**changes):
-    """A token signed by hand, with `changes` to what an honest one says."""
-    header = {"alg": "HS256", "typ": "JWT", **changes.pop("header", {})}
-    key = changes.pop("key", KEY)
-    claims = {"iss": tokens.ISSUER, "aud": tokens.AUDIENCE, "sub": "alice", "exp": 3600, **changes}
-    claims = {name: value for name, value in claims.items() if value is not ...}
-    parts = [_base64(json.dumps(part).encode()) for part in (header, claims)]
-    how = header["alg"].replace("HS", "sha")
-    signature = b"" if key is None else hmac.digest(key, ".".join(parts).encode(), how)
-    return ".".join([*parts, _base64(signature)])
-
-
-def _base64(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
 def tampered(token):
     """The token with bob's name in the place of alice's, and the old signature."""
     header, claims, signature = token.split(".")
     claims = base64.urlsafe_b64decode(claims + "==").replace(b'"alice"', b'"bob"')
-    return ".".join([header, _base64(claims), signature])
+    return ".".join([header, encoded(claims), signature])
 
 
 FORGERIES = {

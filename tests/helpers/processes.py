@@ -49,7 +49,7 @@ KERNEL = """
 def kernel(then, fork=True):
     """Another interpreter that holds a live world and does `then`; the world's pids and folder."""
     code = textwrap.dedent(KERNEL.format(fork=fork)) + textwrap.dedent(then)
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True,
         start_new_session=True,

@@ -220,7 +220,7 @@ def test_an_interrupt_of_the_whole_group_ends_no_process_of_the_sweep():
 
 PROGRAM = """
 import sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {paths!r}
 import test_sweep
 from statelab import lab
 print(len(test_sweep.swept(40)), flush=True)
@@ -229,7 +229,7 @@ sys.stdin.read(1)
 
 
 def program():
-    return [sys.executable, "-c", PROGRAM.format(tests=os.path.dirname(__file__))]
+    return [sys.executable, "-c", PROGRAM.format(paths=[os.path.dirname(__file__), *sys.path])]
 
 
 def test_the_processes_of_a_sweep_end_with_a_killed_parent():

@@ -168,7 +168,7 @@ def test_a_kernel_that_dies_before_its_warden_is_there_leaves_no_folder(tmp_path
     for line in ("", '{"desk": 1, "token": "00", "forks": true}\n'):
         folder = tmp_path / "folder"
         folder.mkdir()
-        root = str(Path(__file__).parents[1])
+        root = str(Path(__file__).parents[2])
         subprocess.run(
             [sys.executable, "-P", "-m", "statelab.live.warden.main", str(folder)],
             input=line, text=True, env={**os.environ, "PYTHONPATH": root}, timeout=20, check=True,

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SKIPS = "import pytest\n\ndef test_engine(): pytest.skip('no engine here')\n"
 SKIPPED_MODULE = "import pytest\n\npytest.skip('no engine here', allow_module_level=True)\n"
 WORKER = "def test_worker(worker_id): print('worker', worker_id)\n"
@@ -19,8 +19,8 @@ WORKER = "def test_worker(worker_id): print('worker', worker_id)\n"
 @pytest.fixture
 def project(tmp_path):
     """A project with the rules of this one, and a way to run pytest in it."""
-    for name in ("conftest.py", "pyproject.toml", "tests/notebook_kernels.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in ("conftest.py", "pyproject.toml", "tests/helpers/notebook_kernels.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "notebooks").mkdir()
 

@@ -10,7 +10,7 @@ import pytest
 
 import lab
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NAMES = lessons.names()
 WITHOUT_EXERCISES = {"07_write_lease_zookeeper"}  # a companion: its lesson has them
 

@@ -339,7 +339,7 @@ def in_a_user_namespace(*command):
     return subprocess.run(
         ["unshare", "--user", "--map-user=65534", *command],
         capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )  # fmt: skip
 
 

@@ -205,9 +205,9 @@ def test_a_fork_beside_a_world_holds_up_no_end(fork):
 @pytest.mark.parametrize("fork", [fork.__name__ for fork in FORKS])
 def test_a_fork_of_the_kernel_that_outlives_it_keeps_nothing_alive(fork):
     process, pids, folder = kernel(f"""
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
-        import test_live_forks
-        print(test_live_forks.{fork}(), flush=True)
+        sys.path[:0] = {[str(Path(__file__).parent), *sys.path]!r}
+        import test_forks
+        print(test_forks.{fork}(), flush=True)
         time.sleep(1000)
     """)
     child = int(process.stdout.readline())

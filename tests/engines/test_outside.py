@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import engine_clients
 import psycopg
@@ -107,7 +106,7 @@ time.sleep(1000)
 def test_kill_9_of_the_kernel_removes_what_was_written_there(somebodys, name):
     address = somebodys.address(name)
     before = CONTENTS[name](address)
-    paths = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parent)])
+    paths = os.pathsep.join(sys.path)
     kernel = subprocess.Popen(
         [sys.executable, "-c", KERNEL.format(name=name)], stdout=subprocess.PIPE, text=True,
         start_new_session=True, env={**os.environ, "PYTHONPATH": paths},

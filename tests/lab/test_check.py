@@ -458,7 +458,7 @@ lab.check(alone, seconds=60)
 
 @pytest.mark.skipif(os.name == "nt", reason="kills like SIGKILL")
 def test_a_killed_kernel_leaves_no_process():
-    root = str(Path(__file__).parents[1])
+    root = str(Path(__file__).parents[2])
     environment = {**os.environ, "PYTHONPATH": root}
     kernel = subprocess.Popen(
         [sys.executable, "-c", KERNEL], stdout=subprocess.PIPE, env=environment
@@ -523,7 +523,7 @@ lab.check(run, {"how": sys.argv[1]}, seeds=1, seconds=2)
 @pytest.mark.parametrize("how", ["five", "daemon", "dies", "never_ends", "program"])
 def test_a_run_that_leaves_processes_behind_ends_in_time_and_so_do_they(how, tmp_path):
     mark = {"STATELAB_TEST_MARK": str(tmp_path)}
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **mark}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **mark}
     subprocess.run(
         [sys.executable, "-c", FORKS, how], env=environment, check=True, timeout=50,
         stdout=subprocess.DEVNULL,

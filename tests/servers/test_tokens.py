@@ -5,9 +5,9 @@ import json
 
 import lessons
 import pytest
+from forgery import KEY, forged, served
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_servers import KEY, forged, served
 
 from statelab.servers import AuthBySession, AuthByToken, tokens
 
