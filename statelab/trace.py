@@ -11,65 +11,12 @@ import hashlib
 import itertools
 import marshal
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from statelab.rows import Row, Rows
 
 if TYPE_CHECKING:
     import pandas
-
-# kind: (who `node` is, what `other` is, what `data` is)
-KINDS = {
-    "start": ("the node that begins a life", None, "its class's name"),
-    "client": ("a client of the scenario", None, "the port it takes, or None for any"),
-    "kill": ("the node that dies", None, None),
-    "crash": ("the node that dies of an error in run()", None, "the error"),
-    "pause": ("the node that is stopped", None, None),
-    "resume": ("the node that goes on", None, None),
-    "connect": ("the caller", "the node it connects to", "the caller's port"),
-    "close": ("the caller", "the node it was connected to", "why"),
-    "send": ("the caller", "the node called", "(method, path, body, headers)"),
-    "receive": ("the node called", "the caller", "the peer's port, as the node sees it"),
-    "reply": ("the node called", "the caller", "(status, body, headers)"),
-    "answer": ("the caller", "the node called", "(status, body, headers)"),
-    "refused": ("the caller", "the node called", "why it definitely did not happen"),
-    "noreply": ("the caller", "the node called", "why nobody knows"),
-    "drop": ("who the message was for", "who sent it", "why it reached nobody"),
-    "error": ("the node whose handler raised", "the caller", "the error"),
-    "disk": ("the node that writes", None, "(key, value), or (key,) if erased"),
-    "log": ("the node that says it", None, "the text"),
-    "partition": ("one end", "the other end", None),
-    "heal": ("one end", "the other end", None),
-    "hold": ("one end", "the other end", None),
-    "release": ("one end", "the other end", None),
-    "lose_next": ("the sender", "the receiver", None),
-    "link": ("one end", "the other end", "(latency in s: low, high; loss; duplicate)"),
-    "skipped": ("the node it was for", None, "(verb, arguments..., why it no longer applies)"),
-    "memory": ("the node", None, "({attribute: value} that changed, names that went)"),
-    "state": ("the node", None, "(memory or None if dead, disk), at the end"),
-}
-
-
-class Row(NamedTuple):
-    """One event. `cause` is the `seq` of the earlier row it came of, None for an input.
-
-    `message` numbers a request and all that becomes of it. In a `memory` row, which is an
-    observation and no event, `seq` is that of the event after which it holds.
-    """
-
-    seq: int
-    time_us: int
-    kind: str
-    node: str
-    life: int
-    other: str | None
-    message: int | None
-    cause: int | None
-    data: Any
-
-    @property
-    def time(self) -> float:
-        """Seconds since the world began."""
-        return self.time_us / 1_000_000
-
 
 # ------------------------------------------------------------------------------- canonical form
 PLAIN = frozenset({type(None), bool, int, float, str, bytes})
@@ -198,12 +145,12 @@ class Trace:
     def __init__(self, rows: list[tuple], memory: list[Row], states: Callable[[], list[Row]]):
         # Plain tuples cost the world less than Rows; they are made into Rows when looked at.
         self._plain = rows
-        self._rows: list[Row] = []
+        self._rows = Rows()
         self.memory: Sequence[Row] = memory
         self._states = states
 
     @property
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Rows:
         """All events, in their order."""
         if len(self._rows) < len(self._plain):
             self._rows.extend(map(Row._make, self._plain[len(self._rows) :]))

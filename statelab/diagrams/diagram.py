@@ -16,7 +16,8 @@ from statelab.diagrams.picture import Picture
 from statelab.diagrams.reader import Steps
 from statelab.diagrams.words import clean, clock, what_is_left
 from statelab.node import UnknownNode, micros
-from statelab.trace import Row, Trace, described
+from statelab.rows import Row
+from statelab.trace import Trace, described
 
 MAX_LANES = 12
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from statelab.diagrams.steps import Arrow, Fault, Message, Note, Outcome, Span, Step
 from statelab.diagrams.words import clean, nested, ordinal, plain, speed
-from statelab.trace import Row, Trace
+from statelab.rows import Row
+from statelab.trace import Trace
 
 LEVEL_US = 50_000  # longer on its way than this, and an arrow slants
 

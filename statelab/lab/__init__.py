@@ -12,7 +12,6 @@ from statelab.lab.trials.check import check
 # no Jupyter.
 _HOMES = {
     "Action": "panel.actions",
-    "Exchange": "outcomes",
     "Panel": "panel.panel",
     "Plot": "show.plot",
     "Question": "ask.quiz",
@@ -25,7 +24,6 @@ _HOMES = {
     "outcome_table": "show.tables",
     "predict": "ask.prediction",
     "quiz": "ask.quiz",
-    "requests": "outcomes",
     "state_map": "show.tables",
     "sweep": "trials.sweep",
 }

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from statelab.lab.outcomes import Exchange, requests
 from statelab.message import NoReply, Refused
 from statelab.node import MAX_SECONDS, Soft, UnknownNode, WrongState
+from statelab.rows import Exchange, Row, Rows
 from statelab.sim.run import RunCodeError
-from statelab.trace import Row
 
 _PLAIN_ERRORS = (WrongState, RunCodeError, Refused, NoReply, UnknownNode, ValueError)
 MOST = 1000  # characters of an error: more would hide what it says
@@ -138,7 +137,7 @@ _TELLS = {
 def news(fresh: Sequence[Row], clients: Iterable[str]) -> str:
     """What happened in `fresh` rows, in a sentence or two; for eyes and screen readers."""
     said = [_TELLS[row.kind](row) for row in fresh if row.kind in _TELLS]
-    for exchange in requests(fresh, clients):
+    for exchange in Rows(fresh).requests(tuple(clients)):
         word = outcome_word(exchange)
         if exchange.method:
             said.append(f"{exchange.client}: {exchange.method} {exchange.path} → {word}.")

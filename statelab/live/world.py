@@ -33,7 +33,8 @@ from statelab.node import (
     micros,
 )
 from statelab.pickling import packed
-from statelab.trace import Row, Trace
+from statelab.rows import Row
+from statelab.trace import Trace
 from statelab.vetting import vetting as isolation
 
 _hubs: weakref.WeakSet[Hub] = weakref.WeakSet()

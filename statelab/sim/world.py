@@ -27,11 +27,12 @@ from statelab.node import (
     checked_seed,
     micros,
 )
+from statelab.rows import Row
 from statelab.sim.faults import LinkFaults
 from statelab.sim.inputs import Inputs, verb
 from statelab.sim.life import ClientEnd, Host, Life, Waiter
 from statelab.sim.network import Network
-from statelab.trace import PLAIN, Row, Trace, canonical_memory, same
+from statelab.trace import PLAIN, Trace, canonical_memory, same
 from statelab.vetting import vetting as isolation
 from statelab.vetting.reach import Reach
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statelab import Invariant, Node, Soft, World
-from statelab.trace import KINDS, canonical, described
+from statelab.rows import KINDS
+from statelab.trace import canonical, described
 
 
 @dataclasses.dataclass

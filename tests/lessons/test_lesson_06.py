@@ -50,9 +50,9 @@ PROFILES = ("profile (until-logout)", "profile (for-30-s)")
 def test_a_lost_logout_leaves_her_in_where_nothing_but_a_logout_ends_it(lesson, answer):
     panel, observation = opened(lesson, 1, answer)
     press(panel, *LOGOUTS)
-    assert [r.outcome for r in lab.requests(panel.rows)[2:]] == ["no reply", "no reply"]
+    assert [r.outcome for r in panel.rows.requests()[2:]] == ["no reply", "no reply"]
     press(panel, *PROFILES)
-    assert [r.status for r in lab.requests(panel.rows)[4:]] == [200, 200]
+    assert [r.status for r in panel.rows.requests()[4:]] == [200, 200]
     assert "wait until more than 30 s are over" in repr(observation)
     press(panel, *[WAIT] * 5, *PROFILES)
     assert panel.verdict["mark"] == ("right" if answer.startswith("only") else "wrong")
@@ -301,7 +301,7 @@ def test_the_run_code_of_the_bug_hunt_shows_the_breach_and_the_mended_server_has
     args = {"server": lesson.KeepsTheMoment}
     mended.replay(lesson.one_service.__wrapped__, args, list(run.inputs), run.horizon_us)
     assert mended.trace.breach(lesson.NOT_LONGER) is None
-    assert [r.status for r in lab.requests(mended.trace.rows)] == [200, 401]
+    assert [r.status for r in mended.trace.rows.requests()] == [200, 401]
 
 
 def test_a_countdown_fails_on_many_days_and_a_moment_on_none(lesson, seeds):

@@ -87,10 +87,10 @@ def test_just_after_a_gift_was_accepted_its_reader_still_sees_the_old_number():
     panel, _ = opened(3, "it is refused")
     press(panel, GIVE)
     panel.do("action", HER, at=0.2)
-    gift, look = [r for r in lab.requests(panel.rows) if r.client == "bob"]
+    gift, look = [r for r in panel.rows.requests() if r.client == "bob"]
     assert (gift.status, look.answer["coins"]) == (202, 0)
     press(panel, HER)
-    assert lab.requests(panel.rows)[-1].answer["coins"] == 1
+    assert panel.rows.requests()[-1].answer["coins"] == 1
 
 
 def test_without_its_phone_a_dot_does_not_come_back_either():

@@ -12,7 +12,7 @@ from statelab.lab.given import each, given
 from statelab.lab.static import script
 from statelab.lab.view import View
 from statelab.lab.words import sentence
-from statelab.trace import Row
+from statelab.rows import Row
 
 if TYPE_CHECKING:
     from statelab.lab.panel.panel import Panel

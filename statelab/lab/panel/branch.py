@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from statelab.lab.panel.recording import Recording
-from statelab.trace import Row, Trace
+from statelab.rows import Row
+from statelab.trace import Trace
 
 
 class Branch:

@@ -32,7 +32,8 @@ from statelab.lab.panel.columns import (
 )  # fmt: skip
 from statelab.lab.panel.symbols import Book
 from statelab.lab.words import clock, in_full, ordinal, parts, plain, shown, status_word
-from statelab.trace import Row, told
+from statelab.rows import Row
+from statelab.trace import told
 
 
 class Recording(Columns):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from statelab.lab.given import given
-from statelab.lab.outcomes import requests
 from statelab.lab.words import outcome_word, shown
 from statelab.node import Soft
 from statelab.trace import Trace
@@ -21,7 +20,7 @@ def outcome_table(trace: Trace) -> pandas.DataFrame:
     rows = [
         (one.client, f"{one.method} {one.path}".strip() or "not sent", one.to, round(one.sent, 3),
          outcome_word(one), "" if one.answer is None else shown(one.answer))
-        for one in requests(given(Trace, trace, "the trace").rows)
+        for one in given(Trace, trace, "the trace").rows.requests()
     ]  # fmt: skip
     columns = ["client", "request", "to", "sent_s", "outcome", "answer"]
     return pandas.DataFrame(rows, columns=columns)

@@ -14,8 +14,9 @@ from statelab.lab.trials.progress import Progress
 from statelab.lab.trials.seeds import Seed, columns_of, prepare, run_batch
 from statelab.message import shown
 from statelab.node import said
+from statelab.rows import Row
 from statelab.sim.world import World
-from statelab.trace import Invariant, Row
+from statelab.trace import Invariant
 
 if TYPE_CHECKING:
     import pandas

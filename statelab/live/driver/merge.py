@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from statelab.trace import Row
+from statelab.rows import Row
 
 PATIENCE_S = 0.2  # how long a row waits for a cause that may have died with its process
 

@@ -24,7 +24,7 @@ from statelab.live.driver.merge import Entry
 from statelab.live.transport import ports
 from statelab.live.warden import trees
 from statelab.node import WrongState, checked_name
-from statelab.trace import Row
+from statelab.rows import Row
 
 GRACE_S = 0.1  # for the channel of a process that died at once to be accepted
 
