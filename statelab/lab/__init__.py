@@ -14,7 +14,6 @@ _HOMES = {
     "Action": "panel.actions",
     "Panel": "panel.panel",
     "Plot": "show.plot",
-    "Question": "ask.quiz",
     "Scrub": "show.scrub",
     "Slider": "show.slider",
     "Wire": "show.wire",

@@ -275,7 +275,7 @@ def test_a_prediction_is_one_of_its_choices(guess):
 
 
 def test_the_exit_check_answers_each_choice_with_its_own_feedback():
-    quiz = lab.quiz([lab.Question("2 + 2?", {"4": "Yes.", "5": "One too many."}, right="4")])
+    quiz = lab.quiz("2 + 2?\n+ 4 → Yes.\n- 5 → One too\n  many.")
     assert quiz.feedback == [{"mark": "", "text": ""}]
     quiz.chosen = [1]
     assert quiz.feedback == [{"mark": "wrong", "text": "Not so. One too many."}]

@@ -342,13 +342,12 @@ def test_a_panel_answers_or_ignores_whatever_a_page_sends(sent):
     assert (panel.error, words(panel)) == ("", ["200 OK"])
 
 
-def question():
-    return lab.Question("1 + 1?", {"2": "Yes.", "3": "One too many."}, "2")
+QUESTION = "1 + 1?\n+ 2 → Yes.\n- 3 → One too many."
 
 
 ASKED = {
     "predict": (lambda: lab.predict("?", ["a", "b"], "a"), ["chosen", "sure", "done", "question"]),
-    "quiz": (lambda: lab.quiz([question(), question()]), ["chosen", "feedback"]),
+    "quiz": (lambda: lab.quiz(f"{QUESTION}\n\n{QUESTION}"), ["chosen", "feedback"]),
     "scrub": (
         lambda: lab.Scrub(lambda state, more: {"n": state["n"] + more}, {"n": 0}, [1, 2, 3]),
         ["without", "at", "states", "inputs"],
@@ -456,11 +455,14 @@ WRONG = {
     "something else to compare": lambda: lab.compare("?", "a", "so."),
     "something else to observe": lambda: lab.observe(5, lambda rows: None),
     "an outcome in words": lambda: lab.observe(lab.Panel(talk), "so."),
-    "an exit check's choices in a list": lambda: lab.Question("?", ["a", "b"], "a"),
-    "feedback that is a number": lambda: lab.Question("?", {"a": 5}, "a"),
-    "a right answer that is a list": lambda: lab.Question("?", {"a": "Yes."}, ["a"]),
-    "questions in words": lambda: lab.quiz(["1 + 1?"]),
-    "one question": lambda: lab.quiz(question()),
+    "an exit check in a list": lambda: lab.quiz([QUESTION]),
+    "an exit check without a question": lambda: lab.quiz(" "),
+    "a question without choices": lambda: lab.quiz("1 + 1?"),
+    "a choice without feedback": lambda: lab.quiz("1 + 1?\n+ 2\n- 3 → No."),
+    "a choice without a mark": lambda: lab.quiz("1 + 1?\n2 → Yes.\n- 3 → No."),
+    "two right choices": lambda: lab.quiz("1 + 1?\n+ 2 → Yes.\n+ 3 → Yes."),
+    "no right choice": lambda: lab.quiz("1 + 1?\n- 2 → Yes.\n- 3 → No."),
+    "one choice twice": lambda: lab.quiz("1 + 1?\n+ 2 → Yes.\n- 2 → No."),
     "a rule that is none": lambda: lab.Scrub(5, {}, []),
     "a rule that returns nothing": lambda: lab.Scrub(lambda *_: None, {}, [1]),
     "a start that is a list": lambda: lab.Scrub(rule, [], []),

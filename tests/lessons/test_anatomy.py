@@ -7,6 +7,8 @@ import lessons
 import nbformat
 import pytest
 
+from statelab.lab.ask.quiz import questions_in
+
 # A lesson's parts in their order, by the tags of its cells; the capstone's come in its own order.
 PARTS = ("title", "setup", "story", "code", "predict", "panel", "observe", "explain", "twin",
          "real", "change", "hunt", "answer", "exit", "recap")  # fmt: skip
@@ -208,15 +210,14 @@ def workshop(cells):
 
 
 def exit_check(cells):
-    quizzes = list(calls(tagged(cells, "exit"), "quiz"))
-    questions = [call for _, call in calls(tagged(cells, "exit"), "Question")]
-    if len(quizzes) != 1 or len(questions) != 3:
+    texts = [call.args[0].value for _, call in calls(tagged(cells, "exit"), "quiz")]
+    questions = [question for text in texts for question in questions_in(text)]
+    if len(texts) != 1 or len(questions) != 3:
         yield f"its exit check has {len(questions)} questions"
-    for number, call in enumerate(questions, 1):
-        answers = ast.literal_eval(call.args[1])
-        if len(answers) < 3 or given(call, "right") not in answers:
-            yield f"question {number} has {len(answers)} answers, or its right one is not there"
-        if not all(feedback.strip().endswith((".", "?", "!")) for feedback in answers.values()):
+    for number, question in enumerate(questions, 1):
+        if len(question.choices) < 3:
+            yield f"question {number} has {len(question.choices)} answers"
+        if not all(said.endswith((".", "?", "!")) for said in question.choices.values()):
             yield f"an answer of question {number} has no feedback"
 
 
@@ -246,6 +247,17 @@ def write(name, old, new):
         cell = next(cell for cell in cells if cell.id == name)
         assert old in cell.source
         cell.source = cell.source.replace(old, new, 1)
+
+    return change
+
+
+def cut(name, pattern):
+    """In the cell `name`, the first text of this form is gone."""
+
+    def change(cells):
+        cell = next(cell for cell in cells if cell.id == name)
+        cell.source, cuts = re.subn(pattern, "", cell.source, count=1)
+        assert cuts
 
     return change
 
@@ -346,8 +358,8 @@ LONG = "\n".join(f"    line_{number} = {number}" for number in range(31))
         (write("workshop", "(optional", "(for all"), "does not say that it is optional"),
         (output("hunt", "✓ passed: under 20 hidden seeds"), "hunt does not print"),
         (output("answer", "✕ not yet: with seed 7"), "answer does not print"),
-        (write("exit", "lab.Question(", "dict("), "its exit check has 2 questions"),
-        (write("exit", 'right="', 'right="not '), "or its right one is not there"),
+        (cut("exit", r"(?s)\n\n(?!.*\n\n).*(?=\n\"{3})"), "its exit check has 2 questions"),
+        (cut("exit", r"(?m)^- .*\n(  .*\n)*"), "question 1 has 2 answers"),
         (write("recap", "\n- ", "\n"), "its recap has 2 points"),
         (write("recap", "**On Monday", "**Some day"), "its recap has no “On Monday”"),
         (write("recap", "next: [", "["), "its recap does not lead on"),

@@ -9,6 +9,8 @@ import lessons
 import nbformat
 import pytest
 
+from statelab.lab.ask.quiz import questions_in
+
 DOCS = Path(__file__).parents[2] / "docs"
 STATEMENTS = [f"S{number}" for number in range(1, 17)]
 # The whole course: a page may point to a lesson before that is there.
@@ -137,11 +139,15 @@ def wrong_answers(source):
     """The wrong answers of the predictions or questions in a cell, with what is said to them."""
     found = {}
     for call in ast.walk(ast.parse(source)):
-        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("lab.predict", "lab.Question"):
-            answers = ast.literal_eval(call.args[1])
+        what = ast.unparse(call.func) if isinstance(call, ast.Call) else None
+        if what == "lab.predict":
+            answers = dict.fromkeys(ast.literal_eval(call.args[1]), "the panel")
             right = next(word.value.value for word in call.keywords if word.arg == "right")
-            feedback = answers if isinstance(answers, dict) else dict.fromkeys(answers, "the panel")
-            found |= {answer: said for answer, said in feedback.items() if answer != right}
+            found |= {answer: said for answer, said in answers.items() if answer != right}
+        elif what == "lab.quiz":
+            for question in questions_in(call.args[0].value):
+                found |= question.choices
+                del found[question.right]
     return found
 
 

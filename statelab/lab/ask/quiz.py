@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import traitlets
 
-from statelab.lab.given import each, given
+from statelab.lab.given import given
 from statelab.lab.static import script
 from statelab.lab.view import View
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """A question, its choices with what to say to who takes them, and the right one."""
 
     question: str
-    choices: Mapping[str, str]
+    choices: dict[str, str]
     right: str
 
-    def __post_init__(self):
-        given(str, self.question, "the question")
-        given(Mapping, self.choices, "the choices, with what to say to each")
-        for words in (self.choices.keys(), self.choices.values()):
-            each(str, list(words), "the choices, with what to say to each")
-        if self.right not in list(self.choices):
-            raise ValueError(f"right={self.right!r:.100} is none of {list(self.choices)}")
+
+def questions_in(text: str) -> list[Question]:
+    """The questions of an exit check, one in a paragraph, each choice on a line of its own.
+
+    A choice begins with `-`, the right one with `+`; after `→` stands what to say to who takes it.
+    A line that is indented goes on with the one before. Raises ValueError for anything else.
+    """
+    found = []
+    for paragraph in re.split(r"\n\s*\n", given(str, text, "the questions").strip()):
+        asked, *lines = re.sub(r"\n\s+", " ", paragraph).split("\n")
+        choices, right = {}, []
+        for line in lines:
+            form = re.fullmatch("([-+]) (.+?) → (.+)", line)
+            if form is None:
+                raise ValueError(f"write “- choice → what to say to it”, not {line!r:.100}")
+            mark, choice, choices[form[2]] = form.groups()
+            right += [choice] if mark == "+" else []
+        if len(right) != 1 or len(choices) < 2 or len(choices) < len(lines):
+            raise ValueError(
+                f"{asked!r:.100} has {len(choices)} choices, {len(right)} of them right: give it "
+                "two or more that differ, and begin the one right choice with +"
+            )
+        found.append(Question(asked, choices, right[0]))
+    return found
 
 
 class Quiz(View):
@@ -42,8 +57,8 @@ class Quiz(View):
     chosen = traitlets.List(traitlets.Int()).tag(sync=True)  # a choice for each, or -1
     feedback = traitlets.List().tag(sync=True)  # [{mark, text}] for each, mark '' until chosen
 
-    def __init__(self, questions: Sequence[Question]):
-        self._questions = each(Question, questions, "the questions")
+    def __init__(self, questions: list[Question]):
+        self._questions = questions
         super().__init__(
             questions=[{"question": q.question, "choices": list(q.choices)} for q in questions],
             chosen=[-1] * len(questions),
@@ -84,6 +99,6 @@ class Quiz(View):
         return "".join(parts)
 
 
-def quiz(questions: Sequence[Question]) -> Quiz:
-    """Asks the questions of an exit check."""
-    return Quiz(questions)
+def quiz(text: str) -> Quiz:
+    """Asks the questions of an exit check; `questions_in` says how to write them."""
+    return Quiz(questions_in(text))
