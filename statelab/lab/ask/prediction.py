@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import traitlets
 
@@ -12,15 +12,21 @@ from statelab.lab.given import each, given
 from statelab.lab.static import script
 from statelab.lab.view import View
 from statelab.lab.words import sentence
-from statelab.rows import Row
-
-if TYPE_CHECKING:
-    from statelab.lab.panel.panel import Panel
+from statelab.rows import Rows
 
 SURE = {"guess": "a guess", "fairly": "fairly sure", "certain": "certain"}
 SKIPPED = "You skipped the prediction."
 
-Outcome = Callable[[Sequence[Row]], tuple[str | None, str]]
+Outcome = Callable[[Rows], tuple[str | None, str]]
+
+
+class Judged(Protocol):
+    """A widget with a prediction, which says in its `verdict` what an outcome makes of it."""
+
+    verdict: dict[str, str]
+
+    def judge(self, outcome: Outcome) -> None:
+        """Takes the outcome that decides."""
 
 
 class Predict(View):
@@ -108,7 +114,7 @@ class Observe(View):
         return f"<p>{escape(repr(self))}</p>"
 
 
-def observe(panel: Panel, outcome: Outcome) -> Observe:
+def observe(panel: Judged, outcome: Outcome) -> Observe:
     """Compares, in one sentence that follows the panel, its prediction with the outcome.
 
     `outcome(rows)` returns the choice that came true, or None while that is undecided, and a
