@@ -10,7 +10,7 @@ from statelab.diagrams import svg
 from statelab.diagrams.reader import Steps
 from statelab.diagrams.steps import Arrow, Fault, Note, Outcome, Span, Step
 from statelab.diagrams.svg import Canvas, shortened, width
-from statelab.diagrams.words import clean, clock, what_is_left
+from statelab.diagrams.words import clean, to_the_ms, what_is_left
 
 GUTTER, TOP, NARROW, WIDE = 76, 20, 104, 250
 MARGIN = 340  # the most that notes right of the last lane take
@@ -145,8 +145,8 @@ class Picture:
             if before is not None and step.time_us - before.time_us >= LONG_US:
                 for dot in (-34, -28, -22):
                     self.canvas.path(f"M{GUTTER - 34} {svg.number(y + dot)}h2", svg.MUTED, 2)
-            time = clock(step.time_us)
-            if before is None or time != clock(before.time_us):
+            time = to_the_ms(step.time_us)
+            if before is None or time != to_the_ms(before.time_us):
                 self.canvas.text(GUTTER - 8, y + 4, time, "data", svg.MUTED, "end")
             before = step
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -78,6 +79,11 @@ def _watched(budget: Budget) -> Iterator[None]:
             if budget.over() and not done.wait(_STUCK_S):
                 _raise(block, OverBudget)
 
+    def unraisable(lost: sys.UnraisableHookArgs) -> None:
+        if lost.exc_type is not OverBudget:  # it fell into the end of a coroutine: it comes again
+            before(lost)
+
+    before, sys.unraisablehook = sys.unraisablehook, unraisable
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
@@ -88,6 +94,7 @@ def _watched(budget: Budget) -> Iterator[None]:
                 done.set()
                 watcher.join()
         _raise(block, None)  # what has not been raised yet
+        sys.unraisablehook = before
 
 
 def _raise(thread: int, error: type[BaseException] | None) -> None:

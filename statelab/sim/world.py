@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from statelab.canonical import PLAIN, canonical_memory, same
 from statelab.client import Client, Pending, with_token
 from statelab.message import Response, shown
 from statelab.node import (
@@ -32,7 +33,7 @@ from statelab.sim.faults import LinkFaults
 from statelab.sim.inputs import Inputs, verb
 from statelab.sim.life import ClientEnd, Host, Life, Waiter
 from statelab.sim.network import Network
-from statelab.trace import PLAIN, Trace, canonical_memory, same
+from statelab.trace import Trace
 from statelab.vetting import vetting as isolation
 from statelab.vetting.reach import Reach
 

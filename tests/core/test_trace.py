@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statelab import Invariant, Node, Soft, World
+from statelab.canonical import canonical
 from statelab.rows import KINDS
-from statelab.trace import canonical, described
+from statelab.words import described
 
 
 @dataclasses.dataclass

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from statelab import Node, NoReply, Refused, Response, Soft, World, scenario
-from statelab.diagrams import picture, reader, sequence, svg
+from statelab.diagrams import diagram, picture, reader, sequence, svg
 from statelab.node import UnknownNode
 from statelab.trace import Trace
 
@@ -231,7 +231,7 @@ def test_memory_is_shown_where_it_changed_before_the_answer():
     trace = world_of(killed).trace
     port = next(row.data for row in trace.rows if row.kind == "connect")
     assert f"logged_in = {{{port}: alice}}" in words(sequence(trace, memory=True))
-    kinds = [row.kind for row in reader._with_memory(trace) if row.node == "web"]
+    kinds = [row.kind for row in diagram._in_order(trace.rows, trace.memory) if row.node == "web"]
     assert kinds[:6] == ["start", "memory", "receive", "memory", "disk", "log"]
     assert not [word for word in words(sequence(trace)) if word.startswith("logged_in")]
 
@@ -300,7 +300,7 @@ def test_an_arrow_is_level_unless_something_happened_at_its_receiver_meanwhile()
     slow.get("web", wait=False)
     fast.get("web", wait=False)
     world.run(1)
-    steps = reader.Steps(world.trace, ["slow", "fast", "web"], 0, None, False, 40)
+    steps = reader.Steps(world.trace.rows, ["slow", "fast", "web"], 0, 40)
     level = {(arrow.sender, arrow.kind): arrow.first is arrow.last for arrow in steps.arrows}
     # The slow request leaves first and comes last: level arrows could not show that.
     assert level == {(0, "request"): False, (1, "request"): True, (2, "answer"): True}
@@ -310,7 +310,7 @@ def test_steps_never_go_back_in_time_and_arrows_never_point_up():
     for day in DAYS:
         trace = world_of(day).trace
         names = list(dict.fromkeys(row.node for row in trace.rows))
-        steps = reader.Steps(trace, names, 0, None, True, 200)
+        steps = reader.Steps(diagram._in_order(trace.rows, trace.memory), names, 0, 200)
         times = [step.time_us for step in steps.steps]
         assert times == sorted(times)
         place = {step: number for number, step in enumerate(steps.steps)}
@@ -330,7 +330,7 @@ def test_equal_traces_make_equal_bytes_in_every_interpreter():
         env = {
             **os.environ,
             "PYTHONHASHSEED": seed,
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT}/tests",
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT}/tests/lab",
         }
         run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
         assert run.returncode == 0, run.stderr

@@ -328,8 +328,8 @@ def test_nodes_stand_in_columns_by_their_class_unless_it_is_said_otherwise():
 
 
 def test_values_are_short_and_say_when_they_expire():
-    assert len(told.shown("x" * 1000)) < 30
-    assert told.shown(Soft("alice", 2.5)) == "'alice' until 2.5 s"
+    assert len(told.brief("x" * 1000)) < 30
+    assert told.brief(Soft("alice", 2.5)) == "'alice' until 2.5 s"
 
 
 def test_a_client_that_lost_its_connection_shows_no_port(panel):

@@ -111,6 +111,14 @@ def test_a_run_that_fills_memory_is_stopped(monkeypatch):
         assert resource.getrlimit(resource.RLIMIT_AS) == before
 
 
+def test_a_stop_that_falls_into_the_end_of_an_object_is_not_shown():
+    class Ends:
+        def __del__(self):
+            raise budget.OverBudget
+
+    budget.within_budget(World(), Ends)  # what is shown of it is a warning, and so an error here
+
+
 def test_ones_own_run_may_cost_what_it_costs(monkeypatch):
     world = World(7)
     shop(world)

@@ -31,9 +31,9 @@ from statelab.lab.panel.columns import (
     Columns,
 )  # fmt: skip
 from statelab.lab.panel.symbols import Book
-from statelab.lab.words import clock, in_full, ordinal, parts, plain, shown, status_word
+from statelab.lab.words import brief, clock, cut, in_full, parts, status_word
 from statelab.rows import Row
-from statelab.trace import told
+from statelab.words import ordinal, told
 
 
 class Recording(Columns):
@@ -143,7 +143,7 @@ class Recording(Columns):
         self, at: int, subject: int, field: str, name: str, value: Any, until: float = 0.0
     ) -> None:
         token = name == "token"
-        text = plain(value, 16) if token else shown(value)
+        text = cut(value, 16) if token else brief(value)
         flags = (HELD if value else 0) | (TOKEN if token else 0) | (PORT if name == "ports" else 0)
         full = in_full(value) if "…" in text else ""
         self._set(at, subject, field, text, full, flags, until)
@@ -276,7 +276,7 @@ class Recording(Columns):
         if isinstance(body, dict) and list(body) == ["error"]:
             body = body["error"]
         mark = OK if status is not None and status < 400 else FAIL
-        answer = "" if body is None else plain(body, 60)
+        answer = "" if body is None else cut(body, 60)
         self._end(at, (row.node, row.message), mark, word, answer)
 
     def _disk(self, row: Row, at: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from statelab.lab.given import given
-from statelab.lab.words import outcome_word, shown
+from statelab.lab.words import brief, outcome_word
 from statelab.node import Soft
 from statelab.trace import Trace
 
@@ -19,7 +19,7 @@ def outcome_table(trace: Trace) -> pandas.DataFrame:
 
     rows = [
         (one.client, f"{one.method} {one.path}".strip() or "not sent", one.to, round(one.sent, 3),
-         outcome_word(one), "" if one.answer is None else shown(one.answer))
+         outcome_word(one), "" if one.answer is None else brief(one.answer))
         for one in given(Trace, trace, "the trace").rows.requests()
     ]  # fmt: skip
     columns = ["client", "request", "to", "sent_s", "outcome", "answer"]
@@ -40,6 +40,6 @@ def state_map(trace: Trace) -> pandas.DataFrame:
             for name, value in sorted(data.items()):
                 soft = isinstance(value, Soft)
                 until = round(value.until, 3) if soft else ""
-                rows.append((name, state.node, kind, shown(value.value if soft else value), until))
+                rows.append((name, state.node, kind, brief(value.value if soft else value), until))
     columns = ["what", "where", "kept", "value", "until_s"]
     return pandas.DataFrame(rows, columns=columns)

@@ -24,7 +24,8 @@ import psutil
 from statelab.lab.trials.trial import failure, name_of, told, unpacked
 from statelab.sim.run import Run, RunCodeError
 from statelab.sim.world import World
-from statelab.trace import Invariant, described
+from statelab.trace import Invariant
+from statelab.words import described
 
 
 class Seed(NamedTuple):

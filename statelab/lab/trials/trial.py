@@ -28,13 +28,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from statelab.canonical import canonical
 from statelab.lab.trials.elsewhere import Elsewhere
 from statelab.lab.trials.nondeterminism import Watch, entered, is_learners, place
 from statelab.node import NoReply, Refused, said
 from statelab.rows import Row
 from statelab.sim.run import Run, RunCodeError
 from statelab.sim.world import World
-from statelab.trace import canonical, described
+from statelab.words import described
 
 _PR_SET_CHILD_SUBREAPER = 36  # Linux
 MAX_MEMORY = 2 << 30  # bytes, where the system can limit a process
