@@ -117,19 +117,27 @@ def own_folder(tmp_path_factory):
         yield Path(tempfile.tempdir)
 
 
+@pytest.fixture(scope="module")
+def alone(own_folder):
+    """A simulated world and a live one, which is alone with its files."""
+    with LiveWorld() as live:
+        yield World(), live
+    assert not list(own_folder.iterdir())
+
+
 @given(name=texts)
-def test_any_name_of_a_node_lives_and_dies_or_is_refused_alike(own_folder, name):
+def test_any_name_of_a_node_lives_and_dies_or_is_refused_alike(own_folder, alone, name):
     def day(world):
         world.start(name, Echo)
         world.kill(name)
         world.restart(name)
-        return world.call(name, "/", name, timeout=9)
+        answer = world.call(name, "/", name, timeout=9)
+        world.kill(name)
+        return answer
 
-    one = outcome(lambda: day(World()))
-    with LiveWorld() as live:
-        assert outcome(lambda: day(live)) == one
-        assert list(own_folder.iterdir()) == [live.folder.parent]
-    assert not list(own_folder.iterdir())
+    one, other = (outcome(lambda w=world: day(w)) for world in alone)
+    assert one == other
+    assert list(own_folder.iterdir()) == [alone[1].folder.parent]
 
 
 REQUEST = b"POST /a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\nX-A: b\r\n\r\n10"
