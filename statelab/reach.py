@@ -25,7 +25,7 @@ from typing import Any
 from statelab.immutable import ATOMS, PYTHONS, is_constant, is_frozen, is_learners
 from statelab.message import Response
 from statelab.node import Node
-from statelab.uses import Use, first_use, uses
+from statelab.uses import first_use, uses
 
 _ABSENT = object()
 
@@ -36,6 +36,7 @@ class Reach:
     def __init__(self, factory: type[Node]):
         self.factory = factory
         self.binds = False  # whether the code may bind one of the names anew
+        self.helpers = False  # whether it has coroutines besides handle and run
         # whose names, where they stand, what they were bound to, and whether those were all
         self._names: list[tuple[str, Mapping, dict[str, Any], bool]] = []
         self._answers: list[tuple[str, Response, str]] = []
@@ -179,6 +180,8 @@ class Reach:
             self._value(getattr(function, "__wrapped__", None), function.__qualname__, 0)
             return
         code, where = function.__code__, _short(function.__qualname__)
+        if inspect.iscoroutinefunction(function) and code.co_name not in ("handle", "run"):
+            self.helpers = True
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             value = _content(cell)
             self._cells.append((name, cell, value))
@@ -221,8 +224,6 @@ class Reach:
             elif use.what == "binder":
                 self.binds = True
                 self._stores.append(("", where, use.line, _text(function, use.line)))
-            elif use.what == "dropped":
-                self._dropped(function, use, where)
         self._names.append(("the global ", names, read, False))
 
     def _named(self, value: Any, name: str, where: str, line: int, attributes: tuple) -> None:
@@ -234,16 +235,6 @@ class Reach:
             self._names.append((f"{name}.", vars(value), asked, False))
             for attribute, item in asked.items():
                 self._value(item, f"{where}.{attribute}", line)
-
-    def _dropped(self, function: types.FunctionType, use: Use, where: str) -> None:
-        """A call whose result nobody takes: of a coroutine function, it does nothing."""
-        owner, _, name = use.name.rpartition(".")
-        called = getattr(self.factory, name, None) if owner else function.__globals__.get(name)
-        if inspect.iscoroutinefunction(called):
-            raise TypeError(
-                f"{where} calls {use.name}() and does not await it{_in(function, use.line)}: "
-                "nothing of it would run: write await before it"
-            )
 
 
 def _content(cell: types.CellType) -> Any:

@@ -20,8 +20,7 @@ class Use:
     """One thing that code does with a name: `what` it is, in which `line`.
 
     `what` is 'global' (read), 'assigned' (a name that outlives the node), 'stored' (an attribute of
-    anything), 'binder' (of _BINDERS), 'way round' (of _WAYS), 'import', or 'dropped' (a call as a
-    statement of its own).
+    anything), 'binder' (of _BINDERS), 'way round' (of _WAYS) or 'import'.
     `attributes` are the names that the code asks anything for.
     """
 
@@ -43,7 +42,7 @@ def uses(code: types.CodeType, is_method: bool) -> tuple[Use, ...]:
 def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
     """What `code` does with names; `outer` are those of a function around all of it."""
     starts: dict[tuple, list] = {}  # where in the text an expression begins → what was loaded there
-    before = previous = None
+    previous = None
     line = code.co_firstlineno
     for it in dis.get_instructions(code):
         op, name, at = it.opname, it.argval, it.positions
@@ -73,21 +72,12 @@ def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
                 yield Use("way round", name, line)
         elif op == "IMPORT_NAME":
             yield Use("import", name, line, code.co_names)
-        elif op == "POP_TOP" and before is not None and before.opname.startswith("CALL"):
-            called = starts.get((before.positions.lineno, before.positions.col_offset), [])
-            path = [item[1] for item in called]
-            if path and called[0][0] == "LOAD_GLOBAL" and len(path) == 1:
-                yield Use("dropped", path[0], line)
-            elif path and called[0][0] == "LOAD_FAST" and (path[0],) == first and len(path) == 2:
-                yield Use("dropped", f"{path[0]}.{path[1]}", line)
         if op.startswith("LOAD_FAST"):
             previous = ("LOAD_FAST", name[-1] if isinstance(name, tuple) else name)
             here.append(previous)
         elif op in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_ATTR", "LOAD_METHOD"):
             previous = ("LOAD_GLOBAL" if op == "LOAD_NAME" else op, name)
             here.append(previous)
-        if op not in ("CACHE", "PRECALL", "NOP"):
-            before = it
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _uses_of(constant, outer, first)

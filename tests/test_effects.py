@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import signal
 import sys
 
@@ -27,8 +28,24 @@ def crashes(world):
 
 
 # ------------------------------------------------------------------------------- not awaited
+class Helper:
+    def __init__(self, node):
+        self.node = node
+
+    async def save(self):
+        await self.node.put()
+
+
+async def save(node):
+    await node.put()
+
+
 class Hasty(Node):
-    """Does not wait for what it asks for."""
+    """Does not wait for what it asks for, or has it done by coroutines of its own."""
+
+    def __init__(self):
+        self._helper = Helper(self)
+        self._todo = []
 
     async def handle(self, request):
         return await getattr(self, request.body)()
@@ -36,6 +53,18 @@ class Hasty(Node):
     def put(self):
         return self.call("store", "/put", {"key": "k", "value": 1})
 
+    async def save(self):
+        await self.put()
+        return 1
+
+    async def each(self):
+        self.save()
+        yield 1
+
+    async def awaited(self, coroutine):
+        return await coroutine
+
+    # ---- forgotten
     async def statement(self):
         self.call("store", "/put", {"key": "k", "value": 1})
         return "saved"
@@ -63,29 +92,186 @@ class Hasty(Node):
     async def together(self):
         self.gather(self.sleep(1), self.sleep(2))
 
+    async def loop(self):
+        for _ in self.put():
+            pass
+
+    async def in_self(self):
+        self._later = self.sleep(1)
+
+    async def in_a_list_of_self(self):
+        self._todo.append(self.put())
+
+    async def own(self):
+        self.save()
+        return "saved"
+
+    async def own_of_another_object(self):
+        self._helper.save()
+        return "saved"
+
+    async def own_by_name(self):
+        getattr(self, "save")()  # noqa: B009
+        return "saved"
+
+    async def own_by_partial(self):
+        functools.partial(self.save)()
+        return "saved"
+
+    async def own_in_a_comprehension(self):
+        [self.save() for _ in range(2)]
+        return "saved"
+
+    async def own_in_an_async_generator(self):
+        async for _ in self.each():
+            pass
+        return "saved"
+
+    async def own_kept(self):
+        kept = self.save()  # noqa: F841
+        return "saved"
+
+    async def own_kept_in_self(self):
+        self._later = self.save()
+        return "saved"
+
+    async def own_kept_in_a_list_of_self(self):
+        self._todo.append(self.save())
+        return "saved"
+
+    async def own_as_the_answer(self):
+        return self.save()
+
+    async def own_in_the_answer(self):
+        return {"done": [self.save()]}
+
+    async def own_in_a_body(self):
+        await self.call("store", "/put", {"key": "k", "value": self.save()})
+
+    async def own_in_a_text(self):
+        return f"{self.save()}"
+
+    async def own_at_the_end(self):
+        try:
+            return "saved"
+        finally:
+            self.save()
+
+    async def own_where_all_is_caught(self):
+        with contextlib.suppress(Exception):
+            self.save()
+            await self.sleep(0.1)
+        return "saved"
+
+    async def own_in_a_gather(self):
+        await self.gather(self.sleep(0.1), self.own())
+
+    async def a_function(self):
+        save(self)
+        return "saved"
+
+    async def a_function_within(self):
+        async def inner():
+            await self.put()
+
+        inner()
+        return "saved"
+
+    # ---- not forgotten
     async def later(self):
         calls = [self.call("store", "/get", {"key": "k"}) for _ in range(2)]
         return [(await call).status for call in calls]
 
+    async def own_later(self):
+        kept, self._later = self.save(), self.save()
+        await self.sleep(0.1)
+        return [await kept, await self._later]
+
+    async def own_passed_on(self):
+        return await self.gather(self.save(), self.awaited(self.save()))
+
 
 FORGETS = [name for name in vars(Hasty) if not name.startswith("_")]
-FORGETS = [name for name in FORGETS if name not in ("handle", "put", "later")]
+KEEPS = FORGETS[FORGETS.index("later") :]
+FORGETS = FORGETS[FORGETS.index("statement") : FORGETS.index("later")]
+
+
+@pytest.mark.parametrize("how", FORGETS)
+def test_a_forgotten_await_is_an_error_by_its_line_and_nothing_was_done(world, how):
+    answer = world.call("web", "/", how)
+    assert answer.status == 500
+    assert "write await before it" in answer.body["error"]
+    assert "line " in answer.body["error"]
+    told = [row.data for row in world.trace.rows if row.kind == "error"][-1]
+    assert told == answer.body["error"]
+    assert world.call("store", "/get", {"key": "k"}).body is None
+    assert world.call("web", "/", "later").status == 200  # nothing of it is left
+
+
+@pytest.mark.parametrize("how", KEEPS)
+def test_what_is_awaited_later_or_by_another_is_done(world, how):
+    assert world.call("web", "/", how).body in ([200, 200], [1, 1])
+    world.call("store", "/delete", {"key": "k"})
+
+
+class Coro(Node):
+    async def save(self):
+        await self.sleep(1)
+
+
+class Awaitless(Coro):
+    def __init__(self):
+        self.save()
+
+
+class Naps(Coro):
+    def __init__(self):
+        self._nap = self.sleep(1)
+
+
+class AsyncInit(Coro):
+    async def __init__(self):
+        pass
 
 
 @pytest.mark.parametrize(
-    "how", [name for name in FORGETS if name not in ("handle", "put", "later")]
+    ("factory", "sentence"),
+    [
+        (Awaitless, r"did not await save\(\), so nothing of it happened.*line \d+: self.save\(\)"),
+        (Naps, r"new.__init__ has an effect \(sleep\): move it to run"),
+        (AsyncInit, r"AsyncInit.__init__ returned a coroutine: write def __init__"),
+    ],
 )
-def test_a_forgotten_await_is_an_error_and_nothing_was_done(world, how):
-    answer = world.call("web", "/", how)
-    assert answer.status == 500
-    assert "await" in answer.body["error"]
-    if how in ("statement", "part", "before", "together"):
-        assert "line " in answer.body["error"]
-    assert world.call("store", "/get", {"key": "k"}).body is None
+def test_a_forgotten_await_in_init_is_an_error_of_the_start(world, factory, sentence):
+    with pytest.raises((TypeError, RuntimeError), match=sentence):
+        world.start("new", factory)
+    assert "new" not in world.names
 
 
-def test_an_effect_may_be_awaited_later_than_it_was_asked_for(world):
-    assert world.call("web", "/", "later").body == [200, 200]
+class Returns(Coro):
+    async def run(self):
+        return self.save()
+
+
+class Keeps(Coro):
+    async def run(self):
+        self._later = self.save()
+
+
+@pytest.mark.parametrize("factory", [Returns, Keeps])
+def test_a_forgotten_await_at_the_end_of_run_is_its_error(world, factory):
+    name = factory.__name__
+    world.start(name, factory)
+    while world.status(name) != "dead":
+        world.run(0.01)
+    node, of = crashes(world)[-1]
+    assert node == name
+    assert "did not await save()" in of
+
+
+def test_a_coroutine_that_no_node_has_made_is_pythons_affair():
+    with pytest.warns(RuntimeWarning, match="was never awaited"):
+        save(None)
 
 
 class Worker(Node):

@@ -632,32 +632,11 @@ class Slots(Node):
     __slots__ = ("count",)
 
 
-class Forgets(Node):
-    async def save(self):
-        await self.sleep(1)
-
-    async def handle(self, request):
-        self.save()
-        return "saved"
-
-
-async def save(node):
-    await node.sleep(1)
-
-
-class ForgetsAHelper(Node):
-    async def handle(self, request):
-        save(self)
-        return "saved"
-
-
 @pytest.mark.parametrize(
     ("server", "sentence"),
     [
         (NoRequest, r"write async def handle\(self, request\)"),
         (Slots, "leave __slots__ out"),
-        (Forgets, r"Forgets.handle calls self.save\(\) and does not await it, in line"),
-        (ForgetsAHelper, r"ForgetsAHelper.handle calls save\(\) and does not await it, in line"),
     ],
 )
 def test_what_cannot_work_in_either_world_is_refused_at_the_start(server, sentence):
