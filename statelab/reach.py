@@ -28,6 +28,7 @@ from statelab.node import Node
 from statelab.uses import first_use, uses
 
 _ABSENT = object()
+_LOOPS = ("asyncio", "_asyncio", "concurrent", "multiprocessing", "_thread")
 
 
 class Reach:
@@ -123,10 +124,11 @@ class Reach:
             for item in value.values():
                 self._value(item, f"{where} and what is in it", line)
         elif isinstance(value, type):
+            self._sequential(value.__module__, value.__name__, where, line)
             if is_learners(value.__module__):
                 self._class(value)
         elif kind is types.FunctionType:
-            self._function(value)
+            self._function(value, where, line)
         elif kind is types.MethodType:
             self._value(value.__self__, where, line)
             self._value(value.__func__, where, line)
@@ -139,6 +141,7 @@ class Reach:
                 "them: leave the cache out, or keep the results in self"
             )
         elif isinstance(value, types.BuiltinFunctionType):
+            self._sequential(value.__module__, value.__name__, where, line)
             if not isinstance(value.__self__, (types.ModuleType, type, type(None))):
                 self._value(value.__self__, where, line)
         elif isinstance(value, enum.Enum) or is_frozen(kind):
@@ -163,6 +166,17 @@ class Reach:
                 "a tuple, a frozenset or a types.MappingProxyType"
             )
 
+    def _sequential(self, module: str | None, name: str, where: str, line: int) -> None:
+        """Raises TypeError for what would run beside the node: no world could wait for it."""
+        module = module or ""
+        beside = module.partition(".")[0] in _LOOPS
+        if beside or (module == "threading" and name in ("Thread", "Timer")):
+            of = "" if where.endswith(module) else f" of {module}"
+            raise TypeError(
+                f"{where}{of}{_in_line(line)}: a node waits with self.sleep, self.call and "
+                "self.gather only, and does several things at once by self.gather"
+            )
+
     def _all(self, values: Any, where: str, line: int) -> None:
         for value in values:
             self._value(value, where, line)
@@ -172,10 +186,11 @@ class Reach:
         self._seen[id(value)] = value
         return met
 
-    def _function(self, function: types.FunctionType) -> None:
+    def _function(self, function: types.FunctionType, where: str, line: int) -> None:
         if registry := getattr(function, "registry", None):  # of functools.singledispatch
             self._all(registry.values(), function.__qualname__, 0)
         if not is_learners(function.__globals__.get("__name__")):
+            self._sequential(function.__module__, function.__name__, where, line)
             # One of Python's own decorators; what it keeps besides is its own affair.
             self._value(getattr(function, "__wrapped__", None), function.__qualname__, 0)
             return
@@ -214,9 +229,10 @@ class Reach:
                     f"{where} uses {use.name}, by which it reaches what a kill would not erase"
                     f"{_in(function, use.line)}: name what it needs, or keep it in self"
                 )
-            elif use.what == "import" and is_learners(use.name):
-                module = sys.modules.get(use.name)
-                self._named(module, use.name, f"{where} uses {use.name}", use.line, use.attributes)
+            elif use.what == "import":
+                how = f"{where} uses {use.name}"
+                self._sequential(use.name, "", how, use.line)
+                self._named(sys.modules.get(use.name), use.name, how, use.line, use.attributes)
             elif use.what == "stored":
                 self.binds = True
                 text = _text(function, use.line)
@@ -230,7 +246,10 @@ class Reach:
         """Looks at what a name stands for; of a module, at those attributes that are asked for."""
         if not isinstance(value, types.ModuleType):
             self._value(value, where, line)
-        elif is_learners(value):
+            return
+        for attribute in attributes:
+            self._sequential(value.__name__, attribute, where, line)
+        if is_learners(value):
             asked = {a: vars(value)[a] for a in attributes if a in vars(value)}
             self._names.append((f"{name}.", vars(value), asked, False))
             for attribute, item in asked.items():

@@ -64,7 +64,7 @@ class Task:
             except (TypeError, UnknownNode) as wrong:
                 value, error = None, wrong
                 continue
-            self.wrong = _foreign(door, kind.__name__)
+            self.wrong = _foreign(door, _FOREIGN.get(kind, kind.__name__))
             return self._stop()
 
     def _stop(self) -> None:
@@ -142,6 +142,7 @@ def loopless() -> Iterator[None]:
 
 
 _NO_LOOP = _NoLoop()
+_FOREIGN = {type(None): "a bare yield, such as asyncio's"}
 
 
 def _seen(raised: Exception, door: Door) -> Exception:

@@ -5,7 +5,12 @@ import contextlib
 import functools
 import signal
 import sys
+import threading
+from asyncio import sleep as nap
+from concurrent import futures
+from concurrent.futures import ProcessPoolExecutor as ThePool
 
+import anyio
 import pytest
 
 from statelab import LiveWorld, Node, NoReply, World
@@ -309,58 +314,123 @@ def test_a_dead_node_is_not_blamed_for_what_it_could_not_await():
 
 
 # ------------------------------------------------------------------------------- asyncio
+WAITS = "a node waits with self.sleep, self.call and self.gather only"
+
+
+class Plain(Node):
+    async def nothing(self):
+        pass
+
+
+class MakesATask(Plain):
+    async def handle(self, request):
+        asyncio.create_task(self.nothing())  # noqa: RUF006
+
+
+class AsksThePolicy(Plain):
+    async def handle(self, request):
+        asyncio.get_event_loop_policy().get_event_loop().create_task(self.nothing())
+
+
+class CatchesAll(Plain):
+    async def handle(self, request):
+        with contextlib.suppress(Exception):
+            await asyncio.sleep(1)
+        return "slept"
+
+
+class InInit(Plain):
+    def __init__(self):
+        self._task = asyncio.ensure_future(self.nothing())
+
+
+class Gathers(Plain):
+    async def handle(self, request):
+        await asyncio.gather(self.sleep(1), self.sleep(2))
+
+
+class ByItsName(Plain):
+    async def handle(self, request):
+        await nap(0)
+
+
+class Imports(Plain):
+    async def handle(self, request):
+        from asyncio import sleep
+
+        await sleep(0)
+
+
+class Threads(Plain):
+    async def handle(self, request):
+        threading.Thread(target=len, args=("",)).start()
+
+
+class IsAThread(threading.Thread):
+    pass
+
+
+class ThreadsOfItsOwn(Plain):
+    async def handle(self, request):
+        IsAThread().start()
+
+
+class Pools(Plain):
+    async def handle(self, request):
+        with futures.ThreadPoolExecutor() as pool:
+            return pool.submit(len, "").result()
+
+
+class Processes(Plain):
+    async def handle(self, request):
+        with ThePool() as pool:
+            return pool.submit(len, "").result()
+
+
+BESIDE = [
+    MakesATask, AsksThePolicy, CatchesAll, InInit, Gathers, ByItsName, Imports, Threads,
+    ThreadsOfItsOwn, Pools, Processes,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("factory", BESIDE)
+def test_what_would_run_beside_a_node_is_refused_at_its_start(world, factory):
+    with pytest.raises(TypeError, match=WAITS) as refused:
+        world.start("new", factory)
+    assert "in line " in str(refused.value) or factory is ThreadsOfItsOwn  # it is its base
+    assert "new" not in world.names
+
+
 class Loops(Node):
-    """Asks for asyncio's loop, which a notebook has, and a live process."""
+    """Uses a library that asks for asyncio's loop, which a notebook has, and a live process."""
 
     async def handle(self, request):
         return await getattr(self, request.body)()
 
-    async def nothing(self):
-        pass
-
-    async def create_task(self):
-        asyncio.create_task(self.nothing())  # noqa: RUF006
-
-    async def ensure_future(self):
-        asyncio.ensure_future(self.nothing())  # noqa: RUF006
-
-    async def of_the_loop(self):
-        asyncio.get_event_loop().create_task(self.nothing())
-
     async def sleep_there(self):
-        await asyncio.sleep(1)
+        await anyio.sleep(1)
 
-    async def timeout(self):
-        async with asyncio.timeout(1):
-            await self.sleep(0.1)
+    async def yield_there(self):
+        await anyio.sleep(0)
 
-    async def wait_for(self):
-        await asyncio.wait_for(self.call("store"), 1)
-
-    async def event(self):
-        await asyncio.Event().wait()
+    async def catch_all(self):
+        with contextlib.suppress(Exception):
+            await anyio.sleep(0)
+        return "slept"
 
     async def thread(self):
-        await asyncio.to_thread(len, "")
-
-    async def group(self):
-        async with asyncio.TaskGroup():
-            pass
+        await anyio.to_thread.run_sync(len, "")
 
 
-ASKS = [name for name in vars(Loops) if not name.startswith("_")]
-ASKS = [name for name in ASKS if name not in ("handle", "nothing")]
+ASKS = [name for name in vars(Loops) if not name.startswith("_") and name != "handle"]
 
 
-@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
 @pytest.mark.parametrize("how", ASKS)
-def test_asyncio_in_a_handler_is_refused(world, how):
-    said = world.call("loops", "/", how).body["error"]
-    assert "a node waits with self.sleep, self.call and self.gather only" in said
+def test_asyncio_by_a_library_is_an_error_of_the_handler(world, how):
+    assert WAITS in world.call("loops", "/", how).body["error"]
 
 
-@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
-def test_asyncio_in_a_handler_is_refused_where_a_loop_runs_and_the_loop_is_left_as_it_was():
+def test_asyncio_by_a_library_is_an_error_where_a_loop_runs_and_the_loop_is_left_as_it_was():
     async def as_in_a_notebook():
         world = World()
         world.start("store", Store)
@@ -373,7 +443,7 @@ def test_asyncio_in_a_handler_is_refused_where_a_loop_runs_and_the_loop_is_left_
     said = loop.run_until_complete(as_in_a_notebook())
     assert not asyncio.all_tasks(loop)
     loop.close()
-    assert all("a node waits with self.sleep" in text for text in said)
+    assert all(WAITS in text for text in said)
 
 
 # ------------------------------------------------------------------------------- the end
