@@ -19,12 +19,12 @@ import linecache
 import random
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from statelab.immutable import ATOMS, PYTHONS, is_constant, is_frozen, is_learners
-from statelab.message import Response
-from statelab.node import Node
+from statelab.immutable import ATOMS, PYTHONS, is_constant, is_frozen, is_learners, is_plain
+from statelab.message import Request, Response
+from statelab.node import Disk, Node
 from statelab.uses import first_use, uses
 
 _ABSENT = object()
@@ -40,11 +40,13 @@ class Reach:
         self.helpers = False  # whether it has coroutines besides handle and run
         # whose names, where they stand, what they were bound to, and whether those were all
         self._names: list[tuple[str, Mapping, dict[str, Any], bool]] = []
-        self._answers: list[tuple[str, Response, str]] = []
+        self._contents: list[tuple[str, Any, str]] = []  # what may change within, and how it was
         self._cells: list[tuple[str, types.CellType, Any]] = []
         self._stores: list[tuple[str, str, int, str]] = []  # attribute, function, line, its text
         self._seen: dict[int, Any] = {}
-        self._methods: set[types.FunctionType] = set()  # whose first argument is one instance
+        self._methods: set[types.FunctionType] = set()  # whose first argument is one node
+        for cls in (Node, Request, Response, Disk):
+            self._names.append((f"{cls.__name__}.", vars(cls), dict(vars(cls)), True))
         self._class(factory)
         self._seen.clear()
 
@@ -62,8 +64,8 @@ class Reach:
         for name, cell, before in self._cells:
             if _content(cell) is not before:
                 return name
-        for name, answer, before in self._answers:
-            if repr(answer) != before:
+        for name, value, before in self._contents:
+            if repr(value) != before:
                 return name
         return ""
 
@@ -73,11 +75,11 @@ class Reach:
             return
         last = name.rpartition(".")[2]
         found = [store for store in self._stores if store[0] == last] or self._stores
-        where = f" ({found[0][1]}, line {found[0][2]}: {found[0][3]})" if found else ""
+        where = f" ({found[0][1]}, line {found[0][2]}{found[0][3]})" if found else ""
         raise TypeError(
             f"{self.factory.__name__} has changed {name}, which a kill would not erase, and which "
-            f"all its lives share{where}: use self.{last}. This world goes on as it is; make a new "
-            "one when the class is mended"
+            f"all its lives share{where}: keep in self what changes. This world goes on as it is; "
+            "make a new one when the class is mended"
         )
 
     # --------------------------------------------------------------------------- looking
@@ -99,7 +101,7 @@ class Reach:
                     f"{where} is a slot, and the memory of a node is what is in its __dict__: "
                     "leave __slots__ out"
                 )
-            if type(value) is types.FunctionType and not issubclass(cls, type):
+            if type(value) is types.FunctionType and issubclass(cls, Node):
                 self._methods.add(value)
             if isinstance(value, (staticmethod, classmethod)):
                 value = value.__func__
@@ -109,6 +111,8 @@ class Reach:
                     f"would not erase it: set self.{name} in __init__"
                 )
             self._value(value, where, 0)
+        for field in getattr(cls, "__dataclass_fields__", {}).values():
+            self._all(field.metadata.values(), f"{cls.__name__}.{field.name} and its metadata", 0)
         for base in cls.__mro__[1:]:
             self._value(base, base.__name__, 0)
 
@@ -144,27 +148,48 @@ class Reach:
             self._sequential(value.__module__, value.__name__, where, line)
             if not isinstance(value.__self__, (types.ModuleType, type, type(None))):
                 self._value(value.__self__, where, line)
-        elif isinstance(value, enum.Enum) or is_frozen(kind):
-            self._value(kind, where, line)
-            self._names.append((f"{where}.", vars(value), dict(vars(value)), True))
-            self._all(vars(value).values(), where, line)
         elif isinstance(value, Response):
-            self.binds = True  # or changes what the answer holds
-            self._answers.append((where, value, repr(value)))
+            self._watch(f"a Response ({where})", value)  # or changes what the answer holds
         elif isinstance(value, property):
             self._all((value.fget, value.fset, value.fdel), where, line)
         elif isinstance(value, functools.cached_property):
             self._value(value.func, where, line)
         elif isinstance(value, (functools.partial, functools.partialmethod)):
             self._all((value.func, *value.args, *value.keywords.values()), where, line)
+            self._watch(f"a {kind.__name__} ({where})", value.keywords)
         elif isinstance(value, functools.singledispatchmethod):
             self._all((value.func, value.dispatcher), where, line)
-        elif not is_constant(value):
+        elif is_constant(value):
+            self._all(getattr(value, "__metadata__", ()), f"{where}.__metadata__", line)
+        elif isinstance(value, enum.Enum) or is_frozen(kind) or is_plain(kind):
+            self._object(value, where, line)
+        else:
             raise TypeError(
                 f"{where}, a {kind.__name__} that a kill would not erase{_in_line(line)}: keep it "
                 "in self, or give start what is needed as an argument; what never changes can be "
                 "a tuple, a frozenset or a types.MappingProxyType"
             )
+
+    def _object(self, value: Any, where: str, line: int) -> None:
+        """An object is as constant as all that it keeps; what it keeps besides is found later."""
+        kind = type(value)
+        self._value(kind, where, line)
+        for cls in kind.__mro__:
+            for name, member in vars(cls).items():
+                if isinstance(member, functools.cached_property):
+                    getattr(value, name)  # now, so that it belongs to what it keeps
+                elif isinstance(member, types.MemberDescriptorType):
+                    self._value(getattr(value, name, None), f"{where}.{name}", line)
+                    self._watch(f"a {kind.__name__} ({where})", value)
+        kept = getattr(value, "__dict__", {})
+        for name, item in kept.items():
+            self._value(item, f"{where}.{name}", line)
+        self._names.append((f"{kind.__name__}.", kept, dict(kept), True))
+        self.binds = self.binds or is_plain(kind)
+
+    def _watch(self, name: str, value: Any) -> None:
+        self.binds = True
+        self._contents.append((name, value, repr(value)))
 
     def _sequential(self, module: str | None, name: str, where: str, line: int) -> None:
         """Raises TypeError for what would run beside the node: no world could wait for it."""
@@ -235,11 +260,11 @@ class Reach:
                 self._named(sys.modules.get(use.name), use.name, how, use.line, use.attributes)
             elif use.what == "stored":
                 self.binds = True
-                text = _text(function, use.line)
+                text = f": {_text(function, use.line)}"
                 self._stores.append((use.name, where, use.line, text))
             elif use.what == "binder":
                 self.binds = True
-                self._stores.append(("", where, use.line, _text(function, use.line)))
+                self._stores.append(("", where, use.line, f": {_text(function, use.line)}"))
         self._names.append(("the global ", names, read, False))
 
     def _named(self, value: Any, name: str, where: str, line: int, attributes: tuple) -> None:
@@ -249,11 +274,17 @@ class Reach:
             return
         for attribute in attributes:
             self._sequential(value.__name__, attribute, where, line)
-        if is_learners(value):
-            asked = {a: vars(value)[a] for a in attributes if a in vars(value)}
-            self._names.append((f"{name}.", vars(value), asked, False))
-            for attribute, item in asked.items():
+        asked = {a: vars(value).get(a, _ABSENT) for a in attributes}
+        self._names.append((f"{name}.", vars(value), asked, False))
+        for attribute, item in asked.items():
+            if isinstance(item, types.ModuleType):
+                of_it = {a: vars(item).get(a, _ABSENT) for a in attributes}
+                self._names.append((f"{attribute}.", vars(item), of_it, False))
+            elif is_learners(value):
                 self._value(item, f"{where}.{attribute}", line)
+            elif isinstance(item, (list, set, MutableMapping)):
+                self._watch(f"{name}.{attribute}", item)
+                self._stores.append((attribute, where, line, ""))
 
 
 def _content(cell: types.CellType) -> Any:
