@@ -28,6 +28,7 @@ from statelab.node import Disk, Node
 from statelab.uses import first_use, uses
 
 _ABSENT = object()
+_MAKERS = ("__init__", "__post_init__", "__set_name__")
 _LOOPS = ("asyncio", "_asyncio", "concurrent", "multiprocessing", "_thread")
 
 
@@ -44,7 +45,7 @@ class Reach:
         self._cells: list[tuple[str, types.CellType, Any]] = []
         self._stores: list[tuple[str, str, int, str]] = []  # attribute, function, line, its text
         self._seen: dict[int, Any] = {}
-        self._methods: set[types.FunctionType] = set()  # whose first argument is one node
+        self._methods: set[types.FunctionType] = set()  # whose first argument is one instance
         for cls in (Node, Request, Response, Disk):
             self._names.append((f"{cls.__name__}.", vars(cls), dict(vars(cls)), True))
         self._class(factory)
@@ -101,7 +102,7 @@ class Reach:
                     f"{where} is a slot, and the memory of a node is what is in its __dict__: "
                     "leave __slots__ out"
                 )
-            if type(value) is types.FunctionType and issubclass(cls, Node):
+            if type(value) is types.FunctionType and not issubclass(cls, type):
                 self._methods.add(value)
             if isinstance(value, (staticmethod, classmethod)):
                 value = value.__func__
@@ -161,7 +162,7 @@ class Reach:
             self._all((value.func, value.dispatcher), where, line)
         elif is_constant(value):
             self._all(getattr(value, "__metadata__", ()), f"{where}.__metadata__", line)
-        elif isinstance(value, enum.Enum) or is_frozen(kind) or is_plain(kind):
+        elif isinstance(value, enum.Enum) or is_frozen(kind) or _stays(kind):
             self._object(value, where, line)
         else:
             raise TypeError(
@@ -185,7 +186,7 @@ class Reach:
         for name, item in kept.items():
             self._value(item, f"{where}.{name}", line)
         self._names.append((f"{kind.__name__}.", kept, dict(kept), True))
-        self.binds = self.binds or is_plain(kind)
+        self.binds = self.binds or _stays(kind)
 
     def _watch(self, name: str, value: Any) -> None:
         self.binds = True
@@ -292,6 +293,20 @@ def _content(cell: types.CellType) -> Any:
         return cell.cell_contents
     except ValueError:  # not filled yet
         return _ABSENT
+
+
+def _stays(kind: type) -> bool:
+    """Whether its instances keep what they keep in their dict, and no method of theirs changes it.
+
+    Others may; that is found by what they have done.
+    """
+    return is_plain(kind) and not any(
+        len(uses(function.__code__, False)) > len(uses(function.__code__, True))
+        for cls in kind.__mro__
+        if is_learners(cls.__module__)
+        for name, function in vars(cls).items()
+        if type(function) is types.FunctionType and name not in _MAKERS
+    )
 
 
 def _short(qualname: str) -> str:
