@@ -25,7 +25,7 @@ from typing import Any
 from statelab.immutable import ATOMS, PYTHONS, is_constant, is_frozen, is_learners, is_plain
 from statelab.message import Request, Response
 from statelab.node import Disk, Node
-from statelab.uses import first_use, uses
+from statelab.uses import OF_A_NODE, first_use, uses
 
 _ABSENT = object()
 _MAKERS = ("__init__", "__post_init__", "__set_name__")
@@ -97,11 +97,8 @@ class Reach:
         self._names.append((f"{cls.__name__}.", vars(cls), kept, whole))
         for name, value in kept.items():
             where = f"{cls.__name__}.{name}"
-            if issubclass(cls, Node) and isinstance(value, types.MemberDescriptorType):
-                raise TypeError(
-                    f"{where} is a slot, and the memory of a node is what is in its __dict__: "
-                    "leave __slots__ out"
-                )
+            if issubclass(cls, Node):
+                _keeps_its_names(value, name, where)
             if type(value) is types.FunctionType and not issubclass(cls, type):
                 self._methods.add(value)
             if isinstance(value, (staticmethod, classmethod)):
@@ -293,6 +290,24 @@ def _content(cell: types.CellType) -> Any:
         return cell.cell_contents
     except ValueError:  # not filled yet
         return _ABSENT
+
+
+def _keeps_its_names(value: Any, name: str, where: str) -> None:
+    """Raises TypeError for a slot, and for what takes a name that every node has."""
+    if isinstance(value, types.MemberDescriptorType):
+        raise TypeError(
+            f"{where} is a slot, and the memory of a node is what is in its __dict__: leave "
+            "__slots__ out"
+        )
+    if name in OF_A_NODE and not (callable(value) or hasattr(value, "__get__")):
+        raise TypeError(f"{where} is what every node has for itself: choose another name")
+    if type(value) is types.FunctionType:
+        for use in uses(value.__code__, True):
+            if use.what == "taken":
+                raise TypeError(
+                    f"{where} assigns self.{use.name}, which every node has for itself"
+                    f"{_in(value, use.line)}: choose another name"
+                )
 
 
 def _stays(kind: type) -> bool:

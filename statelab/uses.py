@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from statelab.immutable import PYTHONS
 
 _BINDERS = frozenset({"setattr", "delattr", "vars", "__dict__", "__setattr__", "__delattr__"})
+OF_A_NODE = frozenset({"call", "disk", "gather", "handle", "log", "now", "random", "run", "sleep"})
 _WAYS = frozenset({"globals", "modules", "import_module", "__import__", "exec", "eval"})
 # Whoever names these, also in a text, reaches what no look at names can find.
 _INSIDES = frozenset({"__globals__", "f_globals", "__builtins__", "_door"}) | PYTHONS - {
@@ -23,7 +24,8 @@ class Use:
     """One thing that code does with a name: `what` it is, in which `line`.
 
     `what` is 'global' (read), 'assigned' (a name that outlives the node), 'stored' (an attribute of
-    anything), 'binder' (of _BINDERS), 'way round' (of _WAYS) or 'import'.
+    anything), 'taken' (one of `self` that every node has), 'binder' (of _BINDERS), 'way round' (of
+    _WAYS) or 'import'.
     `attributes` are the names that the code asks anything for, by dots or by texts.
     """
 
@@ -74,6 +76,8 @@ def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
                 yield Use("assigned", f"{loaded[1]}.{name}", line)
             elif not (is_name and loaded[0] == "LOAD_FAST" and (loaded[1],) == first):
                 yield Use("stored", name, line)
+            elif name in OF_A_NODE:
+                yield Use("taken", name, line)
         elif op in ("LOAD_ATTR", "LOAD_METHOD") and name in _BINDERS:
             yield Use("binder", name, line)
         elif op in ("LOAD_ATTR", "LOAD_METHOD") and name in _WAYS:

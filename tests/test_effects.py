@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import enum
 import functools
 import signal
 import sys
@@ -13,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor as ThePool
 import anyio
 import pytest
 
-from statelab import LiveWorld, Node, NoReply, World
+from statelab import LiveWorld, Node, NoReply, Response, World
 from statelab.servers.store import Store
 
 
@@ -508,23 +509,87 @@ class Unsayable(Exception):
         raise RuntimeError("no text")
 
 
+class UnsayableToo(Exception):
+    def __str__(self):
+        raise SystemExit
+
+
+def fails(how):
+    if how == "long":
+        raise ValueError("x" * 1_000_001)
+    if how == "digits":
+        raise ValueError(10**5000)
+    if how == "exit":
+        sys.exit(10**5000)
+    raise UnsayableToo if how == "too" else Unsayable
+
+
 class Fails(Node):
     async def handle(self, request):
-        if request.body == "long":
-            raise ValueError("x" * 1_000_001)
-        if request.body == "digits":
-            raise ValueError(10**5000)
-        raise Unsayable
+        fails(request.body)
 
 
-@pytest.mark.parametrize("make", [World, pytest.param(LiveWorld, marks=pytest.mark.live)])
-def test_an_error_that_cannot_be_said_or_is_too_long_is_a_500_all_the_same(make):
-    with contextlib.ExitStack() as stack:
-        world = make()
-        if make is LiveWorld:
-            stack.enter_context(world)
-        world.start("web", Fails)
-        for how in ("long", "digits", "unsayable"):
-            answer = world.call("web", "/", how, timeout=9)
-            assert answer.status == 500
-            assert len(answer.body["error"]) < 1_200
+class FailsAtWork(Node):
+    def __init__(self, how):
+        self.how = how
+
+    async def run(self):
+        fails(self.how)
+
+
+class FailsToBegin(Node):
+    def __init__(self, how):
+        fails(how)
+
+
+def test_an_error_that_cannot_be_said_or_is_too_long_is_a_500_all_the_same(world):
+    world.start("fails", Fails)
+    for how in ("long", "digits", "unsayable", "too"):
+        answer = world.call("fails", "/", how, timeout=9)
+        assert answer.status == 500
+        assert len(answer.body["error"]) < 1_200
+
+
+OF = {
+    "digits": "ValueError", "exit": "SystemExit", "unsayable": "Unsayable", "too": "UnsayableToo"
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", OF)
+def test_an_error_of_run_that_cannot_be_said_is_a_crash_all_the_same(world, how):
+    world.start(f"at work {how}", FailsAtWork, how)
+    while world.status(f"at work {how}") != "dead":
+        world.run(0.01)
+    assert crashes(world)[-1] == (f"at work {how}", OF[how])
+
+
+@pytest.mark.parametrize("how", OF)
+def test_an_error_of_init_that_cannot_be_said_is_one_of_the_start_all_the_same(world, how):
+    with pytest.raises(RuntimeError, match=rf"begins did not start: {OF[how]}$"):
+        world.start("begins", FailsToBegin, how)
+    assert "begins" not in world.names
+    assert world.call("store", "/get", {"key": "k"}).status == 200
+
+
+class Fine(enum.IntEnum):
+    CREATED = 201
+
+
+class Silly(enum.IntEnum):
+    LOW = 99
+
+
+class Statuses(Node):
+    async def handle(self, request):
+        return Response(Silly.LOW if request.body else Fine.CREATED, "made")
+
+
+def test_a_member_of_an_int_enum_is_a_status(world):
+    world.start("statuses", Statuses)
+    answer = world.call("statuses")
+    assert (answer.status, type(answer.status), answer.body) == (201, int, "made")
+    reply = [row.data for row in world.trace.rows if row.kind == "reply"][-1]
+    assert type(reply[0]) is int
+    answer = world.call("statuses", "/", 1)
+    assert answer.status == 500
+    assert "is not an int from 200 to 599" in answer.body["error"]
