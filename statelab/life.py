@@ -57,6 +57,7 @@ class Life:
 
     port = None  # a node's connections take any port
     fresh = False  # and are kept
+    keeps = True  # until its code was looked at
 
     def __init__(self, world: World, host: Host, number: int):
         self.world = world
@@ -80,9 +81,6 @@ class Life:
         self._clock = world._clock
         self._wakes = self.wake
         self._random: random.Random | None = None
-        # Whether its code has coroutines that it may make, keep and forget.
-        reach = reach_of(host.factory)
-        self.keeps = reach is not None and reach.helpers
         try:
             born(host.factory, pickle.loads(host.args), self)
         except (Exception, SystemExit) as wrong:
@@ -90,6 +88,8 @@ class Life:
                 raise
             # It would end a process, and not this one; or nobody who catches it can say what it is.
             raise RuntimeError(f"{self.name} did not start: {said(wrong)}") from wrong
+        reach = reach_of(host.factory)
+        self.keeps = reach is None or reach.keeps
 
     # --------------------------------------------------------------------------- the door
     def now_us(self) -> int:

@@ -100,8 +100,13 @@ def checked_seed(seed: Any) -> int:
 # ------------------------------------------------------------------------------- effects
 # A node's coroutine yields an int to sleep for that many µs, a Call, or a tuple of coroutines to
 # run side by side.
-def _too_soon(door: Door, verb: str) -> NoReturn:
-    raise RuntimeError(f"{door.name}.__init__ has an effect ({verb}): move it to run()")
+def _owing(door: Door, verb: str) -> Task:
+    """The task that asks for an effect now, and owes its await from here on."""
+    task = door.current
+    if task is None:
+        raise RuntimeError(f"{door.name}.__init__ has an effect ({verb}): move it to run()")
+    task.owed += 1
+    return task
 
 
 class Call:
@@ -173,13 +178,15 @@ class Door(Protocol):
     """What a world provides to one life of a node.
 
     `shut` is true once the life has ended. `current` is the task that runs now; while `__init__`
-    runs there is none, and so no effect.
+    runs there is none, and so no effect. `keeps` is whether the node's code may keep what it does
+    not await, and so whether that is counted: it costs a twentieth of the time.
     """
 
     name: str
     node: Node
     shut: Any
     current: Task | None
+    keeps: bool
     disk: Disk
     random: random.Random
 
@@ -260,11 +267,7 @@ class Node:
             us = round(seconds * 1_000_000) or 1
         else:
             us = micros(seconds, "the sleep") or 1
-        task = door.current
-        if task is None:
-            _too_soon(door, "sleep")
-        task.owed += 1
-        return effect(task, us)
+        return effect(_owing(door, "sleep") if door.keeps else None, us)
 
     def call(
         self,
@@ -288,11 +291,7 @@ class Node:
         if door.shut:
             _open(door)
         call = Call(to, path, body, method, headers, timeout, via)
-        task = door.current
-        if task is None:
-            _too_soon(door, "call")
-        task.owed += 1
-        return effect(task, call)
+        return effect(_owing(door, "call") if door.keeps else None, call)
 
     def gather(self, *coroutines: Awaitable) -> Awaitable[list]:
         """Runs coroutines side by side; returns their results in order when all have ended.
@@ -304,11 +303,7 @@ class Node:
             for coroutine in coroutines:
                 coroutine.close()
             _open(door)
-        task = door.current
-        if task is None:
-            _too_soon(door, "gather")
-        task.owed += 1
-        return effect(task, coroutines)
+        return effect(_owing(door, "gather") if door.keeps else None, coroutines)
 
     def now(self) -> float:
         """Seconds since the world began."""

@@ -25,6 +25,7 @@ from typing import Any
 from statelab.immutable import ATOMS, PYTHONS, is_constant, is_frozen, is_learners, is_plain
 from statelab.message import Request, Response
 from statelab.node import Disk, Node
+from statelab.unawaited import EFFECTS, loose
 from statelab.uses import OF_A_NODE, first_use, uses
 
 _ABSENT = object()
@@ -38,7 +39,7 @@ class Reach:
     def __init__(self, factory: type[Node]):
         self.factory = factory
         self.binds = False  # whether the code may bind one of the names anew
-        self.helpers = False  # whether it has coroutines besides handle and run
+        self.keeps = False  # whether it may keep a coroutine of its own, or an effect, unawaited
         # whose names, where they stand, what they were bound to, and whether those were all
         self._names: list[tuple[str, Mapping, dict[str, Any], bool]] = []
         self._contents: list[tuple[str, Any, str]] = []  # what may change within, and how it was
@@ -218,8 +219,9 @@ class Reach:
             self._value(getattr(function, "__wrapped__", None), function.__qualname__, 0)
             return
         code, where = function.__code__, _short(function.__qualname__)
-        if inspect.iscoroutinefunction(function) and code.co_name not in ("handle", "run"):
-            self.helpers = True
+        helps = inspect.iscoroutinefunction(function) and code.co_name not in ("handle", "run")
+        if helps or loose(code, EFFECTS):
+            self.keeps = True
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             value = _content(cell)
             self._cells.append((name, cell, value))

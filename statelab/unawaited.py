@@ -29,8 +29,9 @@ _NEWEST = {list: reversed, tuple: reversed, deque: reversed, dict: lambda d: rev
 
 
 def effect(task: Any, what: Any):
-    """Yields `what` when it is awaited; from then on `task` no longer owes that."""
-    task.owed -= 1
+    """Yields `what` when it is awaited; from then on `task`, if any, no longer owes that."""
+    if task is not None:
+        task.owed -= 1
     return (yield what)
 
 
@@ -127,8 +128,7 @@ def _where(door: Any, names: tuple[str, ...], frame: Any, keeper: str = "") -> s
             (code.co_filename, line)
             for code in group
             if code is not None
-            for name in names
-            for line in _loose(code, name)
+            for line in loose(code, names)
         }
         if lines:
             keeping = {at for at in lines if keeper in linecache.getline(*at)}
@@ -154,15 +154,15 @@ def _codes(node: Any) -> Iterator[types.CodeType]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _loose(code: types.CodeType, name: str) -> tuple[int, ...]:
-    """The lines in which code names `name` outside of all that it awaits."""
+def loose(code: types.CodeType, names: tuple[str, ...]) -> tuple[int, ...]:
+    """The lines in which code says one of `names` outside of all that it awaits."""
     asked, awaited = [], []
     for it in dis.get_instructions(code):
         at = it.positions
         if it.opname == "GET_AWAITABLE":
             awaited.append(((at.lineno, at.col_offset), (at.end_lineno, at.end_col_offset)))
-        elif it.opname.startswith("LOAD_") and it.argval == name and at.lineno is not None:
+        elif it.opname.startswith("LOAD_") and it.argval in names and at.lineno is not None:
             asked.append((at.lineno, at.col_offset))
-    inner = (_loose(c, name) for c in code.co_consts if isinstance(c, types.CodeType))
-    loose = {at[0] for at in asked if not any(start <= at < end for start, end in awaited)}
-    return (*sorted(loose), *(line for lines in inner for line in lines))
+    inner = (loose(c, names) for c in code.co_consts if isinstance(c, types.CodeType))
+    lines = {at[0] for at in asked if not any(start <= at < end for start, end in awaited)}
+    return (*sorted(lines), *(line for found in inner for line in found))

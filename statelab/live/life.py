@@ -29,6 +29,7 @@ class Life:
     """One incarnation of a node: `spec` is what the driver said about it, `send` reports."""
 
     shut = False  # a dead process needs no shut door
+    keeps = True
 
     def __init__(self, spec: dict, loop: asyncio.AbstractEventLoop, send: Callable[[Any], None]):
         self.name: str = spec["name"]
