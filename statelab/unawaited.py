@@ -47,7 +47,7 @@ effect = types.FunctionType(
 
 def _lost(coroutine: types.CoroutineType) -> None:
     """Python calls this for each coroutine that goes away before it began."""
-    frame, learners = sys._getframe(1), None
+    frame, learners = sys._getframe().f_back, None  # none, when Python itself ends
     while frame is not None and frame.f_code not in steps:
         if learners is None and is_learners(frame.f_globals.get("__name__")):
             learners = frame
