@@ -21,6 +21,14 @@ class NoReply(Exception):
     """Nobody knows whether the call happened: it was sent, and no answer came."""
 
 
+class NotAwaited(TypeError):
+    """A coroutine stands where its result should."""
+
+    def __init__(self, coroutine: types.CoroutineType):
+        super().__init__(f"{coroutine.__name__}() was not awaited: write await before it")
+        self.coroutine = coroutine
+
+
 class _Message:
     """A body, copied when it is first looked at.
 
@@ -164,12 +172,8 @@ def _copy(value: Any, budget: list[int], depth: int, where: tuple) -> Any:
         if value - value != 0.0:
             raise TypeError(f"{_place(where)} is {shown(value)}, which JSON has no form for")
         return float(value)
-    if isinstance(value, (types.GeneratorType, types.CoroutineType)):
-        value.close()
-        raise TypeError(
-            f"{_place(where)} is a call that was not awaited, so it did not happen: write await "
-            "before it"
-        )
+    if isinstance(value, types.CoroutineType):
+        raise NotAwaited(value)
     raise TypeError(
         f"{_place(where)} is a {kind.__name__}, which JSON has no form for: "
         "send None, bool, int, float, str, list or dict"

@@ -22,6 +22,7 @@ from statelab.link import Link
 from statelab.message import NoReply, Refused, Request, Response
 from statelab.node import Call, UnknownNode, answer, said
 from statelab.task import Task
+from statelab.unawaited import kept
 
 if TYPE_CHECKING:
     from statelab.life import ClientEnd, Host, Life
@@ -249,11 +250,13 @@ class Network:
         del life.tasks[task]
         connection = call.connection
         caller = connection.caller.name
+        if error is None and life.keeps and not life.tasks:
+            error = kept(life.node)
+        data, error = answer(life, value, error, call.method)
         if error is not None:
             task.cause = self._record(
                 "error", life.name, life.number, caller, call.number, task.cause, said(error)
             )
-        data = answer(value, error, call.method)
         rows = self._rows
         seq = len(rows)
         rows.append(

@@ -56,6 +56,9 @@ def scenario(function: Callable) -> Callable:
     Its arguments have JSON values, or are Node classes of the module or notebook it stands in.
     """
 
+    if not callable(function):
+        raise TypeError(f"@scenario marks a function of a world, not {shown(function)}")
+
     @functools.wraps(function)
     def set_up(world: Any, **args: Any) -> Any:
         if isinstance(world, World):

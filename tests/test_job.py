@@ -87,8 +87,6 @@ WRONG = [
     {"invariants": HOLDS},
     {"invariants": "it"},
     {"invariants": [("it", len)]},
-    {"invariants": [Invariant("it", 5)]},
-    {"invariants": [Invariant(5, len)]},
     {"day": 5},
     {"until": -1},
     {"until": "5"},

@@ -33,10 +33,8 @@ def job_of(
         raise TypeError(f"invariants is a list of Invariants, not {shown(invariants)}")
     invariants = list(invariants)
     for invariant in invariants:
-        if not isinstance(invariant, Invariant) or not callable(invariant.first_breach):
-            raise TypeError(f"{shown(invariant)} is not an Invariant of a sentence and a function")
-        if type(invariant.sentence) is not str:
-            raise TypeError(f"the sentence of {shown(invariant)} is not a str")
+        if not isinstance(invariant, Invariant):
+            raise TypeError(f"{shown(invariant)} is not an Invariant")
     for name, function in functions.items():
         if function is not None and not callable(function):
             raise TypeError(f"{name} is a function, not {shown(function)}")
