@@ -13,6 +13,7 @@ import sys
 import threading
 from typing import Any
 
+from statelab.lab.made import makings
 from statelab.node import Node
 from statelab.parcel import packed
 
@@ -140,7 +141,7 @@ def pack(job: dict[str, Any]) -> bytes:
     classes = [value for value in job["args"].values() if isinstance(value, type)]
     classes += _classes_of(job["scenario"])
     things = [*functions, *(base for cls in classes for base in cls.__mro__)]
-    return packed({**job, "sources": _sources(things)}, things)
+    return packed({**job, "sources": _sources(things), "made": makings(things)}, things)
 
 
 def _classes_of(function: Any) -> list[type]:
