@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from statelab.message import shown
-from statelab.node import Call, Door, Killed, UnknownNode
+from statelab.node import Call, Door, Killed, UnknownNode, said
 
 
 class Task:
@@ -128,6 +128,7 @@ def loopless() -> Iterator[None]:
 
 
 _NO_LOOP = _NoLoop()
+_LOOPLESS = "RuntimeError: no running event loop"
 
 
 def _seen(raised: Exception, door: Door) -> Exception:
@@ -136,7 +137,7 @@ def _seen(raised: Exception, door: Door) -> Exception:
     while at.tb_next is not None:
         at = at.tb_next
     module = at.tb_frame.f_globals.get("__name__", "")
-    if module.partition(".")[0] == "asyncio" or raised.args == ("no running event loop",):
+    if module.partition(".")[0] == "asyncio" or said(raised) == _LOOPLESS:
         return _foreign(door, "asyncio")
     if isinstance(raised, AttributeError) and isinstance(raised.obj, types.GeneratorType):
         line = linecache.getline(at.tb_frame.f_code.co_filename, at.tb_lineno).strip()
