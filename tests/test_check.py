@@ -5,6 +5,7 @@ import ctypes
 import enum
 import functools
 import getpass
+import linecache
 import locale
 import logging
 import os
@@ -427,6 +428,36 @@ def test_what_was_asked_when_a_class_was_made_is_found_with_its_line(carrier, li
     verdict = check(carrier, seeds=1)
     assert "asks for what is none of its inputs" in verdict.text
     assert f"    {line}" in verdict.text
+
+
+CELLS = [
+    "import time\nfrom statelab import Node, scenario\nSTARTED = time.time()\n",
+    "STARTED = 5\n",
+    """class Web(Node):
+    async def handle(self, request):
+        return STARTED
+
+@scenario
+def run(world, server):
+    world.start("web", server)
+    world.call("web")
+""",
+]
+
+
+@pytest.mark.parametrize(
+    ("ran", "passed"), [([0, 2], 0), ([0, 1, 2], 1), ([1, 0, 2], 0), ([0, 1, 0, 2, 1], 1)]
+)
+def test_what_another_cell_made_is_found_if_it_was_the_last_to_make_it(ran, passed):
+    names = {"__name__": "__main__", "In": [""]}
+    for number in ran:
+        text, file = CELLS[number], f"<cell {number}>"
+        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+        exec(compile(text, file, "exec"), names)
+        names["In"].append(text)
+    verdict = lab.check(names["run"], {"server": names["Web"]}, seeds=1)
+    assert verdict.passed == passed
+    assert ("    STARTED = time.time()" in verdict.text) != passed
 
 
 def test_what_a_class_works_out_for_itself_is_welcome():
