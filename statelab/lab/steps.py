@@ -44,7 +44,7 @@ class Steps:
             nonlocal before
             if event in ("line", "return") and len(self.taken) < MOST:
                 line = frame.f_lineno
-                what = (place(frame, line), event, _form(given), _form(frame.f_locals))
+                what = (place(frame, line), event, _form(given), _form(dict(frame.f_locals)))
                 stamp = hashlib.blake2b(marshal.dumps(what, 2), digest_size=8).hexdigest()
                 self.taken.append([stamp, *place(frame, line if event == "return" else before)])
                 before = line
