@@ -376,7 +376,7 @@ def answer(
                 headers = _headers(value.headers) if value.headers else {}
         except NotAwaited as wrong:
             error = unawaited(door, wrong.coroutine)
-        except (TypeError, ValueError) as wrong:
+        except Exception as wrong:  # a class of the learner's may raise whatever it is asked
             error = wrong
     if error is not None:
         status, body, headers = STATUS_OF_ERROR.get(type(error), 500), {"error": said(error)}, {}

@@ -10,7 +10,7 @@ from typing import Any
 
 from statelab.immutable import is_learners
 from statelab.message import NotAwaited, shown
-from statelab.node import Call, Door, Killed, UnknownNode
+from statelab.node import Call, Door, Killed, UnknownNode, said
 from statelab.unawaited import owed, steps, unawaited
 
 
@@ -143,6 +143,7 @@ def loopless() -> Iterator[None]:
 
 _NO_LOOP = _NoLoop()
 _FOREIGN = {type(None): "a bare yield, such as asyncio's"}
+_LOOPLESS = "RuntimeError: no running event loop"
 
 
 def _seen(raised: Exception, door: Door) -> Exception:
@@ -151,7 +152,7 @@ def _seen(raised: Exception, door: Door) -> Exception:
     while at.tb_next is not None:
         at = at.tb_next
     module = at.tb_frame.f_globals.get("__name__", "")
-    if module.partition(".")[0] == "asyncio" or raised.args == ("no running event loop",):
+    if module.partition(".")[0] == "asyncio" or said(raised) == _LOOPLESS:
         return _foreign(door, "asyncio")
     coroutine = getattr(raised, "coroutine" if type(raised) is NotAwaited else "obj", None)
     if type(coroutine) is types.CoroutineType:

@@ -81,6 +81,12 @@ def test_a_sweep_has_a_row_for_each_seed_that_is_named_in_their_order():
 WRONG = [
     {"args": 5},
     {"args": "path"},
+    {"args": 0},
+    {"args": False},
+    {"args": ""},
+    {"args": []},
+    {"args": ()},
+    {"args": numpy.array([])},
     {"args": {1: 2}},
     {"args": [("path", 1)]},
     {"invariants": 5},

@@ -27,7 +27,8 @@ def job_of(
     """The job for other processes. Raises TypeError or ValueError, with a sentence."""
     if not inspect.isfunction(scenario):
         raise TypeError(f"it takes a function marked @scenario first, not {shown(scenario)}")
-    if not isinstance(args or {}, Mapping) or not all(type(name) is str for name in args or ()):
+    args = {} if args is None else args
+    if not isinstance(args, Mapping) or not all(type(name) is str for name in args):
         raise TypeError(f"the scenario's args are a dict from their names, not {shown(args)}")
     if isinstance(invariants, (str, Invariant)) or not isinstance(invariants, Iterable):
         raise TypeError(f"invariants is a list of Invariants, not {shown(invariants)}")
@@ -41,7 +42,7 @@ def job_of(
     micros(until, "until")
     if not micros(seconds, "seconds"):
         raise ValueError("seconds is 0: a run takes some time")
-    job = {"scenario": getattr(scenario, "__wrapped__", scenario), "args": dict(args or {})}
+    job = {"scenario": getattr(scenario, "__wrapped__", scenario), "args": dict(args)}
     return {**job, "invariants": invariants, "until": until, **functions}
 
 
