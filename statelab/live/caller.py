@@ -74,9 +74,6 @@ class Caller:
         call = exchange.call
         key = (call.to, exchange.message) if exchange.once else (call.to, call.via)
         connection = self.connections.get(key)
-        if connection is not None and connection.is_idle() and connection.is_gone():
-            connection.close("reset", None)
-            connection = None
         if connection is None:
             connection = self.connections[key] = Connection(self, call.to, key)
         exchange.connection = connection

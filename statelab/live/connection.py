@@ -21,6 +21,7 @@ import h11
 from statelab.live import http
 from statelab.live.channel import IP
 from statelab.live.handover import NOBODY, RESET, Handed, hand_over
+from statelab.live.journal import LOST, NOBODY_THERE
 from statelab.message import NoReply, Refused, Response
 from statelab.node import Call, UnknownNode
 
@@ -57,15 +58,15 @@ class Connection(asyncio.Protocol):
         """Whether it is open, and no request is on its way."""
         return self._transport is not None and self.exchange is None
 
-    def is_gone(self) -> bool:
+    def _is_gone(self) -> bool:
         """Whether the other side has closed an idle connection, told by the kernel or not yet."""
         try:
-            self._socket.recv(1, socket.MSG_PEEK)
+            came = self._socket.recv(1, socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:
             return True
-        return True  # its end, or bytes that nobody asked for
+        return came != NOBODY  # its end, or bytes that nobody asked for
 
     def add(self, exchange: Exchange) -> None:
         """Sends the request, at once or when those before it have ended."""
@@ -200,6 +201,9 @@ class Connection(asyncio.Protocol):
     def _launch(self) -> None:
         if not self.is_idle() or not self._open or not self.queue:
             return
+        if self._is_gone():  # what was never sent can go by another one
+            self.close("reset", None)
+            return
         exchange = self.queue.popleft()
         caller, call, task = self.caller, exchange.call, exchange.task
         if self._http is None or self._http.our_state is not h11.IDLE:
@@ -240,7 +244,7 @@ class Connection(asyncio.Protocol):
         call = exchange.call
         what = f"{call.method} {call.path} to {call.to}"
         error = NoReply(f"{call.to} died during {what}: it may or may not have happened")
-        self.caller.end(exchange, error, "connection reset")
+        self.caller.end(exchange, error, LOST)
 
     def _take(self, data: bytes) -> None:
         """Reads what came; an empty one is the end."""
@@ -289,4 +293,4 @@ class Connection(asyncio.Protocol):
 def _nobody(call: Call) -> tuple[Refused, str]:
     """The outcome of a request that nobody took, and why."""
     text = f"nobody took {call.method} {call.path} to {call.to}: {call.to} is dead; "
-    return Refused(f"{text}it did not happen"), "connection refused"
+    return Refused(f"{text}it did not happen"), NOBODY_THERE

@@ -30,19 +30,45 @@ def first_ephemeral() -> int:
         return _ELSEWHERE
 
 
-def listener(port: int) -> socket.socket:
-    """A socket that listens on `port` of loopback; raises OSError if the port is taken."""
+def held(port: int) -> socket.socket:
+    """Keeps `port` of loopback from all others; raises OSError if somebody has it already.
+
+    While its node is dead, nobody else can hear what is said to it, or answer: it is refused.
+    """
+    return _bound(port, shared=False)
+
+
+def share(holder: socket.socket, shared: bool) -> None:
+    """Lets another socket have the port that `holder` keeps, or, again, nobody; on Linux."""
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, shared)
+
+
+def listener(port: int, holder: socket.socket | None = None) -> socket.socket:
+    """A socket that listens on `port` of loopback; raises OSError if the port is taken.
+
+    `holder` keeps the port for it, if there is one.
+    """
+    if holder is not None:
+        share(holder, True)
+    try:
+        sock = _bound(port, shared=sys.platform != "win32")  # there two servers would share it
+        sock.listen(2048)
+    finally:
+        if holder is not None:
+            share(holder, False)
+    return sock
+
+
+def _bound(port: int, *, shared: bool) -> socket.socket:
     # With the protocol named, else asyncio does not set TCP_NODELAY on what it accepts (40 ms).
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if sys.platform != "win32":  # there it would let two servers share the port
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        share(sock, shared)
         sock.bind((IP, port))
-        sock.listen(2048)
-        return sock
     except OSError as wrong:
         sock.close()
         raise OSError(f"port {port} is in use by another program ({wrong.strerror})") from None
+    return sock
 
 
 def choose(taken: set[int]) -> int:
@@ -54,7 +80,7 @@ def choose(taken: set[int]) -> int:
         if port in taken:
             continue
         try:
-            listener(port).close()
+            held(port).close()
             return port
         except OSError:
             continue

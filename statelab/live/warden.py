@@ -30,6 +30,7 @@ POSIX = os.name == "posix"
 # A fork of a process that has done the imports is up in a tenth of the time. The warden has one
 # thread, so it may; macOS' system libraries do not like it, Windows cannot.
 FORKS = sys.platform == "linux"
+HOLDS = sys.platform == "linux"  # elsewhere two sockets cannot have one port, and only one listen
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # Linux
 _IDLE_S = 0.05
 _LOOK_S = 0.5  # how often it looks whether the kernel still lives
@@ -44,6 +45,7 @@ class Warden:
         self._forks = forks
         self._pids: dict[int, int] = {}  # pid → key
         self._popen: dict[int, subprocess.Popen] = {}  # pid → what Popen made
+        self._held: dict[int, socket.socket] = {}  # by port
         self._after: list[tuple[list[str], dict[str, Any]]] = []
         self._wake, wake = socket.socketpair()
         wake.setblocking(False)
@@ -105,11 +107,27 @@ class Warden:
 
     def _do_node(self, key: int, spec: dict[str, Any]) -> int:
         """Starts a node's process; returns its pid."""
+        if HOLDS:
+            spec["holder"] = self._holder(spec["port"]).fileno()
         return self._python(key, "statelab.live.child", spec)
 
     def _do_proxy(self, key: int, spec: dict[str, Any]) -> int:
         """Starts the link proxy; returns its pid."""
         return self._python(key, "statelab.live.proxy", spec)
+
+    def _do_hold(self, key: int, port: int, shared: bool) -> None:
+        """Keeps a port; lets a program take it, if `shared`, which cannot be given a holder."""
+        from statelab.live import ports
+
+        if HOLDS:
+            ports.share(self._holder(port), shared)
+
+    def _holder(self, port: int) -> socket.socket:
+        from statelab.live import ports
+
+        if port not in self._held:
+            self._held[port] = ports.held(port)
+        return self._held[port]
 
     def _do_program(self, key: int, argv: list[str], log: str, options: dict[str, Any]) -> int:
         """Starts any other program, an engine say; `options` are Popen's, but `env` adds."""
@@ -133,7 +151,8 @@ class Warden:
         """Starts a process that is what `module` does with `spec`."""
         if not self._forks:
             argv = [sys.executable, "-P", "-m", module]
-            return self._spawn(key, argv, spec["log"], pack(spec))
+            kept = [spec["holder"]] if "holder" in spec else []
+            return self._spawn(key, argv, spec["log"], pack(spec), pass_fds=kept)
         pid = os.fork()
         if not pid:
             self._become(module, spec)
