@@ -8,6 +8,7 @@ the rows of both processes can be put together, and the path, if a URL has no ro
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import json
 import re
 from typing import Any, NoReturn
@@ -21,9 +22,8 @@ from statelab.node import FRAMING, Call
 MARK = "statelab"
 MAX_BYTES = 32 * MAX_BODY  # more than any body of MAX_BODY takes as JSON
 _IN_URL = "/?=&:@!$'()*+,;-._~%[]"
-_HOST = r"(localhost\.?|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{0,5})?"
-_LOCAL_HOST = re.compile(_HOST, re.IGNORECASE)
-_LOCAL_ORIGIN = re.compile(f"https?://{_HOST}", re.IGNORECASE)
+_HOST = re.compile(r"(\[[0-9a-f:.]*\]|[^:]*)(:[0-9]{0,5})?", re.IGNORECASE)
+_ORIGIN = re.compile(r"https?://(.*)", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE)
 
 
@@ -123,6 +123,21 @@ def path_of(target: bytes) -> str:
 
 
 # ------------------------------------------------------------------------------- pages of the web
+def _is_here(host: str) -> bool:
+    """Whether a host, with or without a port, is this machine and nothing else."""
+    found = _HOST.fullmatch(host)
+    if found is None or int((found[2] or "")[1:] or 0) >= 1 << 16:
+        return False
+    if found[1].lower() in ("localhost", "localhost."):
+        return True
+    try:
+        if found[1].startswith("["):
+            return ipaddress.IPv6Address(found[1][1:-1]) == ipaddress.IPv6Address(1)
+        return ipaddress.IPv4Address(found[1]).is_loopback
+    except ValueError:
+        return False
+
+
 def foreign(request: h11.Request, name: str) -> str:
     """Why a browser may have sent this on behalf of a page that is not of this machine; '' if not.
 
@@ -137,11 +152,12 @@ def foreign(request: h11.Request, name: str) -> str:
     hosts = [headers[b"host"]] if b"host" in headers else []  # HTTP/1.0 names none; no browser
     for host in [*hosts, absolute[1]] if absolute else hosts:
         by_hand = host == name and "." not in host
-        if not by_hand and not _LOCAL_HOST.fullmatch(host):
+        if not by_hand and not _is_here(host):
             return f"the host {host:.100} is not this machine: ask 127.0.0.1 or localhost"
     for header, raw in request.headers:  # of several, any
         value = raw.decode("latin-1")
-        if header == b"origin" and value and not _LOCAL_ORIGIN.fullmatch(value):
+        origin = _ORIGIN.fullmatch(value)
+        if header == b"origin" and value and not (origin and _is_here(origin[1])):
             return f"a page of {value:.100} is not of this machine"
         if header == b"sec-fetch-site" and value.lower() == "cross-site":
             return "a page of another site is not of this machine"

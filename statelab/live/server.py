@@ -207,6 +207,8 @@ class Inbound(asyncio.Protocol):
     def _begin(self, request: h11.Request) -> None:
         """A request's head is there: raises Unfit if it is not for the node."""
         method = self._method = request.method.decode()
+        if not request.http_version.startswith(b"1."):
+            raise Unfit(505, f"this is HTTP/1.1, not HTTP/{request.http_version.decode()}")
         message, path = http.ours(request.headers, self._server.secret) or (None, None)
         if message is not None:
             self._is_ours = True
