@@ -238,6 +238,7 @@ def _adding(options: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Is the warden of the world whose folder is the argument, until that world has ended."""
     folder = sys.argv[1]
+    os.umask(0o077)  # what a node or an engine writes is nobody else's
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
