@@ -6,10 +6,11 @@ for the moment.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from statelab.live.caller import Caller
@@ -35,40 +36,44 @@ def held(port: int) -> socket.socket:
 
     While its node is dead, nobody else can hear what is said to it, or answer: it is refused.
     """
-    return _bound(port, shared=False)
+    sock = socket.socket()
+    with _closed_if_taken(sock, port):
+        sock.bind((IP, port))
+    return sock
 
 
-def share(holder: socket.socket, shared: bool) -> None:
-    """Lets another socket have the port that `holder` keeps, or, again, nobody; on Linux."""
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, shared)
+def share(sock: socket.socket, shared: bool) -> None:
+    """Lets another socket that shares have the port of one that does not listen, or nobody."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, shared)
 
 
 def listener(port: int, holder: socket.socket | None = None) -> socket.socket:
     """A socket that listens on `port` of loopback; raises OSError if the port is taken.
 
-    `holder` keeps the port for it, if there is one.
+    `holder` keeps the port for it, and lets go of it for as long as two system calls take.
     """
-    if holder is not None:
-        share(holder, True)
-    try:
-        sock = _bound(port, shared=sys.platform != "win32")  # there two servers would share it
-        sock.listen(2048)
-    finally:
-        if holder is not None:
-            share(holder, False)
+    # With the protocol named, else asyncio does not set TCP_NODELAY on what it accepts (40 ms).
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    share(sock, sys.platform != "win32")  # there it would let two servers share the port
+    with _closed_if_taken(sock, port):
+        try:
+            if holder is not None:
+                share(holder, True)
+            sock.bind((IP, port))
+            sock.listen(2048)
+        finally:
+            if holder is not None:
+                share(holder, False)
     return sock
 
 
-def _bound(port: int, *, shared: bool) -> socket.socket:
-    # With the protocol named, else asyncio does not set TCP_NODELAY on what it accepts (40 ms).
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+@contextlib.contextmanager
+def _closed_if_taken(sock: socket.socket, port: int) -> Iterator[None]:
     try:
-        share(sock, shared)
-        sock.bind((IP, port))
+        yield
     except OSError as wrong:
         sock.close()
         raise OSError(f"port {port} is in use by another program ({wrong.strerror})") from None
-    return sock
 
 
 def choose(taken: set[int]) -> int:
