@@ -5,14 +5,17 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import signal
 import socket
 import sys
 import threading
 
+import h11
 import psutil
 import pytest
 
+from statelab.live import http
 from statelab.live.caller import Caller
 from statelab.live.connection import Connection
 from statelab.live.driver import LiveWorld
@@ -165,30 +168,31 @@ def test_nobody_takes_the_port_of_a_node_dead_or_alive(fork):
     assert listens(port, IP, *each[-1])
 
 
-@linux
-def test_who_waits_for_a_port_never_gets_it(world):
-    """However often the node dies and comes back meanwhile."""
-    world.start("web", Mortal)
-    port, taken, over = world.port("web"), [], threading.Event()
+def test_who_takes_the_place_of_a_node_all_the_same_learns_no_secret_by_that():
+    """What it hears lets it say nothing else, and nothing to another."""
+    heard = []
 
-    def wait():
-        while not over.is_set():
-            if listens(port, IP, socket.SO_REUSEADDR):
-                taken.append(port)
+    def serve(sock):
+        heard.append(sock.recv(1 << 16))
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1")
 
-    waiting = threading.Thread(target=wait)
-    waiting.start()
-    try:
-        for _ in range(10):
-            with pytest.raises(NoReply):
-                world.call("web", "/exit")
-            with pytest.raises(Refused):
-                world.call("web")
-            world.restart("web")
-    finally:
-        over.set()
-        waiting.join()
-    assert not taken
+    assert Asked().ask(serve).body == 1
+    method, target, _ = heard[0].partition(b"\r\n")[0].split()
+    mark = re.search(rb"statelab: (.*)\r", heard[0])[1]
+    assert Asked.SECRET.encode() not in heard[0]
+
+    def taken(value, method=method, target=target, to="web"):
+        headers = [("host", "localhost"), ("statelab", value)]
+        request = h11.Request(method=method, target=target, headers=headers)
+        return http.ours(request, Asked.SECRET, to)
+
+    assert taken(mark) == ("a.1", None, mark)
+    assert not taken(mark, to="bank")
+    assert not taken(mark, method=b"PUT")
+    assert not taken(mark, target=b"/pay")
+    assert not taken(mark.replace(b"a.1", b"a.2"))
+    assert not taken(mark + b' "/pay"')
+    assert not taken(mark[1:])
 
 
 @linux
@@ -209,8 +213,10 @@ def test_nobody_takes_the_port_of_a_dead_engine(world):
 class Asked:
     """What a caller of its own asks a server that we are."""
 
+    SECRET = "01234567"
+
     def __init__(self):
-        self.outcomes, self.rows, self.cause = [], [], None
+        self.rows, self.cause = [], None
 
     def ask(self, serve, count=1):
         """The outcome of a call to `serve(sock)`, which gets each connection."""
@@ -225,7 +231,7 @@ class Asked:
                     lambda *row: self.rows.append(row[0]) or len(self.rows),
                     lambda task, value, error: ended.set_result(value or error),
                 )  # fmt: skip
-                caller.secret = "secret"
+                caller.secret = self.SECRET
                 ended = loop.create_future()
                 caller.call(self, Call("web", "/", None, "POST", None, None))
                 outcome = await asyncio.wait_for(ended, 10)

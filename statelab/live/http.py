@@ -1,8 +1,8 @@
 """How a call looks as HTTP/1.1, at both ends.
 
 What HTTP needs for itself stays out of a node's sight, and so does one header of our own. It shows
-that the request comes from this world, by a secret; it tells the number of the message, so that
-the rows of both processes can be put together, and the path, if a URL has no room for that.
+that the request comes from this world, which shares a secret. It tells the number of the message,
+so that the rows of both processes can be put together, and the path, if a URL has no room for that.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def request_events(call: Call, host: str, message: str, secret: str) -> list[h11
     """The request as h11 sends it."""
     data = b"" if call.body is None else json_bytes(call.body)
     path = target(call.path)
-    headers = [("host", host), (MARK, mark(secret, message, call.path))]
+    headers = [("host", host), (MARK, mark(secret, call, message))]
     headers.append(("content-length", str(len(data))))
     if data:
         headers.append(("content-type", "application/json"))
@@ -79,34 +79,39 @@ def request_events(call: Call, host: str, message: str, secret: str) -> list[h11
 
 
 # ------------------------------------------------------------------------------- our own header
-def mark(secret: str, message: str, path: str) -> str:
+def _sign(secret: str, to: str, method: bytes, target: bytes, told: bytes) -> bytes:
+    """What only this world's own can say; the secret itself is never said, whoever listens."""
+    data = b"\0".join((to.encode(errors="surrogatepass"), method, target, told))
+    return hmac.digest(secret.encode(), data, "sha256").hex().encode()
+
+
+def mark(secret: str, call: Call, message: str) -> bytes:
     """What our header says."""
-    return f"{secret} {message}" + ("" if target(path) == path else f" {json.dumps(path)}")
+    url = target(call.path)
+    told = (message + ("" if url == call.path else f" {json.dumps(call.path)}")).encode()
+    return _sign(secret, call.to, call.method.encode(), url.encode(), told) + b" " + told
 
 
-def ours(headers: Any, secret: str) -> tuple[str, str | None] | None:
-    """The message and the path (None if it is the URL's) that our header tells of, if it is ours.
+def ours(request: h11.Request, secret: str, to: str) -> tuple[str, str | None, bytes] | None:
+    """The message and the path (None if it is the URL's) that our header tells of, and itself.
 
     A stranger may send a header of that name, too, but does not know the secret.
     """
-    for name, value in headers:
-        if _is_mark(name, value, secret):
-            message, _, path = value.decode("latin-1").partition(" ")[2].partition(" ")
-            return message, json.loads(path) if path else None
+    for name, value in request.headers:
+        if name == MARK.encode():
+            given, _, told = value.partition(b" ")
+            if hmac.compare_digest(given, _sign(secret, to, request.method, request.target, told)):
+                message, _, path = told.decode().partition(" ")
+                return message, json.loads(path) if path else None, value
     return None
 
 
-def _is_mark(name: bytes, value: bytes, secret: str) -> bool:
-    given = value.partition(b" ")[0]
-    return name == MARK.encode() and hmac.compare_digest(given, secret.encode())
-
-
-def visible(headers: Any, secret: str = "") -> dict[str, str]:
+def visible(headers: Any, mark: bytes | None = None) -> dict[str, str]:
     """The headers that a node or a client sees: those that somebody gave."""
     return {
         name.decode("latin-1"): value.decode("latin-1")
         for name, value in headers
-        if name.decode("latin-1") not in FRAMING and not _is_mark(name, value, secret)
+        if name.decode("latin-1") not in FRAMING and value != mark
     }
 
 

@@ -93,7 +93,7 @@ class Inbound(asyncio.Protocol):
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._is_ours = False
         self._method = ""
-        self._begun: tuple[h11.Headers, str, str | None] | None = None
+        self._begun: tuple[dict[str, str], str, str | None] | None = None
         self._came = bytearray()  # what is not read yet
         self._ended = False  # nothing more will come
         self._body = bytearray()
@@ -209,7 +209,8 @@ class Inbound(asyncio.Protocol):
         method = self._method = request.method.decode()
         if not request.http_version.startswith(b"1."):
             raise Unfit(505, f"this is HTTP/1.1, not HTTP/{request.http_version.decode()}")
-        message, path = http.ours(request.headers, self._server.secret) or (None, None)
+        own = http.ours(request, self._server.secret, self._server.life.name)
+        message, path, mark = own or (None, None, None)
         if message is not None:
             self._is_ours = True
             self._server.forget(self)
@@ -229,7 +230,7 @@ class Inbound(asyncio.Protocol):
             raise Unfit(431, f"there are more than {most}")
         if int(dict(headers).get(b"content-length", 0)) > http.MAX_BYTES:
             raise Unfit(413, _TOO_LARGE)
-        self._begun = headers, path, message
+        self._begun = http.visible(headers, mark), path, message
         self._size = len(self._http.trailing_data[0])
 
     def _keep(self, data: bytes) -> None:
@@ -249,8 +250,7 @@ class Inbound(asyncio.Protocol):
     def _handle(self) -> None:
         """The request is whole."""
         (headers, path, message), self._begun = self._begun, None
-        seen = http.visible(headers, self._server.secret)
-        request = Request(self._method, path, seen, _json(self._let_go()), self._peer[:2])
+        request = Request(self._method, path, headers, _json(self._let_go()), self._peer[:2])
         self._asked = True
         self._server.life.handle(request, message, self._answer)
 

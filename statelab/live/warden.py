@@ -46,6 +46,7 @@ class Warden:
         self._pids: dict[int, int] = {}  # pid → key
         self._popen: dict[int, subprocess.Popen] = {}  # pid → what Popen made
         self._held: dict[int, socket.socket] = {}  # by port
+        self._shared: dict[int, int] = {}  # key → port
         self._after: list[tuple[list[str], dict[str, Any]]] = []
         self._wake, wake = socket.socketpair()
         wake.setblocking(False)
@@ -116,10 +117,11 @@ class Warden:
         return self._python(key, "statelab.live.proxy", spec)
 
     def _do_hold(self, key: int, port: int, shared: bool) -> None:
-        """Keeps a port; lets a program take it, if `shared`, which cannot be given a holder."""
+        """Keeps a port; if `shared`, lets a program of that key take it, until that has ended."""
         from statelab.live import ports
 
         if HOLDS:
+            self._shared[key] = port
             ports.share(self._holder(port), shared)
 
     def _holder(self, port: int) -> socket.socket:
@@ -199,6 +201,8 @@ class Warden:
             process = self._popen.pop(pid, None)
             if process is not None:
                 process.returncode = code
+            if key in self._shared:
+                self._do_hold(key, self._shared[key], False)
             if key is not None:
                 self._tell("exit", key, code)
 
