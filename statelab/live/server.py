@@ -26,7 +26,7 @@ from statelab.node import MAX_HEADERS, MAX_HEADERS_SIZE, MAX_PATH, METHODS
 
 MAX_HEAD = 1 << 17  # bytes: a path and headers of the largest size, with all that HTTP adds
 MOST_STRANGERS = 100  # connections: some systems give a process no more than 256 descriptors
-MOST_SILENT = 50  # connections on which nothing was said yet
+MOST_SILENT = 100  # connections on which nothing was said yet
 MOST_HELD = 2 * http.MAX_BYTES  # of strangers' requests that are not whole yet
 LINGER_S = 2.0  # for whoever still sends to read that nobody listens
 MOST_FRAMING = 1 << 18  # bytes of a body that are not its own: the sizes of its chunks
@@ -66,8 +66,11 @@ class Server:
         """Somebody has come; of too many who say nothing, one must go."""
         self._unknown[inbound] = None
         if len(self._unknown) > MOST_SILENT:
-            silent = (other for other in self._unknown if not other.has_unread())
-            next(silent, inbound).leave()
+            words = {other: other.unread() for other in self._unknown}
+            gone = [other for other, word in words.items() if word == b""]
+            silent = [other for other, word in words.items() if word is None]
+            for other in gone or silent[:1]:
+                other.leave()
 
     def hear(self, stranger: Inbound) -> None:
         """A stranger says something; of too many strangers, another must go."""
@@ -146,13 +149,15 @@ class Inbound(asyncio.Protocol):
             self._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         self._transport.abort()
 
-    def has_unread(self) -> bool:
-        """Whether something has come that was not looked at yet."""
+    def unread(self) -> bytes | None:
+        """The beginning of what was not looked at yet: b'' is its end, None nothing so far."""
         with self._transport.get_extra_info("socket").dup() as sock:
             try:
-                return sock.recv(1, socket.MSG_PEEK) != b""
+                return sock.recv(1, socket.MSG_PEEK)
+            except BlockingIOError:
+                return None
             except OSError:
-                return False
+                return b""
 
     # --------------------------------------------------------------------------- a request
     def _read(self) -> None:
