@@ -152,18 +152,17 @@ def foreign(request: h11.Request, name: str) -> str:
     A page may send a request to any address, and see to it that its own host name stands for this
     machine (DNS rebinding); but the browser says which name, and which page.
     """
-    headers = {name: value.decode("latin-1") for name, value in request.headers}
     absolute = _ABSOLUTE.fullmatch(request.target.decode("latin-1"))
-    hosts = [headers[b"host"]] if b"host" in headers else []  # HTTP/1.0 names none; no browser
-    for host in [*hosts, absolute[1]] if absolute else hosts:
-        by_hand = host == name and "." not in host
-        if not by_hand and not _is_here(host):
-            return f"the host {host:.100} is not this machine: ask 127.0.0.1 or localhost"
-    for header, raw in request.headers:  # of several, any
-        value = raw.decode("latin-1")
-        origin = _ORIGIN.fullmatch(value)
-        if header == b"origin" and value and not (origin and _is_here(origin[1])):
-            return f"a page of {value:.100} is not of this machine"
+    told = [(name, value.decode("latin-1")) for name, value in request.headers]
+    if absolute:
+        told.append((b"host", absolute[1]))
+    for header, value in told:  # of several, any; HTTP/1.0 names no host, and no browser speaks it
+        if header == b"host" and not (_is_here(value) or (value == name and "." not in value)):
+            return f"the host {value:.100} is not this machine: ask 127.0.0.1 or localhost"
+        if header == b"origin" and value:
+            origin = _ORIGIN.fullmatch(value)
+            if not (origin and _is_here(origin[1])):
+                return f"a page of {value:.100} is not of this machine"
         if header == b"sec-fetch-site" and value.lower() == "cross-site":
             return "a page of another site is not of this machine"
     return ""
