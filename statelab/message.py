@@ -51,6 +51,11 @@ class _Message:
         self._body = body
         self._frozen = False
 
+    def freeze(self, body: Any) -> None:
+        """Shares a body that is a copy already, as `copied` makes it, and that nobody changes."""
+        self._body = body
+        self._frozen = True
+
     def frozen_body(self) -> Any:
         """The body as something that nobody will change: a copy, unless this one is frozen."""
         return self._body if self._frozen else copied(self._body)
@@ -78,14 +83,13 @@ class Request(_Message):
         headers: dict[str, str],
         body: Any,
         peer: tuple[str, int],
-        frozen: bool = False,
     ):
         self.method = method
         self.path = path
         self.headers = headers
         self._body = body
         self.peer = peer
-        self._frozen = frozen
+        self._frozen = False
 
 
 class Response(_Message):
@@ -99,12 +103,11 @@ class Response(_Message):
         status: int = 200,
         body: Any = None,
         headers: dict[str, str] | None = None,
-        frozen: bool = False,
     ):
         self.status = status
         self._body = body
         self.headers = {} if headers is None else headers
-        self._frozen = frozen
+        self._frozen = False
 
 
 _SHORT, _SMALL = 1000, 1 << 63  # what is no larger than this need not be measured

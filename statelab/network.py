@@ -239,7 +239,8 @@ class Network:
         if not call.done:
             call.blame = seq
         headers = call.headers.copy() if call.headers else {}
-        request = Request(call.method, call.path, headers, call.body, peer, True)
+        request = Request(call.method, call.path, headers, None, peer)
+        request.freeze(call.body)
         task = Task(life, life.node.handle(request), self._reply, seq, call)
         life.tasks[task] = None
         self._world._stepped = life
@@ -296,7 +297,9 @@ class Network:
             self._send(connection, waiting)
         self._world._stepped = caller
         status, body, headers = data
-        task.step(Response(status, body, headers.copy() if headers else {}, True))
+        response = Response(status, None, headers.copy() if headers else {})
+        response.freeze(body)
+        task.step(response)
 
     def reset(self, connection: Connection, cause: int | None) -> None:
         """Tells the caller that the connection is gone."""
