@@ -73,7 +73,9 @@ def _item(value: Any, where: str, depth: int) -> Any:
     try:
         return _canonical(value, depth + 1)
     except TypeError as wrong:
-        raise TypeError(f"{where}{'' if str(wrong)[:1] in '[.' else ' '}{wrong}") from None
+        if depth > 3:  # what contains itself would get a name of a hundred steps
+            raise
+        raise TypeError(f"{where}{'' if str(wrong)[:1] in '[. ' else ' '}{wrong}") from None
 
 
 def same(one: Any, other: Any) -> bool:
@@ -89,10 +91,10 @@ def canonical_memory(node: str, memory: dict[str, Any]) -> dict[str, Any]:
     for name, value in memory.items():
         try:
             forms[name] = value if type(value) in PLAIN else _canonical(value, 0)
-        except TypeError as wrong:
-            text = str(wrong)
+        except Exception as wrong:  # a class of the learner's may raise whatever it is asked
+            text = str(wrong) if type(wrong) is TypeError else "cannot be looked at"
             raise TypeError(
-                f"{node}.{name}{'' if text[:1] in '[.' else ' '}{text}, which has no canonical "
+                f"{node}.{name}{'' if text[:1] in '[. ' else ' '}{text}, which has no canonical "
                 f"form: keep it in an attribute named _{name}, or keep plain data instead"
             ) from None
     return forms

@@ -56,6 +56,13 @@ class Client:
         """The token that the client keeps, or None."""
         return self._token
 
+    @token.setter
+    def token(self, token: Any) -> None:
+        raise TypeError(
+            "a client keeps the token that an answer's body brings: to send another, give "
+            "headers={'authorization': 'Bearer …'}"
+        )
+
     @property
     def ports(self) -> dict[str, int]:
         """The port of each open connection, by the server's name."""

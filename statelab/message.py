@@ -21,6 +21,14 @@ class NoReply(Exception):
     """Nobody knows whether the call happened: it was sent, and no answer came."""
 
 
+class NotAwaited(TypeError):
+    """A coroutine stands where its result should."""
+
+    def __init__(self, coroutine: types.CoroutineType):
+        super().__init__(f"{coroutine.__name__}() was not awaited: write await before it")
+        self.coroutine = coroutine
+
+
 class _Message:
     """A body, copied when it is first looked at.
 
@@ -42,6 +50,11 @@ class _Message:
     def body(self, body: Any) -> None:
         self._body = body
         self._frozen = False
+
+    def freeze(self, body: Any) -> None:
+        """Shares a body that is a copy already, as `copied` makes it, and that nobody changes."""
+        self._body = body
+        self._frozen = True
 
     def frozen_body(self) -> Any:
         """The body as something that nobody will change: a copy, unless this one is frozen."""
@@ -70,14 +83,13 @@ class Request(_Message):
         headers: dict[str, str],
         body: Any,
         peer: tuple[str, int],
-        frozen: bool = False,
     ):
         self.method = method
         self.path = path
         self.headers = headers
         self._body = body
         self.peer = peer
-        self._frozen = frozen
+        self._frozen = False
 
 
 class Response(_Message):
@@ -91,12 +103,11 @@ class Response(_Message):
         status: int = 200,
         body: Any = None,
         headers: dict[str, str] | None = None,
-        frozen: bool = False,
     ):
         self.status = status
         self._body = body
         self.headers = {} if headers is None else headers
-        self._frozen = frozen
+        self._frozen = False
 
 
 _SHORT, _SMALL = 1000, 1 << 63  # what is no larger than this need not be measured
@@ -164,12 +175,8 @@ def _copy(value: Any, budget: list[int], depth: int, where: tuple) -> Any:
         if value - value != 0.0:
             raise TypeError(f"{_place(where)} is {shown(value)}, which JSON has no form for")
         return float(value)
-    if isinstance(value, (types.GeneratorType, types.CoroutineType)):
-        value.close()
-        raise TypeError(
-            f"{_place(where)} is a call that was not awaited, so it did not happen: write await "
-            "before it"
-        )
+    if isinstance(value, types.CoroutineType):
+        raise NotAwaited(value)
     raise TypeError(
         f"{_place(where)} is a {kind.__name__}, which JSON has no form for: "
         "send None, bool, int, float, str, list or dict"

@@ -11,15 +11,14 @@ Rules of this file:
 
 from __future__ import annotations
 
-import linecache
 import random
 import re
-import sys
 import types
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
-from statelab.message import NoReply, Refused, Request, Response, copied, shown
+from statelab.message import NoReply, NotAwaited, Refused, Request, Response, copied, shown
+from statelab.unawaited import effect, steps, unawaited
 
 if TYPE_CHECKING:
     from statelab.task import Task
@@ -101,36 +100,13 @@ def checked_seed(seed: Any) -> int:
 # ------------------------------------------------------------------------------- effects
 # A node's coroutine yields an int to sleep for that many µs, a Call, or a tuple of coroutines to
 # run side by side.
-@types.coroutine
-def _effect(door: Door, effect: Any):
-    """Yields `effect` when it is awaited.
-
-    Whoever makes it steps it to its first yield. There it stands until somebody awaits it; and if
-    nobody does, Python closes it there, and the node's task hears of that.
-    """
-    try:
-        yield
-    except GeneratorExit:
-        if door.current is not None and not door.shut:
-            door.current.wrong = door.current.wrong or _never_awaited(door.name, effect)
-        raise
-    return (yield effect)
-
-
-def _never_awaited(name: str, effect: Any) -> TypeError:
-    if type(effect) is int:
-        verb, what = "sleep", f"a sleep of {effect / 1e6:g} s"
-    elif type(effect) is Call:
-        verb, what = "call", f"a call, {effect.method} {effect.path:.100} to {effect.to}"
-    else:
-        verb, what = "gather", "a gather"
-    # Where the last name for it went away: in its own line, or at the end of its function.
-    dropped = sys._getframe(2)
-    line = linecache.getline(dropped.f_code.co_filename, dropped.f_lineno).strip()
-    where = f" (line {dropped.f_lineno}: {line})" if f".{verb}(" in line else ""
-    return TypeError(
-        f"{name} did not await {what}, so it did not happen: write await before it{where}"
-    )
+def _owing(door: Door, verb: str) -> Task:
+    """The task that asks for an effect now, and owes its await from here on."""
+    task = door.current
+    if task is None:
+        raise RuntimeError(f"{door.name}.__init__ has an effect ({verb}): move it to run()")
+    task.owed += 1
+    return task
 
 
 class Call:
@@ -202,12 +178,15 @@ class Door(Protocol):
     """What a world provides to one life of a node.
 
     `shut` is true once the life has ended. `current` is the task that runs now; while `__init__`
-    runs there is none, and so no effect.
+    runs there is none, and so no effect. `keeps` is whether the node's code may keep what it does
+    not await, and so whether that is counted: it costs a twentieth of the time.
     """
 
     name: str
+    node: Node
     shut: Any
     current: Task | None
+    keeps: bool
     disk: Disk
     random: random.Random
 
@@ -285,11 +264,10 @@ class Node:
         if door.shut:
             _open(door)
         if type(seconds) is float and 0.0 < seconds < 1e9:
-            effect = _effect(door, round(seconds * 1_000_000) or 1)
+            us = round(seconds * 1_000_000) or 1
         else:
-            effect = _effect(door, micros(seconds, "the sleep") or 1)
-        next(effect)
-        return effect
+            us = micros(seconds, "the sleep") or 1
+        return effect(_owing(door, "sleep") if door.keeps else None, us)
 
     def call(
         self,
@@ -312,9 +290,8 @@ class Node:
         door = self._door
         if door.shut:
             _open(door)
-        effect = _effect(door, Call(to, path, body, method, headers, timeout, via))
-        next(effect)
-        return effect
+        call = Call(to, path, body, method, headers, timeout, via)
+        return effect(_owing(door, "call") if door.keeps else None, call)
 
     def gather(self, *coroutines: Awaitable) -> Awaitable[list]:
         """Runs coroutines side by side; returns their results in order when all have ended.
@@ -326,9 +303,7 @@ class Node:
             for coroutine in coroutines:
                 coroutine.close()
             _open(door)
-        effect = _effect(door, coroutines)
-        next(effect)
-        return effect
+        return effect(_owing(door, "gather") if door.keeps else None, coroutines)
 
     def now(self) -> float:
         """Seconds since the world began."""
@@ -357,20 +332,38 @@ def memory(node: Node) -> dict[str, Any]:
 def born(factory: Callable[..., Node], args: tuple, door: Door) -> Node:
     """Makes a node with `door` already in place, as `factory(*args)` would make it."""
     node = factory.__new__(factory, *args)
-    node._door = door
-    node.__init__(*args)
+    if type(node) is not factory:
+        raise TypeError(
+            f"{factory.__name__}.__new__ made {shown(node)}: let it make a {factory.__name__}"
+        )
+    node._door, door.node = door, node
+    birth = types.SimpleNamespace(door=door, wrong=None)
+    if (given := node.__init__(*args)) is not None:
+        what = "a coroutine" if hasattr(given, "cr_code") else shown(given)
+        birth.wrong = TypeError(
+            f"{factory.__name__}.__init__ returned {what}: write def __init__, and return nothing"
+        )
+    given = None
+    if birth.wrong is not None:
+        raise birth.wrong
     return node
+
+
+steps[born.__code__] = "birth"
 
 
 # What a handler did not catch, as the status that its caller gets.
 STATUS_OF_ERROR = {Refused: 502, NoReply: 504}
 
 
-def answer(value: Any, error: BaseException | None, method: str) -> tuple[int, Any, dict[str, str]]:
+def answer(
+    door: Door, value: Any, error: BaseException | None, method: str
+) -> tuple[tuple[int, Any, dict[str, str]], BaseException | None]:
     """The status, body and headers sent when `handle` returned `value` or raised `error`.
 
-    The body is a copy. An answer that cannot be sent becomes a 500 that says why. `method` is that
-    of the request: HTTP has no room for a body in an answer to HEAD, or of some statuses.
+    The body is a copy. What cannot be sent is an error, too, and the second of what is returned.
+    `method` is that of the request: HTTP has no room for a body in an answer to HEAD, or of some
+    statuses.
     """
     if error is None:
         try:
@@ -381,13 +374,15 @@ def answer(value: Any, error: BaseException | None, method: str) -> tuple[int, A
             else:
                 status, body = int(value.status), value.frozen_body()
                 headers = _headers(value.headers) if value.headers else {}
-        except (TypeError, ValueError) as wrong:
+        except NotAwaited as wrong:
+            error = unawaited(door, wrong.coroutine)
+        except Exception as wrong:  # a class of the learner's may raise whatever it is asked
             error = wrong
     if error is not None:
         status, body, headers = STATUS_OF_ERROR.get(type(error), 500), {"error": said(error)}, {}
     if status == 204 or status == 304 or method == "HEAD":
         body = None
-    return status, body, headers
+    return (status, body, headers), error
 
 
 def _is_status(status: Any) -> bool:
@@ -396,9 +391,13 @@ def _is_status(status: Any) -> bool:
 
 def said(error: BaseException) -> str:
     """An error in one line: its type and what it says, 1,000 characters at the most."""
-    name = type(error).__name__[:100]
+    name, text = type(error).__name__[:100], text_of(error)
+    return f"{name}: {text[:1000]}" if text else name
+
+
+def text_of(error: BaseException) -> str | None:
+    """What an error says; None for one that cannot, such as of an integer of 5,000 digits."""
     try:
-        text = str(error)[:1000]
-    except Exception:  # a class of the learner's, or an integer of 5,000 digits
-        return name
-    return f"{name}: {text}" if text else name
+        return str(error)
+    except BaseException:  # by a class of the learner's
+        return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
+import marshal
 import random
 import sys
 import threading
@@ -50,6 +51,8 @@ class _Pickler(cloudpickle.Pickler):
     """
 
     def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, types.CodeType):  # cloudpickle 3.1.3 forgets its file
+            return marshal.loads, (marshal.dumps(value),)
         if value is random._inst:
             return getattr, (random, "_inst")
         if type(value) is functools.cached_property:

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import linecache
 import sys
 import types
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
-from statelab.message import shown
-from statelab.node import Call, Door, Killed, UnknownNode
+from statelab.message import NotAwaited, shown
+from statelab.node import Call, Door, Killed, UnknownNode, said
+from statelab.unawaited import owed, steps, unawaited
+from statelab.vetting.immutable import is_learners
 
 
 class Task:
     """One coroutine of a node, stepped by hand.
 
     `done(task, value, error)` is called once, when the coroutine has ended. `cause` is the trace
-    row that made it go on, and `tag` belongs to whoever made the task. `wrong` is an error that its
-    coroutine shall get, for an effect that it did not await.
+    row that made it go on, and `tag` belongs to whoever made the task. `owed` counts the effects
+    that it has asked for and not awaited; `wrong` is an error that ends it at its next effect.
     """
 
-    __slots__ = ("cause", "children", "coro", "done", "door", "tag", "wrong")
+    __slots__ = ("cause", "children", "coro", "done", "door", "owed", "tag", "wrong")
 
     def __init__(self, door: Door, coro: Coroutine, done: Callable, cause: int | None, tag=None):
         self.door = door
@@ -30,6 +31,7 @@ class Task:
         self.cause = cause
         self.tag = tag
         self.children = None
+        self.owed = 0
         self.wrong: TypeError | None = None
 
     def step(self, value: Any = None, error: BaseException | None = None) -> None:
@@ -40,6 +42,8 @@ class Task:
             try:
                 effect = self.coro.send(value) if error is None else self.coro.throw(error)
             except StopIteration as stop:
+                if self.owed and self.wrong is None:
+                    self.wrong = owed(door)
                 return self.done(self, stop.value, self.wrong)
             except Killed:
                 return None
@@ -48,8 +52,7 @@ class Task:
             except BaseException as fatal:  # such as sys.exit(): it ends a process, and so the node
                 return door.die(self, fatal)
             if self.wrong is not None:
-                value, error, self.wrong = None, self.wrong, None
-                continue
+                return self._stop()
             kind = type(effect)
             if kind is int:
                 return door.sleep(self, effect)
@@ -58,9 +61,17 @@ class Task:
                     return door.call(self, effect)
                 if kind is tuple:
                     return self._gather(effect)
-                raise _foreign(door, kind.__name__)
             except (TypeError, UnknownNode) as wrong:
                 value, error = None, wrong
+                continue
+            self.wrong = _foreign(door, _FOREIGN.get(kind, kind.__name__))
+            return self._stop()
+
+    def _stop(self) -> None:
+        """Ends the coroutine where it stands, by an error that no line of it can catch."""
+        with contextlib.suppress(Exception, SystemExit):
+            self.coro.close()
+        self.done(self, None, self.wrong)
 
     def close(self) -> None:
         """Ends the coroutine where it stands.
@@ -103,6 +114,9 @@ class Task:
         return None
 
 
+steps[Task.step.__code__] = steps[Task.close.__code__] = "self"
+
+
 class _NoLoop:
     """What asyncio finds as the running loop while a node is stepped: nothing can be asked of it.
 
@@ -128,6 +142,8 @@ def loopless() -> Iterator[None]:
 
 
 _NO_LOOP = _NoLoop()
+_FOREIGN = {type(None): "a bare yield, such as asyncio's"}
+_LOOPLESS = "RuntimeError: no running event loop"
 
 
 def _seen(raised: Exception, door: Door) -> Exception:
@@ -136,12 +152,21 @@ def _seen(raised: Exception, door: Door) -> Exception:
     while at.tb_next is not None:
         at = at.tb_next
     module = at.tb_frame.f_globals.get("__name__", "")
-    if module.partition(".")[0] == "asyncio" or raised.args == ("no running event loop",):
+    if module.partition(".")[0] == "asyncio" or said(raised) == _LOOPLESS:
         return _foreign(door, "asyncio")
-    if isinstance(raised, AttributeError) and isinstance(raised.obj, types.GeneratorType):
-        line = linecache.getline(at.tb_frame.f_code.co_filename, at.tb_lineno).strip()
-        return TypeError(f"{raised}: await is missing in line {at.tb_lineno}, {line}")
+    coroutine = getattr(raised, "coroutine" if type(raised) is NotAwaited else "obj", None)
+    if type(coroutine) is types.CoroutineType:
+        return unawaited(door, coroutine, _learners(raised))
     return raised
+
+
+def _learners(raised: Exception) -> types.FrameType | None:
+    """The last frame of the learner's that an error came through."""
+    frame, at = None, raised.__traceback__
+    while at is not None:
+        frame = at.tb_frame if is_learners(at.tb_frame.f_globals.get("__name__")) else frame
+        at = at.tb_next
+    return frame
 
 
 def _foreign(door: Door, what: str) -> TypeError:

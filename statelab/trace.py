@@ -10,9 +10,10 @@ import hashlib
 import itertools
 import marshal
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from statelab.canonical import PLAIN, canonical, canonical_memory, same
+from statelab.message import shown
 from statelab.rows import Row, Rows
 from statelab.words import described
 
@@ -26,6 +27,14 @@ class Invariant:
 
     sentence: str
     first_breach: Callable[[Sequence[Row]], int | None]
+
+    def __post_init__(self):
+        if type(self.sentence) is not str:
+            raise TypeError(f"an invariant's sentence is a str, not {shown(self.sentence)}")
+        if not callable(self.first_breach):
+            raise TypeError(
+                f"an invariant's first_breach is a function of rows, not {shown(self.first_breach)}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +76,9 @@ class Trace:
 
     def since(self, seq: int, most: int | None = None) -> list[Row]:
         """The events from `seq` on, at most so many; the others cost nothing."""
+        _checked_seq(seq)
+        if most is not None:
+            _checked_seq(most, "how many rows at the most")
         return list(map(Row._make, self._plain[seq : None if most is None else seq + most]))
 
     def __len__(self) -> int:
@@ -104,6 +116,8 @@ class Trace:
 
         It is None exactly if the digests are equal.
         """
+        if not isinstance(other, Trace):
+            raise TypeError(f"compare with the trace of another world, not {shown(other)}")
         if self.digest() == other.digest():
             return None
         mine, theirs = self.rows, other.rows
@@ -120,6 +134,7 @@ class Trace:
 
         That is "happened before" (Lamport 1978), by `cause` and by the order of events at a node.
         """
+        _checked_seq(seq)
         touched: set[int] = set()
         nodes: set[str] = set()
         for row in self.rows[seq:]:
@@ -130,8 +145,17 @@ class Trace:
 
     def breach(self, invariant: Invariant) -> Row | None:
         """The row at which `invariant` first broke, or None."""
+        if not isinstance(invariant, Invariant):
+            raise TypeError(f"breach takes an Invariant, not {shown(invariant)}")
         seq = invariant.first_breach(self.rows)
-        return None if seq is None else self.rows[seq]
+        if seq is None:
+            return None
+        if type(seq) is not int or not 0 <= seq < len(self):
+            raise TypeError(
+                f"the function of “{invariant.sentence}” returned {shown(seq)}: return the seq of "
+                "the row where it broke, or None"
+            )
+        return self.rows[seq]
 
     def table(self) -> pandas.DataFrame:
         """All rows as a pandas table, times in seconds."""
@@ -140,3 +164,8 @@ class Trace:
         table = pandas.DataFrame(list(self.rows), columns=Row._fields)
         table.insert(1, "time_s", table.pop("time_us") / 1_000_000)
         return table.set_index("seq")
+
+
+def _checked_seq(seq: Any, what: str = "a row's seq") -> None:
+    if type(seq) is not int or seq < 0:
+        raise TypeError(f"{what} is an int from 0 on, not {shown(seq)}")

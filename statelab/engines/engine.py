@@ -47,7 +47,11 @@ class EngineMissing(RuntimeError):
 
 
 class Command(NamedTuple):
-    """A program and its arguments; `options` are those of subprocess.Popen."""
+    """A program and its arguments; `options` are those of subprocess.Popen.
+
+    It runs in its place's folder. So a file is named by how it is called there: the folder's own
+    path may hold anything, as TMPDIR does.
+    """
 
     argv: list[str]
     options: Mapping[str, Any] = MappingProxyType({})

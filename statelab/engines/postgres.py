@@ -105,25 +105,22 @@ class Postgres(Engine):
         }
         lines = [f"{name} = {_quoted(value)}\n" for name, value in settings.items()]
         place.write("postgresql.conf", "".join(lines))
-        data = str(place.folder / "data")
         if self.standby_of is None:
-            secret = place.write("password", place.password)
-            make = ["initdb", "-D", data, "-A", "scram-sha-256", "--pwfile", str(secret)]
+            place.write("password", place.password)
+            make = ["initdb", "-D", "data", "-A", "scram-sha-256", "--pwfile", "password"]
             make += ["-U", "postgres", "--no-locale", "-E", "UTF8", "--no-sync"]
         else:
             host, port = place.upstream(self.standby_of)
             secret = place.write("password", f"*:*:*:postgres:{place.password}")
             primary = f"host={host} port={port} user=postgres passfile={_quoted(str(secret))}"
             primary += f" application_name={_known_as(place.name)}"
-            make = ["pg_basebackup", "-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
+            make = ["pg_basebackup", "-D", "data", "-R", "-X", "stream", "-c", "fast", "--no-sync"]
             make += ["-d", f"{primary} sslmode=disable gssencmode=disable"]
         return [_command(place, make)]
 
     def command(self, place: Place) -> Command:
         """The server, in the foreground."""
-        conf = place.folder / "postgresql.conf"
-        data = place.folder / "data"
-        return _command(place, ["postgres", "-D", str(data), "-c", f"config_file={conf}"])
+        return _command(place, ["postgres", "-D", "data", "-c", "config_file=postgresql.conf"])
 
     async def is_up(self, place: Place, life: int) -> bool:
         """Whether it takes connections; of a new standby, whether it follows its primary."""

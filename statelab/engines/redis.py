@@ -20,7 +20,6 @@ bind {ip}
 port {port}
 requirepass {password}
 masterauth {password}
-dir "{folder}"
 save ""
 appendonly {append_only}
 repl-diskless-sync no
@@ -83,9 +82,8 @@ class Redis(Engine):
         """Writes its redis.conf; a client may rewrite it (CONFIG REWRITE)."""
         append_only = "yes" if self.append_only else "no"
         conf = _CONF.format(
-            ip=IP, port=place.port, password=place.password, folder=place.folder,
-            append_only=append_only,
-        )  # fmt: skip
+            ip=IP, port=place.port, password=place.password, append_only=append_only
+        )
         if self.replica_of is not None:
             conf += "replicaof {} {}\n".format(*place.upstream(self.replica_of))
         place.write("redis.conf", conf)
@@ -98,7 +96,7 @@ class Redis(Engine):
         file remembers after a kill must not hang on whether it once had a copy.
         """
         (place.folder / "dump.rdb").unlink(missing_ok=True)
-        return Command([binary(), str(place.folder / "redis.conf")])
+        return Command([binary(), "redis.conf"])
 
     async def is_up(self, place: Place, life: int) -> bool:
         """Whether it answers PING, and a new replica has its copy, if there is whom to copy.

@@ -105,8 +105,8 @@ class ZooKeeper(Engine):
         if self.ensemble and place.name not in self.ensemble:
             raise ValueError(f"{place.name} is not among its ensemble, {shown(self.ensemble)}")
         data = place.folder / "data"
-        data.mkdir()
-        lines = [_CONF, f"clientPort={place.port}\n", f"dataDir={data}\n"]
+        data.mkdir(mode=0o700)
+        lines = [_CONF, f"clientPort={place.port}\n", "dataDir=data\n"]
         for number, name in enumerate(self.ensemble, 1):
             quorum, election = place.reserve(name, "quorum"), place.reserve(name, "election")
             lines.append(f"server.{number}={IP}:{quorum}:{election}\n")
@@ -120,10 +120,8 @@ class ZooKeeper(Engine):
     def command(self, place: Place) -> Command:
         """The server, in the foreground."""
         main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
-        login = f"-Djava.security.auth.login.config={place.folder / 'jaas.conf'}"
-        classes = f"{place.folder}:{JAR}"
-        argv = ["java", *_JAVA, login, "-cp", classes, main, str(place.folder / "zoo.cfg")]
-        return Command(argv)
+        login = "-Djava.security.auth.login.config=jaas.conf"
+        return Command(["java", *_JAVA, login, "-cp", str(JAR), main, "zoo.cfg"])
 
     async def is_up(self, place: Place, life: int) -> bool:
         """Whether it serves requests, or cannot for want of others."""

@@ -20,7 +20,7 @@ class AuthByConnection(Node):
 
     async def handle(self, request):
         if request.path == "/login":
-            self.logged_in[request.peer] = request.body["user"]
+            self.logged_in[request.peer] = tokens.user_in(request)
             return {"ok": True}
         if request.path == "/logout":
             self.logged_in.pop(request.peer, None)
@@ -41,7 +41,7 @@ class AuthBySession(Node):
         session = tokens.brought_by(request)
         if request.path == "/login":
             session = self.random.randbytes(16).hex()
-            self.logged_in[session] = request.body["user"]
+            self.logged_in[session] = tokens.user_in(request)
             return {"token": session}
         if request.path == "/logout":
             self.logged_in.pop(session, None)
@@ -62,7 +62,7 @@ class AuthByToken(Node):
     async def handle(self, request):
         token = tokens.brought_by(request)
         if request.path == "/login":
-            user = request.body["user"]
+            user = tokens.user_in(request)
             return {"token": tokens.signed(user, self.key, self.now(), self.lifetime_s)}
         if request.path == "/logout":
             return {"ok": True}  # nothing to forget, so the token stays good until it expires

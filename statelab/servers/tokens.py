@@ -11,7 +11,8 @@ import base64
 import math
 from typing import Any
 
-from statelab.message import Request
+from statelab.message import Request, shown
+from statelab.node import MAX_SECONDS, STATUS_OF_ERROR
 
 ALGORITHM = "HS256"
 KEY_BYTES = 32  # HS256 is as strong as its key: RFC 7518, section 3.2
@@ -22,13 +23,33 @@ class BadToken(Exception):
     """A token that proves nothing, and why."""
 
 
+class BadLogin(ValueError):
+    """A login that names nobody; its caller gets a 400."""
+
+
+STATUS_OF_ERROR[BadLogin] = 400
+
+
+def user_in(request: Request) -> str:
+    """The user that a login names, as {"user": ...}; raises BadLogin."""
+    body = request.body
+    return checked_user(body.get("user") if isinstance(body, dict) else None)
+
+
+def checked_user(user: Any) -> str:
+    """Returns `user`; raises BadLogin unless it is a text that can be written and is not empty."""
+    if not isinstance(user, str) or not user.strip() or not user.isprintable():
+        raise BadLogin(f"{shown(user)} names nobody: a login brings {{'user': a name}}")
+    return user
+
+
 def brought_by(request: Request) -> str:
     """The token or session id that a request brings, '' if none.
 
     The scheme may be in any case: RFC 9110, section 11.1.
     """
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+    scheme, *token = request.headers.get("authorization", "").split(None, 1) or [""]
+    return "".join(token).strip() if scheme.lower() == "bearer" else ""
 
 
 def plain(token: str) -> str:
@@ -66,12 +87,16 @@ def signed(
 ) -> str:
     """Returns a token that says who the bearer is until `now_s + lifetime_s`.
 
-    Raises TypeError if `user` is no text, and what `checked_key` raises.
+    Raises TypeError if `user` is no text, BadLogin if it names nobody, ValueError if a time is
+    none, and what `checked_key` raises.
     """
     import jwt
 
     if not isinstance(user, str):
-        raise TypeError(f"the user {user!r} is not a str, so no token can name them")
+        raise TypeError(f"the user {shown(user)} is not a str, so no token can name them")
+    checked_user(user)
+    if not abs(now_s) + abs(lifetime_s) <= MAX_SECONDS:
+        raise ValueError(f"from {now_s} s, for {lifetime_s} s: give finite numbers of seconds")
     claims = {"iss": issuer, "aud": audience, "sub": user, "iat": now_s, "exp": now_s + lifetime_s}
     return jwt.encode(claims, checked_key(key), algorithm=ALGORITHM)
 
@@ -105,11 +130,16 @@ def user_of(
         raise BadToken(str(wrong)[:200]) from None
     except (ValueError, RecursionError):  # whatever a stranger's text does to who reads it
         raise BadToken("the token cannot be read") from None
+    if not abs(now_s) <= MAX_SECONDS:
+        raise BadToken(f"it is {now_s} s, which is no time")
     if now_s >= _time(claims, "exp"):
         raise BadToken("the token has expired")
     if "nbf" in claims and now_s < _time(claims, "nbf"):
         raise BadToken("the token is not valid yet")
-    return claims["sub"]
+    try:
+        return checked_user(claims["sub"])
+    except BadLogin as wrong:
+        raise BadToken(str(wrong)) from None
 
 
 def _time(claims: dict[str, Any], name: str) -> float:

@@ -64,9 +64,10 @@ class Clock:
                             each()
                         if ended is not None and ended():
                             until_us = self.now_us
-                    if not count & 0x3FFFF:
-                        gc.collect(0)
+                    if not count & 0x3FFF:
                         self._look()
+                        if not count & 0x3FFFF:
+                            gc.collect(0)
                         if count > last:
                             raise RuntimeError(
                                 f"more than {MAX_EVENTS:,} events by {due_us / 1e6:g} s in one "

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from statelab.client import Pending
-from statelab.message import NoReply, Refused
+from statelab.message import NoReply, Refused, shown
 from statelab.node import WrongState
 from statelab.sim.clock import Clock
 
@@ -31,7 +31,13 @@ def verb(method: Callable) -> Callable:
 
     @functools.wraps(method)
     def apply(self: Inputs, *args: Any, **named: Any) -> Any:
-        bound = signature.bind(self, *args, **named)
+        try:
+            bound = signature.bind(self, *args, **named)
+        except TypeError as wrong:
+            takes = ", ".join(list(signature.parameters)[1:])
+            raise TypeError(
+                f"{wrong}; nothing was done: write {method.__name__}({takes})"
+            ) from None
         bound.apply_defaults()
         given = (method.__name__, *bound.args[1:])
         self._advance(self._clock.now_us)
@@ -69,6 +75,8 @@ class Inputs:
     @verb
     def attempt(self, verb: str, *args: Any) -> Any:
         """Does a verb, given by its name, if it applies now; else passes over it, visibly."""
+        if verb not in list(VERBS):
+            raise ValueError(f"{shown(verb)} is no verb of a world: use one of {', '.join(VERBS)}")
         try:
             return VERBS[verb](self, *args)
         except WrongState as wrong:
@@ -76,7 +84,21 @@ class Inputs:
             self._record("skipped", str(args[0]), 0, None, None, None, data)
 
     def set_up(self, scenario: Callable, args: dict[str, Any]) -> Any:
-        """Runs a scenario's function in this world; what it does is no input."""
+        """Runs a scenario's function in this world; what it does is no input.
+
+        Raises TypeError if `scenario(world, **args)` cannot be called.
+        """
+        if not callable(scenario):
+            raise TypeError(f"a scenario is a function of a world, not {shown(scenario)}")
+        if not isinstance(args, dict) or not all(type(name) is str for name in args):
+            raise TypeError(f"a scenario's arguments are a dict of their names, not {shown(args)}")
+        takes = inspect.signature(scenario)
+        try:
+            takes.bind(self, **args)
+        except TypeError:
+            name = getattr(scenario, "__name__", "the scenario")
+            given = ", ".join(["world", *(f"{key}={shown(args[key])}" for key in args)])
+            raise TypeError(f"{name}{takes} does not take ({given})") from None
         if self._setting_up:  # a scenario that uses another
             return scenario(self, **args)
         if self._rows:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from statelab.client import Client, Pending, keep_token
 from statelab.message import NoReply, Refused, Response
-from statelab.node import YOU, Disk, Node, born, memory, said
+from statelab.node import YOU, Disk, Node, born, memory, said, text_of
 from statelab.task import Task
+from statelab.unawaited import kept
+from statelab.vetting.vetting import reach_of
 
 if TYPE_CHECKING:
     from statelab.sim.network import Connection
@@ -55,6 +57,7 @@ class Life:
 
     port = None  # a node's connections take any port
     fresh = False  # and are kept
+    keeps = True  # until its code was looked at
 
     def __init__(self, world: World, host: Host, number: int):
         self.world = world
@@ -79,9 +82,14 @@ class Life:
         self._wakes = self.wake
         self._random: random.Random | None = None
         try:
-            self.node = born(host.factory, pickle.loads(host.args), self)
-        except SystemExit as wrong:  # it would end a process, and not this one
+            born(host.factory, pickle.loads(host.args), self)
+        except (Exception, SystemExit) as wrong:
+            if not isinstance(wrong, SystemExit) and text_of(wrong) is not None:
+                raise
+            # It would end a process, and not this one; or nobody who catches it can say what it is.
             raise RuntimeError(f"{self.name} did not start: {said(wrong)}") from wrong
+        reach = reach_of(host.factory)
+        self.keeps = reach is None or reach.keeps
 
     # --------------------------------------------------------------------------- the door
     def now_us(self) -> int:
@@ -148,6 +156,8 @@ class Life:
 
     def _ended(self, task: Task, value: Any, error: BaseException | None) -> None:
         del self.tasks[task]
+        if error is None and self.keeps and not self.tasks:
+            error = kept(self.node, value)
         if error is not None:
             self.die(task, error)
 

@@ -22,6 +22,7 @@ from statelab.sim.clock import Timers
 from statelab.sim.connection import Connection, Ports
 from statelab.sim.link import Link
 from statelab.task import Task
+from statelab.unawaited import kept
 
 if TYPE_CHECKING:
     from statelab.sim.life import ClientEnd, Host, Life
@@ -238,7 +239,8 @@ class Network:
         if not call.done:
             call.blame = seq
         headers = call.headers.copy() if call.headers else {}
-        request = Request(call.method, call.path, headers, call.body, peer, True)
+        request = Request(call.method, call.path, headers, None, peer)
+        request.freeze(call.body)
         task = Task(life, life.node.handle(request), self._reply, seq, call)
         life.tasks[task] = None
         self._world._stepped = life
@@ -249,11 +251,13 @@ class Network:
         del life.tasks[task]
         connection = call.connection
         caller = connection.caller.name
+        if error is None and life.keeps and not life.tasks:
+            error = kept(life.node)
+        data, error = answer(life, value, error, call.method)
         if error is not None:
             task.cause = self._record(
                 "error", life.name, life.number, caller, call.number, task.cause, said(error)
             )
-        data = answer(value, error, call.method)
         rows = self._rows
         seq = len(rows)
         rows.append(
@@ -293,7 +297,9 @@ class Network:
             self._send(connection, waiting)
         self._world._stepped = caller
         status, body, headers = data
-        task.step(Response(status, body, headers.copy() if headers else {}, True))
+        response = Response(status, None, headers.copy() if headers else {})
+        response.freeze(body)
+        task.step(response)
 
     def reset(self, connection: Connection, cause: int | None) -> None:
         """Tells the caller that the connection is gone."""

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import base64
 import binascii
+import builtins
 import dataclasses
 import functools
 import inspect
 import json
 import keyword
+import math
 import string
+import unicodedata
 import zlib
 from collections.abc import Callable
 from typing import Any
 
 from statelab.message import shown
-from statelab.node import Node, said
+from statelab.node import MAX_NAME, Node, checked_seed, said
 from statelab.sim.as_python import arg_text, line_of, seconds
 from statelab.sim.budget import OverBudget, within_budget
 from statelab.sim.fingerprint import fingerprint
@@ -55,6 +58,9 @@ def scenario(function: Callable) -> Callable:
 
     Its arguments have JSON values, or are Node classes of the module or notebook it stands in.
     """
+
+    if not callable(function):
+        raise TypeError(f"@scenario marks a function of a world, not {shown(function)}")
 
     @functools.wraps(function)
     def set_up(world: Any, **args: Any) -> Any:
@@ -163,6 +169,7 @@ class Run:
     # --------------------------------------------------------------------------- as text
     def code(self) -> str:
         """The run code. Raises RunCodeError if the run is too large for one."""
+        _check_words(self.scenario, self.args)
         times = [item[0] for item in self.inputs]
         steps = [now - before for now, before in zip(times, [0, *times], strict=False)]
         inputs = [[step, *item[1:]] for step, item in zip(steps, self.inputs, strict=True)]
@@ -206,11 +213,11 @@ class Run:
         if not _fits(kept, [str, dict, int, list, int, str, str]):
             raise RunCodeError("the run code is damaged: it does not hold what a run is made of")
         name, args, seed, items, horizon_us, digest, code = kept
-        classes = [value["class"] for value in args.values() if _is_class(value)]
-        for word in (name, *args, *classes):
-            # They become words of Python, in lines that a learner pastes into a cell.
-            if not isinstance(word, str) or not word.isidentifier() or keyword.iskeyword(word):
-                raise RunCodeError(f"the run code names something that is no name: {shown(word)}")
+        _check_words(name, args)
+        try:
+            checked_seed(seed)
+        except ValueError as wrong:
+            raise RunCodeError(f"the run code cannot be used: {wrong}") from None
         if not set(digest + code) <= set(string.hexdigits):
             raise RunCodeError("the run code is damaged: its digest is none")
         if len(items) > MAX_INPUTS or not 0 <= horizon_us <= MAX_HORIZON_US:
@@ -240,6 +247,21 @@ class Run:
         if self.horizon_us != now_us:
             lines.append(f"world.run(until={seconds(self.horizon_us)})")
         return "\n".join(lines)
+
+
+def _check_words(name: str, args: dict[str, Any]) -> None:
+    """Raises RunCodeError unless all become names, in lines that a learner pastes into a cell.
+
+    What Python itself means something by is none: `exec`, say, would be called.
+    """
+    own = [name, *(value["class"] for value in args.values() if _is_class(value))]
+    for word in (*own, *args):
+        is_name = isinstance(word, str) and word.isidentifier() and len(word) <= MAX_NAME
+        # Python reads names in this form, so that others could stand for `exec`, too.
+        is_name = is_name and unicodedata.normalize("NFKC", word) == word
+        taken = {*keyword.kwlist, *(keyword.softkwlist + dir(builtins) if word in own else ())}
+        if not is_name or word in taken or word.startswith("__"):
+            raise RunCodeError(f"the run code names something that is no name: {shown(word)}")
 
 
 def _check_verb(verb: Any, args: list) -> None:
@@ -313,23 +335,38 @@ def _fits(values: Any, kinds: list[type]) -> bool:
 
 
 def _unpacked(packed: bytes) -> Any:
+    """What was kept. Raises RunCodeError if it could be read in two ways."""
     unzip = zlib.decompressobj()
     try:
         text = unzip.decompress(packed, MAX_JSON)
         if unzip.unconsumed_tail:
             raise RunCodeError(f"the run code is too large: more than {MAX_JSON:,} bytes unpacked")
-        kept = json.loads(text, parse_constant=_no_number)
+        kept = json.loads(text.decode(), object_pairs_hook=_dict, **_FINITE)
         if _depth(kept) > MAX_DEPTH:
             raise RunCodeError(f"the run code is nested more than {MAX_DEPTH} deep")
-        return kept
-    except (zlib.error, ValueError, RecursionError) as wrong:
-        if isinstance(wrong, RunCodeError):
-            raise
-        raise RunCodeError("the run code is damaged: it cannot be unpacked") from None
+        if unzip.eof and not unzip.unused_data:
+            return kept
+    except RunCodeError:
+        raise
+    except (zlib.error, ValueError, RecursionError):
+        pass
+    raise RunCodeError("the run code is damaged: it cannot be unpacked")
 
 
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no JSON")
+def _dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    kept = dict(pairs)
+    if len(kept) < len(pairs):
+        raise ValueError("one key comes twice")
+    return kept
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is no JSON")
+    return number
+
+
+_FINITE = {"parse_float": _finite, "parse_constant": _finite}
 
 
 def _depth(value: Any) -> int:

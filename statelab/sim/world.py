@@ -262,7 +262,7 @@ class World(Inputs, LinkFaults):
 
     def _end_of(self, name: str) -> ClientEnd:
         """The client of that name, made if need be."""
-        if name not in self._clients:
+        if checked_name(name, "a client") not in self._clients:
             self.add_client.__wrapped__(self, name)
         return self._clients[name]
 

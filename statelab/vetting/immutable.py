@@ -22,7 +22,8 @@ _CONSTANTS = frozenset(
      "pathlib._local.PureWindowsPath", "pathlib._local.WindowsPath", "re.Pattern",
      "uuid.UUID", "zoneinfo.ZoneInfo"}
 )  # fmt: skip
-# What Python itself keeps in a class; some of it comes when it is first asked for.
+# What Python itself keeps in a class; some of it comes when it is first asked for. Some can change,
+# so no server's code may name it (uses.py).
 PYTHONS = frozenset(
     {"_field_defaults", "__protocol_attrs__", "__non_callable_proto_members__",
      "__abstractmethods__", "__annotate__", "__annotate_func__", "__annotations__",
@@ -58,6 +59,25 @@ def _installed() -> tuple[str, ...]:
 def is_frozen(kind: type) -> bool:
     """Whether it is a dataclass whose fields are not assigned."""
     return getattr(getattr(kind, "__dataclass_params__", None), "frozen", False)
+
+
+class _Plain:
+    pass
+
+
+_HEAP, _IMMUTABLE = 1 << 9, 1 << 8  # Py_TPFLAGS_HEAPTYPE, Py_TPFLAGS_IMMUTABLETYPE
+
+
+def is_plain(kind: type) -> bool:
+    """Whether its instances keep all that they keep in their __dict__: no C is behind them."""
+    return kind.__basicsize__ <= _Plain.__basicsize__ and all(
+        base is object
+        or (
+            base.__flags__ & (_HEAP | _IMMUTABLE) == _HEAP
+            and not any(isinstance(m, types.MemberDescriptorType) for m in vars(base).values())
+        )
+        for base in kind.__mro__
+    )
 
 
 def is_constant(value: Any) -> bool:

@@ -7,11 +7,15 @@ import functools
 import types
 from collections.abc import Iterator
 
-_BINDERS = frozenset(
-    {"setattr", "delattr", "vars", "exec", "eval", "__dict__",
-     "__setattr__", "__delattr__"}
-)  # fmt: skip
-_WAYS = frozenset({"globals", "__globals__", "modules", "import_module", "__import__"})
+from statelab.vetting.immutable import PYTHONS
+
+_BINDERS = frozenset({"setattr", "delattr", "vars", "__dict__", "__setattr__", "__delattr__"})
+OF_A_NODE = frozenset({"call", "disk", "gather", "handle", "log", "now", "random", "run", "sleep"})
+_WAYS = frozenset({"globals", "modules", "import_module", "__import__", "exec", "eval"})
+# Whoever names these, also in a text, reaches what no look at names can find.
+_INSIDES = frozenset({"__globals__", "f_globals", "__builtins__", "_door"}) | PYTHONS - {
+    "__dict__", "__doc__", "__module__", "__qualname__"
+}  # fmt: skip
 
 _IMPORTLIB = ("LOAD_GLOBAL", "importlib")
 
@@ -20,9 +24,9 @@ class Use:
     """One thing that code does with a name: `what` it is, in which `line`.
 
     `what` is 'global' (read), 'assigned' (a name that outlives the node), 'stored' (an attribute of
-    anything), 'binder' (of _BINDERS), 'way round' (of _WAYS), 'import', or 'dropped' (a call as a
-    statement of its own).
-    `attributes` are the names that the code asks anything for.
+    anything), 'taken' (one of `self` that every node has), 'binder' (of _BINDERS), 'way round' (of
+    _WAYS) or 'import'.
+    `attributes` are the names that the code asks anything for, by dots or by texts.
     """
 
     __slots__ = ("attributes", "line", "name", "what")
@@ -43,20 +47,26 @@ def uses(code: types.CodeType, is_method: bool) -> tuple[Use, ...]:
 def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
     """What `code` does with names; `outer` are those of a function around all of it."""
     starts: dict[tuple, list] = {}  # where in the text an expression begins → what was loaded there
-    before = previous = None
+    previous = None
     line = code.co_firstlineno
+    texts = (text for text in code.co_consts if type(text) is str and text.isidentifier())
+    asked = (*code.co_names, *texts)
     for it in dis.get_instructions(code):
         op, name, at = it.opname, it.argval, it.positions
         line = at.lineno or line
         here = starts.setdefault((at.lineno, at.col_offset), [])
         if op in ("LOAD_GLOBAL", "LOAD_NAME"):
-            yield Use("way round" if name in _WAYS else "global", name, line, code.co_names)
+            yield Use("way round" if name in _WAYS else "global", name, line, asked)
             if name in _BINDERS:
                 yield Use("binder", name, line)
         elif op in ("STORE_GLOBAL", "DELETE_GLOBAL"):
             yield Use("assigned", f"the global {name}", line)
         elif op in ("STORE_DEREF", "DELETE_DEREF") and name in outer:
             yield Use("assigned", f"the outer {name}", line)
+        elif op in ("STORE_ATTR", "DELETE_ATTR") and name in PYTHONS:
+            yield Use("assigned", f"its {name}", line)
+        elif type(name) is str and name in _INSIDES:
+            yield Use("way round", name, line)
         elif op in ("STORE_ATTR", "DELETE_ATTR"):
             loaded = here[0] if here else previous
             is_name = loaded is not None and (at.end_col_offset or 0) - (at.col_offset or 0) == len(
@@ -66,28 +76,21 @@ def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
                 yield Use("assigned", f"{loaded[1]}.{name}", line)
             elif not (is_name and loaded[0] == "LOAD_FAST" and (loaded[1],) == first):
                 yield Use("stored", name, line)
+            elif name in OF_A_NODE:
+                yield Use("taken", name, line)
         elif op in ("LOAD_ATTR", "LOAD_METHOD") and name in _BINDERS:
             yield Use("binder", name, line)
         elif op in ("LOAD_ATTR", "LOAD_METHOD") and name in _WAYS:
-            if name == "__globals__" or previous in (("LOAD_GLOBAL", "sys"), _IMPORTLIB):
+            if previous in (("LOAD_GLOBAL", "sys"), _IMPORTLIB):
                 yield Use("way round", name, line)
         elif op == "IMPORT_NAME":
-            yield Use("import", name, line, code.co_names)
-        elif op == "POP_TOP" and before is not None and before.opname.startswith("CALL"):
-            called = starts.get((before.positions.lineno, before.positions.col_offset), [])
-            path = [item[1] for item in called]
-            if path and called[0][0] == "LOAD_GLOBAL" and len(path) == 1:
-                yield Use("dropped", path[0], line)
-            elif path and called[0][0] == "LOAD_FAST" and (path[0],) == first and len(path) == 2:
-                yield Use("dropped", f"{path[0]}.{path[1]}", line)
+            yield Use("import", name, line, asked)
         if op.startswith("LOAD_FAST"):
             previous = ("LOAD_FAST", name[-1] if isinstance(name, tuple) else name)
             here.append(previous)
         elif op in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_ATTR", "LOAD_METHOD"):
             previous = ("LOAD_GLOBAL" if op == "LOAD_NAME" else op, name)
             here.append(previous)
-        if op not in ("CACHE", "PRECALL", "NOP"):
-            before = it
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _uses_of(constant, outer, first)

@@ -1,8 +1,20 @@
 """Whatever a verb is given, its error is one of ours: it says what was wrong and what to do."""
 
+import dataclasses
+
 import pytest
 
-from statelab import LiveWorld, Node, NoReply, Refused, UnknownNode, World, WrongState
+from statelab import (
+    Invariant,
+    LiveWorld,
+    Node,
+    NoReply,
+    Refused,
+    UnknownNode,
+    World,
+    WrongState,
+    scenario,
+)
 
 # What Python itself says of a value that somebody forgot to look at.
 PYTHONS = (
@@ -49,7 +61,25 @@ LIVE = {
     "port(caller)": lambda w, v: w.port("web", caller=v),
     "address": lambda w, v: w.address(v),
 }
+TRACE = {
+    "breach": lambda w, v: w.trace.breach(v),
+    "breach(returned)": lambda w, v: w.trace.breach(Invariant("it holds", lambda rows: v)),
+    "first_difference": lambda w, v: w.trace.first_difference(v),
+    "after": lambda w, v: w.trace.after(v),
+    "since": lambda w, v: w.trace.since(v),
+    "since(most)": lambda w, v: w.trace.since(0, v),
+    "Invariant(sentence)": lambda w, v: Invariant(v, len),
+    "Invariant(first_breach)": lambda w, v: Invariant("it holds", v),
+    "client.token": lambda w, v: setattr(w.client("alice"), "token", v),
+}
 SIMULATED = {
+    "attempt": lambda w, v: w.attempt(v),
+    "attempt(name)": lambda w, v: w.attempt("kill", v),
+    "reconnect": lambda w, v: w.reconnect(v),
+    "request(name)": lambda w, v: w.request(v, "GET", "web", "/", None, None, 1),
+    "set_up(scenario)": lambda w, v: w.set_up(v if v not in (str, VALUES[-1]) else 5, {}),
+    "set_up(args)": lambda w, v: w.set_up(lambda world: None, v),
+    "scenario": lambda w, v: scenario(v),
     "run": lambda w, v: w.run(v),
     "run(until)": lambda w, v: w.run(until=v),
     "World(seed)": lambda w, v: World(v),
@@ -79,17 +109,103 @@ def tried(world, verb):
             yield value, str(wrong)
 
 
-@pytest.mark.parametrize("name", [*VERBS, *SIMULATED])
+@pytest.mark.parametrize("name", [*VERBS, *SIMULATED, *TRACE])
 def test_a_bad_call_of_the_simulated_world_says_what_was_wrong(name):
     world = World()
     world.start("web", Web)
     world.start("db", Web)
-    for value, said in tried(world, {**VERBS, **SIMULATED}[name]):
+    for value, said in tried(world, {**VERBS, **SIMULATED, **TRACE}[name]):
         assert not any(words in said for words in PYTHONS), (type(value), said)
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("name", [*VERBS, *LIVE])
+@pytest.mark.parametrize("name", [*VERBS, *LIVE, *TRACE])
 def test_a_bad_call_of_the_live_world_says_what_was_wrong(live, name):
-    for value, said in tried(live, {**VERBS, **LIVE}[name]):
+    for value, said in tried(live, {**VERBS, **LIVE, **TRACE}[name]):
         assert not any(words in said for words in PYTHONS), (type(value), said)
+
+
+@pytest.mark.parametrize(
+    ("verb", "sentence"),
+    [
+        (lambda w: w.kill(), r"missing .*'name'; nothing was done: write kill\(name\)"),
+        (lambda w: w.kill("web", 5), r"nothing was done: write kill\(name\)"),
+        (lambda w: w.partition("web"), r"nothing was done: write partition\(a, b\)"),
+        (lambda w: w.set_up(lambda world: 1, {"x": 1}), r"\(world\) does not take \(world, x=1\)"),
+    ],
+)
+def test_a_verb_with_too_little_or_too_much_says_what_to_write(verb, sentence):
+    world = World()
+    world.start("web", Web)
+    with pytest.raises(TypeError, match=sentence):
+        verb(world)
+    assert world.names == {"web": "up"}
+
+
+# ------------------------------------------------------------------------------- a node's own names
+class TakesDisk(Web):
+    def __init__(self):
+        self.disk = {}
+
+
+class TakesCall(Web):
+    async def handle(self, request):
+        self.call = 5
+
+
+class TakesLog(Web):
+    log = ()
+
+
+@dataclasses.dataclass
+class TakesNow(Web):
+    now: int
+
+
+class TakesDoor(Web):
+    def __init__(self):
+        self._door = 5
+
+
+class MakesAnother(Web):
+    def __new__(cls):
+        return Web()
+
+
+class MakesNothing(Web):
+    def __new__(cls):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("factory", "sentence"),
+    [
+        (TakesDisk, r"TakesDisk.__init__ assigns self.disk, which every node has .* in line \d+"),
+        (TakesCall, r"TakesCall.handle assigns self.call, which every node has .* in line \d+"),
+        (TakesLog, "TakesLog.log is what every node has for itself: choose another name"),
+        (TakesNow, "assigns self.now, which every node has for itself"),
+        (TakesDoor, "TakesDoor.__init__ uses _door"),
+        (MakesAnother, "MakesAnother.__new__ made .*Web.*: let it make a MakesAnother"),
+        (MakesNothing, "MakesNothing.__new__ made None: let it make a MakesNothing"),
+    ],
+)
+@pytest.mark.parametrize("simulated", [True, pytest.param(False, marks=pytest.mark.live)])
+def test_a_node_that_takes_what_every_node_has_is_refused(request, simulated, factory, sentence):
+    world = World() if simulated else request.getfixturevalue("live")
+    with pytest.raises((TypeError, RuntimeError), match=sentence):
+        world.start("new", factory)
+    assert "new" not in world.names
+
+
+def test_a_node_may_extend_what_every_node_has():
+    class Prefixes(Node):
+        def log(self, text):
+            super().log(f"web: {text}")
+
+        async def handle(self, request):
+            self.log("asked")
+
+    world = World()
+    world.start("web", Prefixes)
+    world.call("web")
+    assert [row.data for row in world.trace.rows if row.kind == "log"] == ["web: asked"]

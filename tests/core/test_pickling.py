@@ -33,3 +33,12 @@ def test_code_of_a_module_that_is_not_installed_goes_by_value():
     assert b"drawn" in parcel
     assert 0 <= float(in_another_process(parcel)) < 1
     assert pickle.loads(packed(len, [len])) is len
+
+
+def test_code_keeps_its_file_whatever_cloudpickle_does_so_that_a_line_of_it_can_be_named():
+    def one():
+        return 1
+
+    copy = pickle.loads(packed(one, [one]))
+    assert copy() == 1
+    assert copy.__code__.co_filename == one.__code__.co_filename

@@ -10,15 +10,20 @@ import dataclasses
 import enum
 import functools
 import itertools
+import json
+import logging
+import os
 import random
 import re
+import string
 import sys
 import types
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import pytest
 
-from statelab import LiveWorld, Node, World
+from statelab import LiveWorld, Node, Response, World
 from statelab.vetting.reach import Reach
 
 CASES = {}
@@ -508,6 +513,255 @@ class Super(Base):
         return __class__.n
 
 
+# ------------------------------------------------------------------------------- the process
+@case
+class Environment(Base):
+    def step(self):
+        os.environ["STATELAB_N"] = os.environ.get("STATELAB_N", "") + "x"
+        return len(os.environ["STATELAB_N"])
+
+
+@case
+class EnvironmentByAnotherName(Base):
+    def step(self):
+        from os import environ
+
+        environ.update(STATELAB_N=environ.get("STATELAB_N", "") + "x")
+        return len(environ["STATELAB_N"])
+
+
+@case
+class PathOfThePython(Base):
+    def step(self):
+        sys.path.append("")
+        return len(sys.path)
+
+
+@case
+class ModuleByAnotherName(Base):
+    def step(self):
+        module = re
+        module.a = getattr(module, "a", 0) + 1
+        return module.a
+
+
+@case
+class ModuleBySetattr(Base):
+    def step(self):
+        setattr(re, "b", getattr(re, "b", 0) + 1)  # noqa: B010
+        return re.b
+
+
+@case
+class ModuleByItsDict(Base):
+    def step(self):
+        vars(re)["c"] = vars(re).get("c", 0) + 1
+        return re.c
+
+
+@case
+class OwnModule(Base):
+    def step(self):
+        module = this_module
+        module.absent = getattr(module, "absent", 0) + 1
+        return module.absent
+
+
+@case
+class FrameGlobals(Base):
+    def step(self):
+        names = sys._getframe().f_globals
+        names["absent2"] = names.get("absent2", 0) + 1
+        return names["absent2"]
+
+
+@case
+class Executes(Base):
+    def step(self):
+        exec("global absent3; absent3 = 1")
+        return 1
+
+
+@case
+class Door(Base):
+    def step(self):
+        world = self._door.world
+        world.n = getattr(world, "n", 0) + 1
+        return world.n
+
+
+@case
+class DoorByName(Base):
+    def step(self):
+        getattr(self, "_door").n = 1  # noqa: B009
+        return 1
+
+
+# ------------------------------------------------------------------------------- our own classes
+@case
+class OnTheRequest(Node):
+    async def handle(self, request):
+        type(request).n = getattr(type(request), "n", 0) + 1
+        return request.n
+
+
+@case
+class OnNode(Base):
+    def step(self):
+        base = type(self).__mro__[-2]
+        base.n2 = getattr(base, "n2", 0) + 1
+        return self.n2
+
+
+@case
+class OnResponse(Base):
+    def step(self):
+        cls = Response
+        cls.n = getattr(cls, "n", 0) + 1
+        return cls.n
+
+
+# ------------------------------------------------------------------------------- what Python keeps
+@case
+class Doc(Base):
+    def step(self):
+        type(self).__doc__ = (self.__doc__ or "") + "x"
+        return len(self.__doc__)
+
+
+@case
+class Annotations(Base):
+    def step(self):
+        kept = type(self).__annotations__
+        kept["n"] = kept.get("n", 0) + 1
+        return kept["n"]
+
+
+@case
+class AnnotationsByName(Base):
+    def step(self):
+        kept = vars(type(self))["__annotations__"]
+        kept["n"] = kept.get("n", 0) + 1
+        return kept["n"]
+
+
+@case
+class MatchArgs(Base):
+    __match_args__ = []  # noqa: RUF012
+
+    def step(self):
+        self.__match_args__.append(1)
+        return len(self.__match_args__)
+
+
+@dataclasses.dataclass
+class WithMetadata:
+    n: int = dataclasses.field(default=1, metadata={"kept": []})
+
+
+@case
+class Metadata(Base):
+    def step(self):
+        kept = dataclasses.fields(WithMetadata)[0].metadata["kept"]
+        kept.append(1)
+        return len(kept)
+
+
+Noted = Annotated[int, []]
+
+
+@case
+class TypeMetadata(Base):
+    def step(self):
+        Noted.__metadata__[0].append(1)
+        return len(Noted.__metadata__[0])
+
+
+keyworded = functools.partial(int)
+
+
+@case
+class PartialKeywords(Base):
+    def step(self):
+        keyworded.keywords["n"] = keyworded.keywords.get("n", 0) + 1
+        return keyworded.keywords["n"]
+
+
+# ------------------------------------------------------------------------------- objects
+class Callable:
+    n = 0
+
+    def __call__(self):
+        self.n += 1
+        return self.n
+
+
+CALLABLE = Callable()
+
+
+@case
+class CallsAnObject(Base):
+    def step(self):
+        return CALLABLE()
+
+
+@dataclasses.dataclass(frozen=True)
+class Thawed:
+    n: int = 0
+
+
+THAWED = Thawed()
+
+
+@case
+class FrozenBySetattr(Base):
+    def step(self):
+        object.__setattr__(THAWED, "n", THAWED.n + 1)
+        return THAWED.n
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ThawedSlots:
+    n: int = 0
+
+
+THAWED_SLOTS = ThawedSlots()
+
+
+@case
+class FrozenSlotsBySetattr(Base):
+    def step(self):
+        object.__setattr__(THAWED_SLOTS, "n", THAWED_SLOTS.n + 1)
+        return THAWED_SLOTS.n
+
+
+@dataclasses.dataclass(frozen=True)
+class CachesAList:
+    @functools.cached_property
+    def kept(self):
+        return []
+
+
+CACHES_A_LIST = CachesAList()
+
+
+@case
+class CachedOnAConstant(Base):
+    def step(self):
+        CACHES_A_LIST.kept.append(1)
+        return len(CACHES_A_LIST.kept)
+
+
+this_module = sys.modules[__name__]
+
+
+@pytest.fixture(autouse=True)
+def the_process_as_it_was(monkeypatch):
+    """What a case does to the process ends with it."""
+    monkeypatch.setenv("STATELAB_N", "")
+    monkeypatch.setattr(sys, "path", sys.path[:])
+
+
 def lesson(world, server):
     world.start("web", server)
     answers = [world.call("web").body for _ in range(2)]
@@ -521,6 +775,13 @@ def test_what_a_kill_would_not_erase_is_refused_and_a_second_world_does_not_see_
     for _ in range(2):
         with pytest.raises(TypeError, match=r"kill would not erase"):
             lesson(World(), CASES[name])
+
+
+def test_what_a_frozen_object_or_the_environment_was_made_to_keep_is_told_by_its_name_and_line():
+    with pytest.raises(TypeError, match=r"has changed Thawed.n, .*line \d+: object.__setattr__"):
+        lesson(World(), FrozenBySetattr)
+    with pytest.raises(TypeError, match=r"has changed os.environ, .*\(Environment.step .*, line"):
+        lesson(World(), Environment)
 
 
 def test_without_looking_after_names_they_would_survive(monkeypatch):
@@ -612,7 +873,68 @@ class Welcome(Node):
         return self.count if WORD.match("tea") and self.mode is Size.SMALL else self.limit
 
 
-@pytest.mark.parametrize("server", [Dataclass, Welcome])
+class Missing:
+    pass
+
+
+class Nothing:
+    __slots__ = ()
+
+
+class Adds:
+    def __init__(self, by):
+        self.by = by
+
+    def __call__(self, n):
+        return n + self.by
+
+
+class Limit:
+    """A descriptor."""
+
+    def __get__(self, node, cls):
+        return 9
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    price: int = 3
+
+    @functools.cached_property
+    def doubled(self):
+        return (2 * self.price,)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fixed:
+    price: int = 3
+
+
+MISSING, NOTHING, SENTINEL, ADDS, TABLE, FIXED = (
+    Missing(), Nothing(), object(), Adds(1), Table(), Fixed()
+)  # fmt: skip
+TEMPLATE, ENCODER = string.Template("$a"), json.JSONEncoder()
+LOGGER = logging.LoggerAdapter(logging.getLogger(__name__), None)
+BASE_TWO = functools.partial(int, base=2)
+
+
+class WelcomeObjects(Node):
+    limit = Limit()
+
+    def __init__(self):
+        self.count = 0
+
+    async def handle(self, request):
+        if request.body in (MISSING, NOTHING, SENTINEL) or not os.environ.get("PATH"):
+            return "impossible"
+        LOGGER.debug("a request")
+        self.count = ADDS(self.count)
+        assert (self.limit, TABLE.doubled, FIXED.price) == (9, (6,), 3)
+        assert (TEMPLATE.substitute(a="x"), ENCODER.encode([1]), BASE_TWO("11")) == ("x", "[1]", 3)
+        return self.count
+
+
+@pytest.mark.parametrize("server", [Dataclass, Welcome, WelcomeObjects])
 @pytest.mark.parametrize("make", [World, pytest.param(LiveWorld, marks=pytest.mark.live)])
 def test_what_cannot_change_and_what_is_made_anew_is_welcome_in_both_worlds(make, server):
     with contextlib.ExitStack() as stack:
@@ -632,32 +954,11 @@ class Slots(Node):
     __slots__ = ("count",)
 
 
-class Forgets(Node):
-    async def save(self):
-        await self.sleep(1)
-
-    async def handle(self, request):
-        self.save()
-        return "saved"
-
-
-async def save(node):
-    await node.sleep(1)
-
-
-class ForgetsAHelper(Node):
-    async def handle(self, request):
-        save(self)
-        return "saved"
-
-
 @pytest.mark.parametrize(
     ("server", "sentence"),
     [
         (NoRequest, r"write async def handle\(self, request\)"),
         (Slots, "leave __slots__ out"),
-        (Forgets, r"Forgets.handle calls self.save\(\) and does not await it, in line"),
-        (ForgetsAHelper, r"ForgetsAHelper.handle calls save\(\) and does not await it, in line"),
     ],
 )
 def test_what_cannot_work_in_either_world_is_refused_at_the_start(server, sentence):

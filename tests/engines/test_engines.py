@@ -1,6 +1,7 @@
 """Real engines: each is started, killed, paused, resumed and restarted as a node is."""
 
 import contextlib
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 import engine_clients
 import psutil
 import pytest
+import redis
 
 from statelab import Node, UnknownNode, World, WrongState
 from statelab.engines import ENGINES, EngineMissing
@@ -346,3 +348,36 @@ def test_an_option_that_cannot_be_meant_is_refused_and_leaves_the_name_free(
     with pytest.raises((TypeError, ValueError, UnknownNode), match=said):
         world.start(name, ENGINES[name], **options)
     assert world.names == {}
+
+
+# Any of them may stand in TMPDIR.
+FOLDERS = ["it's", 'a"b', "a b", "a\\b", "a$b%s{x}", "앨리스", "a:b;c#d", "\t", " a ", "x" * 90]
+
+
+@each_engine
+def test_an_engine_lives_in_a_folder_of_any_name(name, tmp_path, monkeypatch):
+    tmp_path.chmod(0o755)
+    for folder in FOLDERS:
+        place = tmp_path / folder
+        place.mkdir()
+        monkeypatch.setattr("tempfile.tempdir", str(place))
+        with LiveWorld() as world, started(world, name) as client:
+            client.put("kept")
+            world.kill(name)
+            world.restart(name)
+
+
+@each_engine
+def test_what_an_engine_writes_is_nobody_elses(name):
+    before = os.umask(0o022)  # a usual one
+    try:
+        with LiveWorld() as world, started(world, name) as client:
+            client.put("kept")
+            if name == "redis":
+                with redis.Redis.from_url(world.address(name)) as asked:
+                    asked.config_rewrite()
+                    asked.save()
+            for path in world._lives.nodes[name].folder.rglob("*"):
+                assert not path.stat().st_mode & 0o077, path
+    finally:
+        os.umask(before)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from statelab.node import Node
+
 KERNEL = """
     import os, signal, subprocess, sys, time
     # What a shell starts in the background ignores it.
@@ -58,6 +60,22 @@ def kernel(then, fork=True):
     line = process.stdout.readline().rstrip("\n")
     *pids, folder = line.split(" ", 6)
     return process, [int(pid) for pid in pids], Path(folder)
+
+
+class Counter(Node):
+    """Counts its requests."""
+
+    def __init__(self):
+        self.count = 0
+
+    async def handle(self, request):
+        self.count += 1
+        return self.count
+
+
+def pids_of(world):
+    """The processes of a live world: its nodes', and its warden."""
+    return [*(world.pid(name) for name in world._lives.nodes), world._hub._process.pid]
 
 
 def wait_until(true, seconds=5.0):

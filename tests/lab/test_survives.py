@@ -12,6 +12,7 @@ import traceback
 from xml.etree import ElementTree
 
 import comm
+import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from matplotlib.figure import Figure
 
 from statelab import Invariant, Node, Response, Soft, World, lab, scenario
 from statelab.lab.panel import picture
+from statelab.vetting import reach
 
 
 class Parrot(Node):
@@ -165,6 +167,95 @@ def test_whatever_a_node_remembers_is_shown_or_said_and_the_panel_goes_on(channe
         assert not re.search(r"0x|nan|inf", lines)
     for sent in channel:
         assert b"NaN" not in sent
+
+
+class ByMeta(type):
+    def __getattribute__(cls, name):
+        raise RuntimeError(name)
+
+
+class Raises(metaclass=ByMeta):
+    """A value of a class that can be asked for nothing."""
+
+
+class Hides:
+    """A value whose class cannot be asked for."""
+
+    @property
+    def __class__(self):
+        raise RuntimeError("hidden")
+
+
+class Counts(dict):
+    """A value that cannot be gone through."""
+
+    def __len__(self):
+        raise RuntimeError("uncounted")
+
+    __iter__ = items = values = __repr__ = __len__
+
+
+class Unlike:
+    """A value that cannot be compared."""
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        raise RuntimeError("unlike")
+
+
+def itself(make, put):
+    made = make()
+    put(made)
+    return made
+
+
+BAD = (
+    Raises, lambda: Raises, lambda: [Raises()], Hides, lambda: {"a": Hides()}, Unlike,
+    lambda: Soft(Hides(), 1.0), lambda: {"k": Soft(Raises(), 1.0)}, lambda: Counts(a=1),
+    lambda: itself(list, lambda x: x.append(x)), lambda: itself(dict, lambda x: x.update(a=x)),
+    lambda: itself(list, lambda x: x.append(Soft(x, 1.0))),
+    lambda: itself(Shy, lambda x: setattr(x, "n", x)), object, lambda: {Unlike: 1},
+    lambda: numpy.array([1, 2]), lambda: (n for n in "a"),
+)  # fmt: skip
+
+
+class Bad(Node):
+    """Remembers, answers or raises what cannot be looked at."""
+
+    async def handle(self, request):
+        how, place = request.body
+        made = BAD[place]()
+        if how == "raises":
+            raise ValueError(made)
+        if how == "answers":
+            return made
+        self.made = made
+
+
+@scenario
+def badly(world):
+    world.start("bad", Bad)
+    world.client("alice")
+
+
+@pytest.mark.parametrize("how", ["remembers", "answers", "raises"])
+@pytest.mark.parametrize("place", range(len(BAD)))
+def test_what_cannot_be_looked_at_is_said_in_a_sentence_and_the_panel_goes_on(
+    how, place, monkeypatch
+):
+    monkeypatch.setattr(reach, "is_learners", lambda module: False)  # it would be refused
+    asks = lab.Action("alice", "ask", "POST", "bad", "/", [how, place])
+    panel = lab.Panel(badly, actions=[asks])
+    for doing in (("action", 0), ("action", 0), ("kill", "bad"), ("restart", "bad"), ("wait",)):
+        click(panel, *doing)
+        assert len(panel.error) < 250
+        if how == "remembers" and doing[0] == "action":
+            assert re.match("This could not be shown: TypeError: bad.made\\b", panel.error)
+            assert "which has no canonical form" in panel.error
+        else:
+            assert panel.error == ""
+    assert set(words(panel)) == {"200 OK" if how == "remembers" else "500 Internal Server Error"}
 
 
 @pytest.mark.live

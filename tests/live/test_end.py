@@ -11,11 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from processes import is_over, kernel, wait_until_over
+from processes import Counter, is_over, kernel, pids_of, wait_until_over
 
 from statelab.live.world import LiveWorld
 from statelab.message import NoReply, Refused
-from statelab.node import Node, WrongState
+from statelab.node import WrongState
 
 pytestmark = pytest.mark.live
 
@@ -79,19 +79,6 @@ def test_a_kernel_that_forks_does_not_keep_its_world_alive_by_that():
     finally:
         os.kill(helper, signal.SIGKILL)
         process.communicate()
-
-
-class Counter(Node):
-    def __init__(self):
-        self.count = 0
-
-    async def handle(self, request):
-        self.count += 1
-        return self.count
-
-
-def pids_of(world):
-    return [world.pid("web"), world._hub._process.pid]
 
 
 def test_close_ends_paused_nodes_too():

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import psutil
 import pytest
-from processes import is_over, kernel, segments_of_nobody, wait_until, wait_until_over
+from processes import (
+    Counter,
+    is_over,
+    kernel,
+    pids_of,
+    segments_of_nobody,
+    wait_until,
+    wait_until_over,
+)
 
 from statelab.engines import Postgres
 from statelab.live.world import LiveWorld
@@ -22,19 +30,6 @@ from statelab.node import Node, WrongState
 pytestmark = pytest.mark.live
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
-
-
-class Counter(Node):
-    def __init__(self):
-        self.count = 0
-
-    async def handle(self, request):
-        self.count += 1
-        return self.count
-
-
-def pids_of(world):
-    return [*(world.pid(name) for name in world._lives.nodes), world._hub._process.pid]
 
 
 # ------------------------------------------------------------------------------- an interrupt

@@ -8,6 +8,7 @@ import random
 import sys
 import types
 
+import h11
 import pytest
 
 from statelab.live.child.disk import DiskFile
@@ -15,7 +16,7 @@ from statelab.live.driver.merge import Entry, Journal
 from statelab.live.driver.processes import LiveNode, Lives
 from statelab.live.transport import http, ports
 from statelab.live.transport.control import Frames, pack, plain
-from statelab.node import Node, Soft
+from statelab.node import Call, Node, Soft
 from statelab.pickling import packed
 
 
@@ -255,17 +256,23 @@ def test_any_path_comes_through_a_request_line():
         assert url.isascii()
         assert " " not in url
         assert "#" not in url
-        headers = [(b"statelab", http.mark("secret", "7.1", path).encode())]
-        message, told = http.ours(headers, "secret")
+        call = Call("web", path, None, "GET", None, None)
+        request, *_ = http.request_events(call, "localhost", "7.1", "secret")
+        message, told, _ = http.ours(request, "secret", "web")
         assert (message, told or http.path_of(url.encode())) == ("7.1", path)
 
 
 def test_only_who_knows_the_secret_says_which_message_and_path_it_is():
-    for value in ("", "secre 1", "secret2 1", "1", "ä 1", 'Secret 1 "/x"'):
-        headers = [(b"statelab", value.encode("latin-1")), (b"other", b"secret 1")]
-        assert http.ours(headers, "secret") is None
-        assert http.visible(headers, "secret")["statelab"] == value
-    assert http.visible([(b"statelab", b"secret 1")], "secret") == {}
+    call = Call("web", "/", None, "GET", {"statelab": "", "x-empty": ""}, None)
+    request, *_ = http.request_events(call, "localhost", "7.1", "secret")
+    _, _, mark = http.ours(request, "secret", "web")
+    assert http.visible(request.headers, mark) == {"statelab": "", "x-empty": ""}
+    assert http.ours(request, "secret2", "web") is None
+    for value in (b"", b"7.1", b"secret 7.1", mark[:-1], mark[1:], mark.upper(), b"\xe4 1"):
+        headers = [("host", "localhost"), ("statelab", value), ("other", mark)]
+        forged = h11.Request(method="GET", target="/", headers=headers)
+        assert http.ours(forged, "secret", "web") is None
+        assert http.visible(forged.headers)["statelab"] == value.decode("latin-1")
 
 
 def test_a_body_is_measured_before_it_is_parsed():

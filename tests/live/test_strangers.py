@@ -127,16 +127,19 @@ FOREIGN_HOSTS = [
     "evil.example", "evil.example:80", "localhost.evil.example", "127.0.0.1.evil.example",
     "evil.example:127.0.0.1", "127.0.0.1@evil.example", "evil.example#localhost", "192.168.0.1",
     "0.0.0.0", "[::2]", "localhost:80:80", "localhost, evil.example", "xlocalhost", "127.0.0.1x",
-    "http://localhost", "",
+    "http://localhost", "", "127.999.1.1", "127.0.0.256", "127.0.0.01", "127.1", "0x7f.0.0.1",
+    "2130706433", "[127.0.0.1]", "[::1", "::1", "[::ffff:127.0.0.1]", "[::1%25lo]",
+    "localhost:99999", "127.0.0.1.", ":80",
 ]  # fmt: skip
 LOCAL_HOSTS = [
     "localhost", "127.0.0.1", "[::1]", "LOCALHOST", "localhost:1", "127.0.0.1:65535", "[::1]:80",
-    "localhost.", "127.0.0.2", "localhost:",
+    "localhost.", "127.0.0.2", "localhost:", "[0:0:0:0:0:0:0:1]", "127.255.255.254:80",
 ]  # fmt: skip
 FOREIGN = [
     "Origin: https://evil.example", "Origin: null", "Origin: http://localhost.evil.example",
     "Origin: http://127.0.0.1.nip.io", "Origin: http://evil.example:80", "Origin: localhost",
     "Origin: file://", "Origin: http://localhost@evil.example", "Sec-Fetch-Site: cross-site",
+    "Origin: http://127.999.1.1", "Origin: http://localhost:99999", "Origin: http://[::2]",
     "Origin: http://localhost https://evil.example", "Origin: chrome-extension://localhost",
 ]  # fmt: skip
 LOCAL = [
@@ -266,7 +269,9 @@ def test_a_head_without_end_is_cut_off(world):
         ("POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n", 400),
         ("POST / HTTP/1.1\r\nContent-Length: -1\r\n", 400),
         ("POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n", 501),
-        ("PRI * HTTP/2.0\r\n", 405),
+        ("PRI * HTTP/2.0\r\n", 505),
+        *[(f"POST /pay HTTP/{v}\r\n", 505) for v in ("0.9", "0.0", "2.0", "3.0", "9.9")],
+        *[(f"POST /pay {v}\r\n", 400) for v in ("HTTP/2", "HTTP/1.10", "http/1.1", "HTTP/x.1")],
         ("HEAD / HTTP/1.1\r\nOrigin: null\r\n", 403),
     ],
 )
@@ -280,7 +285,7 @@ def test_what_is_past_a_limit_gets_a_status_that_says_so(world, head, code, piec
         answer = all_of(sock)
     assert len(answer) < 1_000
     assert answer.startswith(f"HTTP/1.1 {code}")
-    assert "connection: close" in answer
+    assert "connection: close" in answer.lower()
     if not head.startswith("HEAD"):
         assert json.loads(answer.partition("\r\n\r\n")[2])["error"]
 
@@ -326,6 +331,50 @@ class Peak:
     def __exit__(self, *_):
         self._over.set()
         self._thread.join()
+
+
+CHUNKED = POST.replace("/pay", "/ask") + "Transfer-Encoding: chunked\r\n\r\n"
+TINY = [
+    "1\r\n \r\n", "1;" + "x" * 50_000 + "\r\n \r\n", "1;a=b\r\n \r\n",
+    "0" * 15 + "1\r\n \r\n", "1 \r\n \r\n" * 100,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("chunk", TINY, ids=range(len(TINY)))
+@pytest.mark.parametrize("piece", [1 << 20, 999])
+def test_a_body_that_is_nearly_all_framing_is_cut_off(world, chunk, piece):
+    data = (chunk * (3_000_000 // len(chunk))).encode()
+    with connect(world) as sock:
+        sock.sendall(CHUNKED.encode())
+        with contextlib.suppress(OSError):  # nobody reads it to its end
+            for start in range(0, len(data), piece):
+                sock.sendall(data[start : start + piece])
+        assert sock.recv(12) == b"HTTP/1.1 413"
+
+
+def test_a_large_body_may_come_in_chunks_that_are_not_tiny(world):
+    body = b"[" + b"0," * 400_000 + b"0]"
+    chunks = [body[start : start + 100] for start in range(0, len(body), 100)]
+    data = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+    head = CHUNKED.replace("Host", "Connection: close\r\nHost").encode()
+    assert status(world, head + data + b"0\r\n\r\n") == 200
+
+
+def test_others_have_their_turns_while_a_strangers_body_is_read(world):
+    """The bank finds all of it at once, the strangers' first, and hears its own caller before."""
+    rows = len(world.trace.rows)
+    body = b"1\r\n \r\n" * 20_000 + b"0\r\n\r\n"
+    with contextlib.ExitStack() as socks:
+        world.pause("bank")
+        for _ in range(5):
+            sock = socks.enter_context(connect(world))
+            sock.sendall(CHUNKED.encode() + body)
+        answer = world.call("bank", "/ask", timeout=20, wait=False)
+        world.run(0.1)  # it is sent
+        world.resume("bank")
+        assert answer.result().status == 200
+        assert sock.recv(12) == b"HTTP/1.1 200"
+    assert next(row.other for row in world.trace.rows[rows:] if row.kind == "receive") == "you"
 
 
 def test_many_large_bodies_at_once_are_too_many(world):
@@ -406,6 +455,35 @@ def test_strangers_who_wait_for_slow_answers_lock_nobody_out(world):
     assert world.call("bank", "/ask", timeout=10).status == 200
     for sock in socks:
         sock.close()
+
+
+SAID = [b"", b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n", b"x", b"\0"]
+
+
+@pytest.mark.parametrize("says", SAID)
+@pytest.mark.parametrize("after", [1, 60, 300])
+def test_no_stranger_pushes_out_a_call_of_this_worlds(world, says, after):
+    """However many are there already, and come just after it."""
+    with contextlib.ExitStack() as socks:
+
+        def come(count):
+            for _ in range(count):
+                sock = socks.enter_context(connect(world))
+                with contextlib.suppress(OSError):  # it was pushed out already
+                    sock.sendall(says)
+
+        come(server.MOST_STRANGERS + 10)
+        world.run(0.05)
+        world.pause("bank")
+        calls = []
+        for number in range(3):
+            carol = world.client(f"carol-{number}")
+            calls.append(carol.get("bank", "/ask", timeout=20, wait=False))
+            calls.append(world.call("bank", "/ask", timeout=20, wait=False))
+            world.run(0.05)  # they are sent
+            come(after)
+        world.resume("bank")
+        assert [call.result().status for call in calls] == [200] * 6
 
 
 @pytest.mark.parametrize("sends", [b"", b"x"])

@@ -71,11 +71,11 @@ def test_whoever_gets_the_port_next_is_taken_for_whoever_had_it():
         assert profile(world.client("bob", port=port)) == bob_is
 
 
-def test_a_login_without_a_user_is_an_error_and_the_server_lives():
+def test_a_login_without_a_user_is_refused_and_the_server_lives():
     for server in SERVERS:
         world, alice = served(*server)
         for body in (None, {}, []):
-            assert world.call("web", "/login", body).status == 500
+            assert world.call("web", "/login", body).status == 400
         assert profile(alice) == "alice"
 
 
@@ -107,6 +107,9 @@ FORGERIES = {
     "a begin that is a text": (forged(nbf="0"), "no time"),
     "no user": (forged(sub=...), "sub"),
     "a user that is no text": (forged(sub=7), "[Ss]ub"),
+    "a user without a name": (forged(sub=""), "names nobody"),
+    "a user of blanks": (forged(sub=" \t"), "names nobody"),
+    "a user of half a character": (forged(sub="\ud800"), "names nobody"),
     "an extension that nobody knows": (forged(header={"crit": ["x"], "x": 1}), "crit|extension"),
     "no token at all": ("", "no token"),
     "something else": ("alice", "segments"),
@@ -124,6 +127,48 @@ def test_a_token_that_proves_nothing_is_a_401_that_says_why(forgery):
         answer = world.call("web", method="GET", headers={"authorization": f"Bearer {token}"})
         assert answer.status == 401
         assert answer.body["error"]
+
+
+@pytest.mark.parametrize("now_s", [float("nan"), float("inf"), -float("inf")])
+def test_at_a_time_that_is_none_a_token_proves_nothing(now_s):
+    with pytest.raises(tokens.BadToken, match="no time"):
+        tokens.user_of(tokens.signed("alice", KEY, 0, 60), KEY, now_s)
+    for times in ((now_s, 60), (0, now_s)):
+        with pytest.raises(ValueError, match="finite"):
+            tokens.signed("alice", KEY, *times)
+
+
+@pytest.mark.parametrize("server", SERVERS[1:], ids=lambda server: server[0].__name__)
+@pytest.mark.parametrize("written", ["BEARER\t{}", "bearer  {} ", "Bearer \t{}", "\tBearer {}"])
+def test_between_the_scheme_and_the_token_may_be_any_blanks(server, written):
+    world = World()
+    world.start("web", *server)
+    token = world.call("web", "/login", {"user": "alice"}).body["token"]
+    headers = {"authorization": written.format(token)}
+    assert world.call("web", "/profile", method="GET", headers=headers).body == {"user": "alice"}
+
+
+@pytest.mark.parametrize(
+    "text", ["BEARER\tx", "Bearer", "Bearer ", "\t", "", "Bearerx", "Basic x", "Bearer a b", "x"]
+)
+@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server[0].__name__)
+def test_whatever_else_the_header_says_is_a_401(server, text):
+    world, _ = served(*server)
+    answer = world.call("web", "/profile", method="GET", headers={"authorization": text})
+    assert answer.status == 401
+
+
+ODD = [None, 5, True, "user", "x", [], ["user"], {}, *({"user": user} for user in
+       (None, 5, True, "", " ", [1], {"user": "x"}, "\ud800", "a\nb", "\0"))]  # fmt: skip
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server[0].__name__)
+@pytest.mark.parametrize("body", ODD, ids=ascii)
+def test_a_login_that_names_nobody_is_a_400_that_says_why(server, body):
+    world = World()
+    world.start("web", *server)
+    answer = world.call("web", "/login", body)
+    assert (answer.status, "names nobody" in answer.body["error"]) == (400, True)
 
 
 def test_a_token_made_by_hand_is_good_if_it_says_all_and_the_key_is_right():

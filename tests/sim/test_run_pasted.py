@@ -58,7 +58,11 @@ def shop(world, server=Counter, askers=1, loop=0, much=0, more=0):
 
 def packed(kept):
     """A whole run code, whatever it holds."""
-    data = zlib.compress(json.dumps(kept).encode())
+    return whole(zlib.compress(json.dumps(kept).encode()))
+
+
+def whole(data):
+    """These bytes as a run code, with their checksum."""
     data += zlib.crc32(data).to_bytes(4, "big")
     return f"SL1-{base64.urlsafe_b64encode(data).rstrip(b'=').decode()}"
 
@@ -119,6 +123,17 @@ def test_a_stop_that_falls_into_the_end_of_an_object_is_not_shown():
     budget.within_budget(World(), Ends)  # what is shown of it is a warning, and so an error here
 
 
+def test_a_long_run_without_a_verb_is_stopped_soon(monkeypatch):
+    monkeypatch.setattr(budget, "MAX_EVENTS", 20_000)
+    most = []
+    monkeypatch.setattr(
+        budget.Budget, "over",
+        lambda self: most.append(len(self._world._rows)) or ("much" * (most[-1] > 20_000)),
+    )  # fmt: skip
+    assert "more than much" in refused(of({"askers": 50}, horizon_us=10**10))
+    assert max(most) < 80_000
+
+
 def test_ones_own_run_may_cost_what_it_costs(monkeypatch):
     world = World(7)
     shop(world)
@@ -136,6 +151,9 @@ EVIL = [
     "",
     "a\nb",
     "1",
+    "__import__",
+    "ｅｖａｌ",
+    "x" * 201,
 ]
 
 
@@ -144,6 +162,53 @@ def test_what_becomes_a_word_of_python_must_be_one(text):
     assert "no name" in refused(of(name=text))
     assert "no name" in refused(of({text: 1}))
     assert "no name" in refused(of({"server": {"class": text}}))
+
+
+@pytest.mark.parametrize("text", ["match", "case", "_", "type", "eval", "exec", "print", "object"])
+def test_what_python_itself_means_something_by_is_no_scenario_and_no_class(text):
+    assert "no name" in refused(of(name=text))
+    assert "no name" in refused(of({"server": {"class": text}}))
+
+
+def test_a_scenario_that_no_code_could_name_has_none():
+    def match(world):
+        world.start("web", Counter)
+
+    world = World(7)
+    scenario(match)(world)
+    with pytest.raises(RunCodeError, match="no name: 'match'"):
+        Run.of(world).code()
+
+
+@pytest.mark.parametrize("seed", [10**100, -(10**100), 10**300])
+def test_a_seed_that_no_world_takes_is_refused_when_it_is_read(seed):
+    with pytest.raises(RunCodeError, match="more than 100 digits"):
+        Run.parse(of(seed=seed))
+
+
+GOOD = b'["shop",{"askers":1},7,[],9,"",""]'
+READ_IN_TWO_WAYS = {
+    "no end": zlib.compress(GOOD)[:-4],
+    "the half of it": zlib.compress(GOOD)[:20],
+    "more behind it": zlib.compress(GOOD) + b"more",
+    "two in one": zlib.compress(GOOD) * 2,
+    "two bytes a character": zlib.compress(GOOD.decode().encode("utf-16")),
+    "four bytes a character": zlib.compress(GOOD.decode().encode("utf-32-le")),
+    "a mark before it": zlib.compress(GOOD.decode().encode("utf-8-sig")),
+    "a key twice": zlib.compress(GOOD.replace(b":1}", b':1,"askers":1}')),
+    "a key twice, written otherwise": zlib.compress(GOOD.replace(b":1}", rb':1,"\u0061skers":2}')),
+    "a number without end": zlib.compress(GOOD.replace(b":1}", b":1e400}")),
+    "one below zero": zlib.compress(GOOD.replace(b":1}", b":[-1e999]}")),
+    "infinity": zlib.compress(GOOD.replace(b":1}", b":Infinity}")),
+    "too many digits": zlib.compress(GOOD.replace(b":1}", b":" + b"9" * 5000 + b"}")),
+}
+
+
+@pytest.mark.parametrize("how", READ_IN_TWO_WAYS)
+def test_what_could_be_read_in_two_ways_is_damaged(how):
+    assert Run.parse(whole(zlib.compress(GOOD))).args == {"askers": 1}
+    with pytest.raises(RunCodeError, match="damaged"):
+        Run.parse(whole(READ_IN_TWO_WAYS[how]))
 
 
 @pytest.mark.parametrize("text", [None, 5, b"SL1-x", ["SL1-"], 1.5, object()])
@@ -250,8 +315,7 @@ def test_the_bytes_of_a_code_may_be_anything(data):
         + data.draw(st.binary(max_size=8))
         + body[place + data.draw(st.integers(0, 8)) :]
     )
-    body += zlib.crc32(body).to_bytes(4, "big")
-    text = f"SL1-{base64.urlsafe_b64encode(body).rstrip(b'=').decode()}"
+    text = whole(body)
     try:
         Run.parse(text).replay(shop)
     except RunCodeError:

@@ -467,20 +467,6 @@ def test_handlers_switch_only_at_await():
         assert world.trace.states()[2].data[0] == {"money": left}
 
 
-def test_what_a_node_may_not_await_is_named_with_what_it_may():
-    class Foreign(Node):
-        async def handle(self, request):
-            import asyncio
-
-            await asyncio.sleep(1 if request.path == "/one" else 0)
-
-    world = world_with(web=Foreign)
-    for path in ("/one", "/none"):
-        answer = world.call("web", path)
-        assert answer.status == 500
-        assert "with self.sleep, self.call and self.gather only" in answer.body["error"]
-
-
 def test_waiting_for_what_cannot_come_is_an_error_that_names_who_waits():
     world = world_with(web=Slow)
     world.client("alice")

@@ -87,10 +87,9 @@ function renderPanel({ model, el, book }) {
     return h("header.header", { key: "header" }, h("h3.title", title), modes.length > 1 && choice("world",
       modes.map((one) => [one, capital(one)]), mode, (one) => act("world", one)),
     h("span.space", { key: "space" }),
-    mode !== "live" && [h("input.paste", { key: "paste", "aria-label": "a run code to open",
-      placeholder: "paste a run code", spellcheck: "false",
-      onkeydown: ({ key }) => { if (key === "Enter") open(); } }),
-    button("Open", "", open, { key: "open" })],
+    mode !== "live" && h("span.opens", { key: "open" }, h("input.paste", { "aria-label":
+      "a run code to open", placeholder: "paste a run code", spellcheck: "false",
+      onkeydown: ({ key }) => { if (key === "Enter") open(); } }), button("Open", "", open)),
     code && [h("code.code", { key: "code" }, code), button("Copy run code", "copy", copy, { key: "copy" })]);
   }
 

@@ -45,7 +45,7 @@ const clear = (others, [x, y], wide, high) => others.every((one) =>
 // `act` does something, `changed` is called when the stage is to be drawn anew.
 function makeStage(act, changed) {
   const [curves, seen, cards, chips] = [new Map(), new Map(), new Map(), new Map()];
-  let [root, links, obstacles, width] = [null, [], [], 0];
+  let [root, links, obstacles, width, edge] = [null, [], [], 0, 0];
 
   // A line of memory or disk; `seen` tells whether it has just changed.
   function line(l, time) {
@@ -121,10 +121,11 @@ function makeStage(act, changed) {
 
   function message({ n, link, lost, mark, label, left, due }, weight) {
     const part = Math.min(1, (weight - left) / between(1, FLIGHT, due - left));
-    const [x, y] = on(curves.get(link), 0.12 + 0.76 * part).map((at) => at.toFixed(1));
-    return h("g.message", { key: n, is: `to-${mark}`, transform: `translate(${x} ${y})` },
+    const [x, y] = on(curves.get(link), 0.12 + 0.76 * part);
+    const side = x > edge ? "end" : "middle"; // or the stage would cut its words
+    return h("g.message", { key: n, is: `to-${mark}`, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` },
       lost || mark === "fail" ? h("path", { d: "M-4 -4L4 4M4 -4L-4 4" }) : h("circle", { r: 5 }),
-      h("text.label", { y: -10, "text-anchor": "middle" }, lost ? `${label} · lost` : label));
+      h("text.label", { y: -10, "text-anchor": side }, lost ? `${label} · lost` : label));
   }
 
   const path = ({ key, open, cut }) => h("path.link-line", { key, is: [open && "open", cut && "cut"],
@@ -156,6 +157,7 @@ function makeStage(act, changed) {
       x: box.left + box.width / 2 - origin.left, y: box.top + box.height / 2 - origin.top }));
     const before = JSON.stringify([width, ...curves]);
     width = root.closest(".sl-panel").clientWidth;
+    edge = origin.width - 64; // so wide is half of a label, about
     curves.clear();
     for (const { a, b, key } of links) {
       if (!boxes.has(a) || !boxes.has(b)) continue;

@@ -5,6 +5,7 @@ It prints a verdict that helps, always the same for the same code, and never rai
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import random
@@ -16,6 +17,7 @@ from statelab.lab.trials.job import job_of, seeds_of
 from statelab.lab.trials.nondeterminism import WHAT
 from statelab.lab.trials.process import Gone, Runner, pack
 from statelab.lab.trials.progress import Progress
+from statelab.lab.trials.steps import parting
 from statelab.message import shown
 from statelab.node import said
 from statelab.sim.world import World
@@ -24,7 +26,9 @@ from statelab.trace import Invariant
 if TYPE_CHECKING:
     from statelab.lab.panel.panel import Panel
 
-HASH_SEEDS = (1, 2)  # PYTHONHASHSEED of the two processes
+# PYTHONHASHSEED of the one process, and of the others that take turns beside it: of two of them
+# every second set of two elements has the same order.
+HASH_SEEDS = (1, 2, 3, 4)
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,9 @@ def check(
 ) -> Verdict:
     """Runs `scenario(world, **args)` under hidden seeds, each twice, and prints a verdict.
 
-    The two runs of a seed happen in two processes that hash differently and see another clock,
-    zone, host, user, folder and environment; they must agree in every event. No handler may raise;
+    The two runs of a seed happen in processes that hash differently and see another clock,
+    zone, host, user, folder and environment; they must agree in every event, and ask for none of
+    these (what compiled code asks past Python is found only if they differ). No handler may raise;
     every invariant must hold. `day(world, random)` does what happens from outside: its clicks and
     faults become the inputs of the run code. A run goes on `until` a virtual time, and has failed
     if it takes more than so many real `seconds`. `seeds` is how many, or which. The run that fails
@@ -104,9 +109,13 @@ def _checked(job: dict[str, Any], seeds: list[int], seconds: float) -> Verdict:
     with (
         Progress(f"hidden seeds: {len(seeds)}, each run twice", len(seeds)) as progress,
         Runner(parcel, 0, HASH_SEEDS[0], seconds) as one,
-        Runner(parcel, 1, HASH_SEEDS[1], seconds) as other,
+        contextlib.ExitStack() as stack,
     ):
-        for seed in seeds:
+        others = [
+            stack.enter_context(Runner(parcel, 1, hash_seed, seconds))
+            for hash_seed in HASH_SEEDS[1 : 1 + len(seeds)]
+        ]
+        for seed, other in zip(seeds, itertools.cycle(others), strict=False):
             try:
                 verdict = _judged(one, other, seed)
             except Gone as gone:
@@ -127,20 +136,34 @@ def _judged(one: Runner, other: Runner, seed: int) -> Verdict | None:
     wrong = first["wrong"] or second["wrong"]
     if first["digest"] and not second["digest"]:
         wrong[1].append("Only one of two processes stopped: it has not what the other has.")
-    if first["digest"] != second["digest"] and not (wrong and wrong[0] == "raised"):
-        return _parted(one, other, seed)
+    suspects = first["suspects"] or second["suspects"]
+    outside = [suspect for suspect in suspects if suspect[0] in ("files", "process")]
+    parted = first["digest"] != second["digest"] and not (wrong and wrong[0] == "raised")
+    if parted and not outside:  # what these say is another thing each time
+        return _parted(one, other, seed, suspects)
+    if suspects and (parted or wrong is None):
+        which = "a run asks for what is none of its inputs, and could come out otherwise."
+        return _failed(
+            seed, one.ask("code", False), None, which, *_asked("", *(outside or suspects)[0])
+        )
     if wrong is None:
         return None
     what, told, seq = wrong
-    return _failed(seed, one.ask("code"), seq, *_WRONG[what](told))
+    return _failed(seed, one.ask("code", True), seq, *_WRONG[what](told))
 
 
-def _parted(one: Runner, other: Runner, seed: int) -> Verdict:
+def _parted(one: Runner, other: Runner, seed: int, suspects: list[list[str]]) -> Verdict:
     """The verdict on two runs that differ: where first, and of what."""
-    code, left, right, why = one.ask("code"), one.ask("rows"), other.ask("rows"), one.ask("why")
+    code, left, right = one.ask("code", False), one.ask("rows"), other.ask("rows")
     pairs = itertools.zip_longest(left, right, fillvalue=[None, "", "(the run has ended)"])
     mine, theirs = next(pair for pair in pairs if pair[0][1] != pair[1][1])
     seq = mine[0] if theirs[0] is None else theirs[0]
+    if suspects:
+        cause = _asked("A likely cause: ", *suspects[0])
+    elif one.ask("steady"):
+        cause = [*_unlike(one, other), *_HASHING]
+    else:
+        return _failed(seed, code, None, _UNSTEADY[0], *_unlike(one, other), *_UNSTEADY[1:])
     return _failed(
         seed,
         code,
@@ -148,30 +171,27 @@ def _parted(one: Runner, other: Runner, seed: int) -> Verdict:
         f"two runs, fed the same, part at event {seq}. All before it is equal.",
         f"one process:      {mine[2]}",
         f"another process:  {theirs[2]}",
-        *_cause(why["suspects"], why["steady"]),
+        *cause,
     )
 
 
-def _cause(suspects: list[list[str]], steady: bool) -> list[str]:
-    """What probably makes two runs differ, in lines; `steady` if one process agrees with itself.
+def _asked(how: str, kind: str, function: str, line: str) -> list[str]:
+    """What a line asked for, and what to do instead, in lines."""
+    what = WHAT[kind]
+    return [f"{how}{function} {what.does}:", f"    {line}", what.instead]
 
-    The global generator is then among the causes, for a trial seeds it, once for each process.
-    """
-    suspects = [suspect for suspect in suspects if WHAT[suspect[0]].steady == steady]
-    if suspects:
-        kind, function, line = suspects[0]
-        what = WHAT[kind]
-        return [f"A likely cause: {function} {what.does}:", f"    {line}", what.instead]
-    if steady:
-        return [
-            "Each process repeats itself here, and the two do not agree. What they do not share",
-            "is how they hash: look for a set whose order decides something, and use a list, a",
-            "dict, or sorted(…) instead. Nor do they share the time zone or sys.argv.",
-        ]
-    return [
-        "It comes out differently each time, even in one process. Is something kept outside of",
-        "self, from one run to the next? What does the code ask for just before?",
-    ]
+
+def _unlike(one: Runner, other: Runner) -> list[str]:
+    """The line by which two processes differ that ask their machines for nothing, in lines."""
+    try:
+        one.tell("steps")
+        other.tell("steps")
+        found = parting(one.hear(), other.hear())
+    except Gone:  # it takes too long, line by line
+        found = None
+    if found is None:
+        return []
+    return [f"The first line that comes out otherwise, in {found[0]}:", f"    {found[1]}"]
 
 
 def _failed(seed: int, code: str, seq: int | None, *lines: str) -> Verdict:
@@ -200,6 +220,16 @@ def _gone(gone: Gone, seconds: float) -> str:
 
 
 _NOT_YET = "✕ not yet:"
+_HASHING = (
+    "Each process repeats itself here, and the two do not agree. What they do not share",
+    "is how they hash and where objects lie: look for a set whose order decides, or an object",
+    "shown by its address; use a list, a dict or sorted(…), or a name.",
+)
+_UNSTEADY = (
+    "two runs, fed the same, differ.",
+    "It comes out differently each time, even in one process: what does the code ask for there",
+    "that nobody keeps, or does it show an object by its address?",
+)
 _TRAVEL = (
     "  It is checked in a process of its own, which can have classes, functions and plain values,\n"
     "  and no panel, world, open file or connection of this one."

@@ -11,8 +11,10 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from typing import Any
 
+from statelab.lab.trials.made import makings
 from statelab.node import Node
 from statelab.pickling import packed
 
@@ -140,7 +142,9 @@ def pack(job: dict[str, Any]) -> bytes:
     classes = [value for value in job["args"].values() if isinstance(value, type)]
     classes += _classes_of(job["scenario"])
     things = [*functions, *(base for cls in classes for base in cls.__mro__)]
-    return packed({**job, "sources": _sources(things)}, things)
+    made = makings(things)
+    sources = _sources(things, made.values())
+    return packed({**job, "sources": sources, "made": list(made)}, things)
 
 
 def _classes_of(function: Any) -> list[type]:
@@ -150,7 +154,7 @@ def _classes_of(function: Any) -> list[type]:
     return [thing for thing in found if isinstance(thing, type) and issubclass(thing, Node)]
 
 
-def _sources(things: list[Any]) -> dict[str, str]:
+def _sources(things: list[Any], others: Iterable[str]) -> dict[str, str]:
     """The text of cells, which no other process can read, by file name.
 
     A run code's fingerprint is made from it, and an error quotes its line.
@@ -159,7 +163,7 @@ def _sources(things: list[Any]) -> dict[str, str]:
         *things,
         *(value for thing in things for value in getattr(thing, "__dict__", {}).values()),
     ]
-    files = {f.__code__.co_filename for f in functions if hasattr(f, "__code__")}
+    files = {*others, *(f.__code__.co_filename for f in functions if hasattr(f, "__code__"))}
     return {
         file: "".join(linecache.getlines(file))
         for file in sorted(files)

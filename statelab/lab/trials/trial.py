@@ -30,7 +30,9 @@ from typing import Any
 
 from statelab.canonical import canonical
 from statelab.lab.trials.elsewhere import Elsewhere
-from statelab.lab.trials.nondeterminism import Watch, entered, is_learners, place
+from statelab.lab.trials.made import work_out
+from statelab.lab.trials.nondeterminism import WATCH, entered, is_learners, place
+from statelab.lab.trials.steps import Steps
 from statelab.node import NoReply, Refused, said
 from statelab.rows import Row
 from statelab.sim.run import Run, RunCodeError
@@ -51,32 +53,35 @@ class Trial:
         self.world = World()
         self.seed: int | None = None
         self._begun = False  # whether the last run got past its set-up
+        classes = [value for value in job["args"].values() if isinstance(value, type)]
+        methods = [method for cls in classes for method in vars(cls).values()]
+        place.move([job["scenario"], job["day"], *methods])
+        with WATCH:
+            work_out(job["made"])
+        self._made = WATCH.suspects
 
     def run(self, seed: int) -> dict[str, Any]:
-        """Runs `seed`; answers its digest, and what went wrong as [what, sentences, seq]."""
+        """Runs `seed`; answers its digest, what went wrong as [what, sentences, seq], suspects."""
         if self._number and self.seed is None:
             # One run ahead of the other process: what a run leaves behind for the next, shows.
             self._run(seed)
-        return self._run(seed)
+        return {**self._run(seed), "suspects": [*self._made, *WATCH.suspects]}
 
     def _run(self, seed: int) -> dict[str, Any]:
         self.seed = seed
         self._place.begin()
-        # The global generator as another process would find it: this one's, and not the seed's.
-        random.seed(f"{self._number}:{seed}")
         self.world = world = World(seed, memory=True)
-        if self._number:
-            _crowd(world)
         self._begun = False
         job, doing = self._job, name_of(self._job["scenario"])
         try:
-            world.set_up(job["scenario"], job["args"])
-            self._begun = True
-            if job["day"] is not None:
-                doing = name_of(job["day"])
-                job["day"](world, random.Random(f"{seed}:day"))
-            doing = "the run"
-            world.run(until=max(job["until"], world.now()))
+            with WATCH:
+                world.set_up(job["scenario"], job["args"])
+                self._begun = True
+                if job["day"] is not None:
+                    doing = name_of(job["day"])
+                    job["day"](world, random.Random(f"{seed}:day"))
+                doing = "the run"
+                world.run(until=max(job["until"], world.now()))
             digest = world.trace.digest()
         except BaseException as wrong:
             return {"digest": "", "wrong": ["raised", told(f"{doing} stopped", wrong), None]}
@@ -114,18 +119,21 @@ class Trial:
             told.append([row.seq, stamp, f"{row.node} ends with the disk {row.data[1]}"])
         return sorted(told, key=lambda item: item[0])
 
-    def why(self) -> dict[str, Any]:
-        """Runs the seed once more and watches it: is it the same here, and who is suspect?"""
-        before = self._run(self.seed)
-        with Watch() as watch:
-            after = self._run(self.seed)
-        return {"steady": before == after, "suspects": watch.suspects}
+    def steady(self) -> bool:
+        """Whether the seed comes out the same once more, in this process."""
+        return self._run(self.seed) == self._run(self.seed)
 
-    def code(self) -> str:
-        """The run code of the last run, '' if it has none."""
+    def steps(self) -> list[list[str]]:
+        """Runs the seed once more, line by line: see `Steps`."""
+        with Steps() as steps:
+            self._run(self.seed)
+        return steps.taken
+
+    def code(self, signed: bool) -> str:
+        """The run code of the last run, '' if it has none; `signed` if it can be made again."""
         with contextlib.suppress(RunCodeError, TypeError):
             if self._begun:
-                return Run.of(self.world).code()
+                return Run.of(self.world, signed=signed).code()
         return ""
 
 
@@ -144,17 +152,6 @@ def failure(rows: Sequence[Row]) -> Row | None:
 def name_of(function: Any) -> str:
     """What to call a function of the job."""
     return getattr(function, "__name__", "the scenario")
-
-
-def _crowd(world: World) -> None:
-    """Lets others draw from the global generator while `world` runs, as they do in any program."""
-    each = world._each
-
-    def observe_and_draw() -> None:
-        each()
-        random.random()
-
-    world._each = observe_and_draw
 
 
 def _stamp(form: Any) -> str:

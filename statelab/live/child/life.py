@@ -22,12 +22,14 @@ from statelab.live.transport.control import plain
 from statelab.message import Request, Response
 from statelab.node import Call, Disk, Node, UnknownNode, answer, born, memory, said
 from statelab.task import Task, loopless
+from statelab.unawaited import kept
 
 
 class Life:
     """One incarnation of a node: `spec` is what the driver said about it, `send` reports."""
 
     shut = False  # a dead process needs no shut door
+    keeps = True
 
     def __init__(self, spec: dict, loop: asyncio.AbstractEventLoop, send: Callable[[Any], None]):
         self.name: str = spec["name"]
@@ -40,6 +42,7 @@ class Life:
         self._book = Path(spec["book"])
         self._ports: dict[str, int] = {}
         self._rows: list[tuple] = []
+        self._tasks: dict[Task, None] = {}
         self._index = -1
         self._stepping = False
         self._reported: dict[str, bytes] = {}  # each attribute as the driver knows it
@@ -112,9 +115,12 @@ class Life:
     def run(self) -> None:
         """Begins the node's own work, if it has any."""
         if type(self._node).run is not Node.run:
-            self._go_on(Task(self, self._node.run(), self._run_ended, self._started))
+            self._begin(Task(self, self._node.run(), self._run_ended, self._started))
 
     def _run_ended(self, task: Task, value: Any, error: BaseException | None) -> None:
+        del self._tasks[task]
+        if error is None and not self._tasks:
+            error = kept(self._node, value)
         if error is not None:
             self.die(task, error)
 
@@ -127,11 +133,18 @@ class Life:
             message = f"{self._prefix}in{self._came}"
         cause = self.record("receive", "outside", message, None, request.peer[1])
         tag = (message, then, request.method)
-        self._go_on(Task(self, self._node.handle(request), self._reply, cause, tag))
+        self._begin(Task(self, self._node.handle(request), self._reply, cause, tag))
+
+    def _begin(self, task: Task) -> None:
+        self._tasks[task] = None
+        self._go_on(task)
 
     def _reply(self, task: Task, value: Any, error: BaseException | None) -> None:
         message, then, method = task.tag
-        status, body, headers = answer(value, error, method)
+        del self._tasks[task]
+        if error is None and not self._tasks:
+            error = kept(self._node)
+        (status, body, headers), error = answer(self, value, error, method)
         if error is not None:
             task.cause = self.record("error", "outside", message, task.cause, said(error))
         self.record("reply", "outside", message, task.cause, (status, body, headers))

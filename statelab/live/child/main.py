@@ -7,6 +7,7 @@ fork, the warden calls `live` in a fork of itself that has done the imports alre
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import selectors
 import socket
@@ -49,7 +50,8 @@ def _serve(spec: dict[str, Any]) -> None:
     asyncio.set_event_loop(loop)
     try:
         os.chdir(spec["cwd"])
-        sock = listener(spec["port"])
+        with _holder(spec) as holder:
+            sock = listener(spec["port"], holder)
         life = Life(spec, loop, send)
     except BaseException as wrong:
         traceback.print_exc()
@@ -62,6 +64,11 @@ def _serve(spec: dict[str, Any]) -> None:
     loop.call_soon(life.run)
     loop.run_until_complete(Server(life, spec["secret"]).serve(sock))
     loop.run_forever()
+
+
+def _holder(spec: dict[str, Any]) -> Any:
+    """What keeps this node's port, a copy that was given to this process; None if there is none."""
+    return socket.socket(fileno=spec["holder"]) if "holder" in spec else contextlib.nullcontext()
 
 
 def _hear(

@@ -54,11 +54,13 @@ class LiveEngine(LiveNode):
                 await hub.links.way(self.name, other, lives.node(other).port)
             for command in commands:
                 await self._finish(hub, command)
+        hub.tell_warden("hold", self.key, self.port, True)
         self._spawn(hub, self.engine.command(self._place))
         while not self.up.done():
             if not await self.engine.is_up(self._place, self.life):
                 await asyncio.sleep(POLL_S)
             elif not self.up.done():
+                hub.tell_warden("hold", self.key, self.port, False)
                 self._is_up(hub)
         await self.up
 

@@ -135,18 +135,23 @@ class Links:
                 hub.clients.callers[name].divert(other)
             desk = hub.nodes.desk(name)
             if desk is not None:
-                number, future = self._future()
-                desk.tell(number, [other])
+                future = self.tell(desk, [other])
                 if hub.nodes.nodes[name].status == "up":
                     asked.append(future)
         if asked:
             # One that is busy, or dies now, says nothing meanwhile; it hears this first of all.
             await asyncio.wait(asked, timeout=LISTENS_S)
 
+    def tell(self, desk: Desk, names: list[str]) -> asyncio.Future:
+        """Tells a node to whom its connections go through the proxy; done when it has heard it."""
+        number, future = self._future()
+        desk.tell(number, names)
+        return future
+
     def joined(self, name: str, desk: Desk) -> None:
         """A node has opened its channel: it may have missed something."""
         if names := self.of(name):
-            desk.tell(0, names)
+            self.tell(desk, names)
 
     def diverted(self, number: int) -> None:
         """A node has done what it was told."""

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 from statelab.rows import Row
 
+# Why a call failed whose node seems to be dead.
+LOST, NOBODY_THERE = "connection reset", "connection refused"
 PATIENCE_S = 0.2  # how long a row waits for a cause that may have died with its process
 
 # A row of this kind comes after the row of that kind which is about the same message.
@@ -56,6 +58,7 @@ class Journal:
         self.memory: list[Row] = []
         self.held: set[Source] = set()  # while there are some, only their rows are taken
         self.seen: Callable[[Row], None] = lambda row: None  # told of each new row
+        self.doubted: Callable[[str], None] = lambda node: None  # told whom a caller takes for dead
         self._sources: list[Source] = []
         self._patience_s = PATIENCE_S
         self._messages: dict[str, int] = {}
@@ -76,7 +79,10 @@ class Journal:
     def add(self, source: Source, entries: list[Entry]) -> None:
         """Takes rows in; `flush` will put them where they belong."""
         now = time.monotonic()
-        source.waiting.extend((now, entry) for entry in entries)
+        for entry in entries:
+            source.waiting.append((now, entry))
+            if entry.kind in ("noreply", "refused") and entry.data in (LOST, NOBODY_THERE):
+                self.doubted(entry.other)
 
     def after(self, source: Source, index: int, then: Callable[[], None]) -> None:
         """Calls `then` when that row is in the trace."""

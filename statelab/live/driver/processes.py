@@ -11,6 +11,7 @@ import itertools
 import secrets
 import shutil
 import signal
+from asyncio import FIRST_COMPLETED
 from typing import Any
 
 import psutil
@@ -19,8 +20,9 @@ from statelab.engines.engine import Engine
 from statelab.live.driver.desk import Desk
 from statelab.live.driver.engine import LiveEngine
 from statelab.live.driver.incarnation import LiveNode
+from statelab.live.driver.links import LISTENS_S
 from statelab.live.driver.loop import STEP_S, Hub
-from statelab.live.driver.merge import Entry
+from statelab.live.driver.merge import Entry, Source
 from statelab.live.transport import ports
 from statelab.live.warden import trees
 from statelab.node import WrongState, checked_name
@@ -43,6 +45,7 @@ class Lives:
         self._namespaces: dict[tuple[type[Engine], str], str] = {}
         self.nodes: dict[str, LiveNode] = {}
         hub.journal.seen = self._seen
+        hub.journal.doubted = self._doubted
 
     # --------------------------------------------------------------------------- verbs
     async def start(self, name: str, what: bytes | Engine) -> None:
@@ -206,6 +209,7 @@ class Lives:
         node = self._by_key.get(key)
         if node is not None:
             node.desk = None
+            self._hub.tell_warden("tree", key, "kill", 0)
             self._end_if_over(node)
 
     def told_by_warden(self, what: str, key: int, data: Any) -> None:
@@ -225,6 +229,24 @@ class Lives:
             else:  # it died so soon that its channel, if it had one, waits to be accepted
                 self._hub.loop.call_later(GRACE_S, self._end_if_over, node)
 
+    def _doubted(self, name: str) -> None:
+        """A caller takes a node for dead: others' rows wait until it is, or says that it lives.
+
+        So whoever learns of a death finds that the world knows of it.
+        """
+        node, held = self.nodes.get(name), self._hub.journal.held
+        if node is not None and node.status != "dead" and node.source not in held:
+            held.add(node.source)
+            if node.desk is not None:
+                self._hub.loop.create_task(self._ask_whether_it_lives(node, node.source))
+
+    async def _ask_whether_it_lives(self, node: LiveNode, source: Source) -> None:
+        heard = self._hub.links.tell(node.desk, [])
+        await asyncio.wait([heard, node.gone], timeout=LISTENS_S, return_when=FIRST_COMPLETED)
+        if node.desk is not None:  # else it is over, or will be in a moment
+            self._hub.journal.held.discard(source)
+            self._hub.flush_soon()
+
     def _end_if_over(self, node: LiveNode) -> None:
         """A life is over when its process has ended and all that it reported is read."""
         if node.exit_code is None or node.desk is not None or node.key not in self._by_key:
@@ -240,6 +262,7 @@ class Lives:
             else:
                 hub.record(node.source, "crash", data=f"its process ended with status {code}")
         node.source.ended = True
+        hub.flush()  # the death first: what waits for it may come of it
         hub.journal.held.discard(node.source)
         hub.flush()
         if not node.up.done():

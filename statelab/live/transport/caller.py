@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from statelab.live.transport.connection import Connection
-from statelab.message import NoReply, Refused, Response, copied
+from statelab.message import NoReply, Refused, Response
 from statelab.node import Call, WrongState
 
 
@@ -74,9 +74,6 @@ class Caller:
         call = exchange.call
         key = (call.to, exchange.message) if exchange.once else (call.to, call.via)
         connection = self.connections.get(key)
-        if connection is not None and connection.is_idle() and connection.is_gone():
-            connection.close("reset", None)
-            connection = None
         if connection is None:
             connection = self.connections[key] = Connection(self, call.to, key)
         exchange.connection = connection
@@ -140,8 +137,7 @@ class Caller:
             exchange.timer.cancel()
         call, task, connection = exchange.call, exchange.task, exchange.connection
         if isinstance(outcome, Response):
-            # The row's own copies: the caller may change what it gets.
-            data = (outcome.status, copied(outcome.body), dict(outcome.headers))
+            data = (outcome.status, outcome.frozen_body(), dict(outcome.headers))
             task.cause = self.record("answer", call.to, exchange.message, task.cause, data)
             connection.exchange = None
             if exchange.once:

@@ -18,14 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 import h11
 
+from statelab.live.driver.merge import LOST, NOBODY_THERE
 from statelab.live.transport import http
 from statelab.live.transport.control import IP
 from statelab.live.transport.fdpass import NOBODY, RESET, Handed, hand_over
-from statelab.message import NoReply, Refused, Response
+from statelab.message import NoReply, Refused, Response, copied
 from statelab.node import Call, UnknownNode
 
 if TYPE_CHECKING:
     from statelab.live.transport.caller import Caller, Exchange
+
+_INFORMS = h11.InformationalResponse
 
 
 class Connection(asyncio.Protocol):
@@ -57,15 +60,15 @@ class Connection(asyncio.Protocol):
         """Whether it is open, and no request is on its way."""
         return self._transport is not None and self.exchange is None
 
-    def is_gone(self) -> bool:
+    def _is_gone(self) -> bool:
         """Whether the other side has closed an idle connection, told by the kernel or not yet."""
         try:
-            self._socket.recv(1, socket.MSG_PEEK)
+            came = self._socket.recv(1, socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:
             return True
-        return True  # its end, or bytes that nobody asked for
+        return came != NOBODY  # its end, or bytes that nobody asked for
 
     def add(self, exchange: Exchange) -> None:
         """Sends the request, at once or when those before it have ended."""
@@ -200,6 +203,9 @@ class Connection(asyncio.Protocol):
     def _launch(self) -> None:
         if not self.is_idle() or not self._open or not self.queue:
             return
+        if self._is_gone():  # what was never sent can go by another one
+            self.close("reset", None)
+            return
         exchange = self.queue.popleft()
         caller, call, task = self.caller, exchange.call, exchange.task
         if self._http is None or self._http.our_state is not h11.IDLE:
@@ -233,14 +239,17 @@ class Connection(asyncio.Protocol):
             self._lost()
 
     def _lost(self) -> None:
+        self._fail("died during", LOST)
+
+    def _fail(self, how: str, why: str) -> None:
         exchange = self.exchange
         if exchange is None:
             self.close("reset", None)
             return
         call = exchange.call
         what = f"{call.method} {call.path} to {call.to}"
-        error = NoReply(f"{call.to} died during {what}: it may or may not have happened")
-        self.caller.end(exchange, error, "connection reset")
+        error = NoReply(f"{call.to} {how} {what}: it may or may not have happened")
+        self.caller.end(exchange, error, why)
 
     def _take(self, data: bytes) -> None:
         """Reads what came; an empty one is the end."""
@@ -252,30 +261,29 @@ class Connection(asyncio.Protocol):
             return
         try:
             self._http.receive_data(data)
-            while True:
-                event = self._http.next_event()
-                kind = type(event)
-                if kind is h11.Response or kind is h11.Data:
+            while type(event := self._http.next_event()) in (h11.Response, h11.Data, _INFORMS):
+                if type(event) is not _INFORMS:
                     self._parts.append(event)
-                elif kind is h11.EndOfMessage:
-                    self._answered()
-                    return
-                elif kind is not h11.InformationalResponse:
-                    break
-        except h11.RemoteProtocolError:
-            self._lost()
+            response = self._whole() if type(event) is h11.EndOfMessage else None
+        except (h11.RemoteProtocolError, TypeError, ValueError) as wrong:
+            if data:
+                self._fail(f"gave an answer that makes no sense ({wrong!s:.200}) to", "no sense")
+            else:
+                self._lost()
             return
-        if not data:
+        if response is not None:
+            self._answered(response)
+        elif not data:
             self._lost()
 
-    def _answered(self) -> None:
+    def _whole(self) -> Response:
+        """The answer that has come; raises TypeError or ValueError if no node can have said it."""
         head, *rest = self._parts
-        data = b"".join(bytes(part.data) for part in rest)
-        try:
-            body = http.read_body(data)
-        except ValueError:
-            body = data.decode(errors="replace")
-        response = Response(head.status_code, body, http.visible(head.headers))
+        response = Response(head.status_code, None, http.visible(head.headers))
+        response.freeze(copied(http.read_body(b"".join(bytes(part.data) for part in rest))))
+        return response
+
+    def _answered(self, response: Response) -> None:
         exchange = self.exchange
         reusable = self._http.their_state is h11.DONE and self._http.our_state is h11.DONE
         if reusable:
@@ -289,4 +297,4 @@ class Connection(asyncio.Protocol):
 def _nobody(call: Call) -> tuple[Refused, str]:
     """The outcome of a request that nobody took, and why."""
     text = f"nobody took {call.method} {call.path} to {call.to}: {call.to} is dead; "
-    return Refused(f"{text}it did not happen"), "connection refused"
+    return Refused(f"{text}it did not happen"), NOBODY_THERE

@@ -1,13 +1,14 @@
 """How a call looks as HTTP/1.1, at both ends.
 
 What HTTP needs for itself stays out of a node's sight, and so does one header of our own. It shows
-that the request comes from this world, by a secret; it tells the number of the message, so that
-the rows of both processes can be put together, and the path, if a URL has no room for that.
+that the request comes from this world, which shares a secret. It tells the number of the message,
+so that the rows of both processes can be put together, and the path, if a URL has no room for that.
 """
 
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import json
 import re
 from typing import Any, NoReturn
@@ -21,9 +22,8 @@ from statelab.node import FRAMING, Call
 MARK = "statelab"
 MAX_BYTES = 32 * MAX_BODY  # more than any body of MAX_BODY takes as JSON
 _IN_URL = "/?=&:@!$'()*+,;-._~%[]"
-_HOST = r"(localhost\.?|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{0,5})?"
-_LOCAL_HOST = re.compile(_HOST, re.IGNORECASE)
-_LOCAL_ORIGIN = re.compile(f"https?://{_HOST}", re.IGNORECASE)
+_HOST = re.compile(r"(\[[0-9a-f:.]*\]|[^:]*)(:[0-9]{0,5})?", re.IGNORECASE)
+_ORIGIN = re.compile(r"https?://(.*)", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE)
 
 
@@ -69,7 +69,7 @@ def request_events(call: Call, host: str, message: str, secret: str) -> list[h11
     """The request as h11 sends it."""
     data = b"" if call.body is None else json_bytes(call.body)
     path = target(call.path)
-    headers = [("host", host), (MARK, mark(secret, message, call.path))]
+    headers = [("host", host), (MARK, mark(secret, call, message))]
     headers.append(("content-length", str(len(data))))
     if data:
         headers.append(("content-type", "application/json"))
@@ -79,34 +79,39 @@ def request_events(call: Call, host: str, message: str, secret: str) -> list[h11
 
 
 # ------------------------------------------------------------------------------- our own header
-def mark(secret: str, message: str, path: str) -> str:
+def _sign(secret: str, to: str, method: bytes, target: bytes, told: bytes) -> bytes:
+    """What only this world's own can say; the secret itself is never said, whoever listens."""
+    data = b"\0".join((to.encode(errors="surrogatepass"), method, target, told))
+    return hmac.digest(secret.encode(), data, "sha256").hex().encode()
+
+
+def mark(secret: str, call: Call, message: str) -> bytes:
     """What our header says."""
-    return f"{secret} {message}" + ("" if target(path) == path else f" {json.dumps(path)}")
+    url = target(call.path)
+    told = (message + ("" if url == call.path else f" {json.dumps(call.path)}")).encode()
+    return _sign(secret, call.to, call.method.encode(), url.encode(), told) + b" " + told
 
 
-def ours(headers: Any, secret: str) -> tuple[str, str | None] | None:
-    """The message and the path (None if it is the URL's) that our header tells of, if it is ours.
+def ours(request: h11.Request, secret: str, to: str) -> tuple[str, str | None, bytes] | None:
+    """The message and the path (None if it is the URL's) that our header tells of, and itself.
 
     A stranger may send a header of that name, too, but does not know the secret.
     """
-    for name, value in headers:
-        if _is_mark(name, value, secret):
-            message, _, path = value.decode("latin-1").partition(" ")[2].partition(" ")
-            return message, json.loads(path) if path else None
+    for name, value in request.headers:
+        if name == MARK.encode():
+            given, _, told = value.partition(b" ")
+            if hmac.compare_digest(given, _sign(secret, to, request.method, request.target, told)):
+                message, _, path = told.decode().partition(" ")
+                return message, json.loads(path) if path else None, value
     return None
 
 
-def _is_mark(name: bytes, value: bytes, secret: str) -> bool:
-    given = value.partition(b" ")[0]
-    return name == MARK.encode() and hmac.compare_digest(given, secret.encode())
-
-
-def visible(headers: Any, secret: str = "") -> dict[str, str]:
+def visible(headers: Any, mark: bytes | None = None) -> dict[str, str]:
     """The headers that a node or a client sees: those that somebody gave."""
     return {
         name.decode("latin-1"): value.decode("latin-1")
         for name, value in headers
-        if name.decode("latin-1") not in FRAMING and not _is_mark(name, value, secret)
+        if name.decode("latin-1") not in FRAMING and value != mark
     }
 
 
@@ -123,6 +128,21 @@ def path_of(target: bytes) -> str:
 
 
 # ------------------------------------------------------------------------------- pages of the web
+def _is_here(host: str) -> bool:
+    """Whether a host, with or without a port, is this machine and nothing else."""
+    found = _HOST.fullmatch(host)
+    if found is None or int((found[2] or "")[1:] or 0) >= 1 << 16:
+        return False
+    if found[1].lower() in ("localhost", "localhost."):
+        return True
+    try:
+        if found[1].startswith("["):
+            return ipaddress.IPv6Address(found[1][1:-1]) == ipaddress.IPv6Address(1)
+        return ipaddress.IPv4Address(found[1]).is_loopback
+    except ValueError:
+        return False
+
+
 def foreign(request: h11.Request, name: str) -> str:
     """Why a browser may have sent this on behalf of a page that is not of this machine; '' if not.
 
@@ -132,17 +152,17 @@ def foreign(request: h11.Request, name: str) -> str:
     A page may send a request to any address, and see to it that its own host name stands for this
     machine (DNS rebinding); but the browser says which name, and which page.
     """
-    headers = {name: value.decode("latin-1") for name, value in request.headers}
     absolute = _ABSOLUTE.fullmatch(request.target.decode("latin-1"))
-    hosts = [headers[b"host"]] if b"host" in headers else []  # HTTP/1.0 names none; no browser
-    for host in [*hosts, absolute[1]] if absolute else hosts:
-        by_hand = host == name and "." not in host
-        if not by_hand and not _LOCAL_HOST.fullmatch(host):
-            return f"the host {host:.100} is not this machine: ask 127.0.0.1 or localhost"
-    for header, raw in request.headers:  # of several, any
-        value = raw.decode("latin-1")
-        if header == b"origin" and value and not _LOCAL_ORIGIN.fullmatch(value):
-            return f"a page of {value:.100} is not of this machine"
+    told = [(name, value.decode("latin-1")) for name, value in request.headers]
+    if absolute:
+        told.append((b"host", absolute[1]))
+    for header, value in told:  # of several, any; HTTP/1.0 names no host, and no browser speaks it
+        if header == b"host" and not (_is_here(value) or (value == name and "." not in value)):
+            return f"the host {value:.100} is not this machine: ask 127.0.0.1 or localhost"
+        if header == b"origin" and value:
+            origin = _ORIGIN.fullmatch(value)
+            if not (origin and _is_here(origin[1])):
+                return f"a page of {value:.100} is not of this machine"
         if header == b"sec-fetch-site" and value.lower() == "cross-site":
             return "a page of another site is not of this machine"
     return ""

@@ -6,10 +6,11 @@ for the moment.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from statelab.live.transport.caller import Caller
@@ -30,16 +31,46 @@ def first_ephemeral() -> int:
         return _ELSEWHERE
 
 
-def listener(port: int) -> socket.socket:
-    """A socket that listens on `port` of loopback; raises OSError if the port is taken."""
+def held(port: int) -> socket.socket:
+    """Keeps `port` of loopback from all others; raises OSError if somebody has it already.
+
+    While its node is dead, nobody else can hear what is said to it, or answer: it is refused.
+    """
+    sock = socket.socket()
+    with _closed_if_taken(sock, port):
+        sock.bind((IP, port))
+    return sock
+
+
+def share(sock: socket.socket, shared: bool) -> None:
+    """Lets another socket that shares have the port of one that does not listen, or nobody."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, shared)
+
+
+def listener(port: int, holder: socket.socket | None = None) -> socket.socket:
+    """A socket that listens on `port` of loopback; raises OSError if the port is taken.
+
+    `holder` keeps the port for it, and lets go of it for as long as two system calls take.
+    """
     # With the protocol named, else asyncio does not set TCP_NODELAY on what it accepts (40 ms).
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    share(sock, sys.platform != "win32")  # there it would let two servers share the port
+    with _closed_if_taken(sock, port):
+        try:
+            if holder is not None:
+                share(holder, True)
+            sock.bind((IP, port))
+            sock.listen(2048)
+        finally:
+            if holder is not None:
+                share(holder, False)
+    return sock
+
+
+@contextlib.contextmanager
+def _closed_if_taken(sock: socket.socket, port: int) -> Iterator[None]:
     try:
-        if sys.platform != "win32":  # there it would let two servers share the port
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((IP, port))
-        sock.listen(2048)
-        return sock
+        yield
     except OSError as wrong:
         sock.close()
         raise OSError(f"port {port} is in use by another program ({wrong.strerror})") from None
@@ -54,7 +85,7 @@ def choose(taken: set[int]) -> int:
         if port in taken:
             continue
         try:
-            listener(port).close()
+            held(port).close()
             return port
         except OSError:
             continue

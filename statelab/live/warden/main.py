@@ -30,6 +30,7 @@ POSIX = os.name == "posix"
 # A fork of a process that has done the imports is up in a tenth of the time. The warden has one
 # thread, so it may; macOS' system libraries do not like it, Windows cannot.
 FORKS = sys.platform == "linux"
+HOLDS = sys.platform == "linux"  # elsewhere two sockets cannot have one port, and only one listen
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # Linux
 _IDLE_S = 0.05
 _LOOK_S = 0.5  # how often it looks whether the kernel still lives
@@ -44,6 +45,8 @@ class Warden:
         self._forks = forks
         self._pids: dict[int, int] = {}  # pid → key
         self._popen: dict[int, subprocess.Popen] = {}  # pid → what Popen made
+        self._held: dict[int, socket.socket] = {}  # by port
+        self._shared: dict[int, int] = {}  # key → port
         self._after: list[tuple[list[str], dict[str, Any]]] = []
         self._wake, wake = socket.socketpair()
         wake.setblocking(False)
@@ -105,11 +108,28 @@ class Warden:
 
     def _do_node(self, key: int, spec: dict[str, Any]) -> int:
         """Starts a node's process; returns its pid."""
+        if HOLDS:
+            spec["holder"] = self._holder(spec["port"]).fileno()
         return self._python(key, "statelab.live.child.main", spec)
 
     def _do_proxy(self, key: int, spec: dict[str, Any]) -> int:
         """Starts the link proxy; returns its pid."""
         return self._python(key, "statelab.live.relay.main", spec)
+
+    def _do_hold(self, key: int, port: int, shared: bool) -> None:
+        """Keeps a port; if `shared`, lets a program of that key take it, until that has ended."""
+        from statelab.live import ports
+
+        if HOLDS:
+            self._shared[key] = port
+            ports.share(self._holder(port), shared)
+
+    def _holder(self, port: int) -> socket.socket:
+        from statelab.live import ports
+
+        if port not in self._held:
+            self._held[port] = ports.held(port)
+        return self._held[port]
 
     def _do_program(self, key: int, argv: list[str], log: str, options: dict[str, Any]) -> int:
         """Starts any other program, an engine say; `options` are Popen's, but `env` adds."""
@@ -133,7 +153,8 @@ class Warden:
         """Starts a process that is what `module` does with `spec`."""
         if not self._forks:
             argv = [sys.executable, "-P", "-m", module]
-            return self._spawn(key, argv, spec["log"], pack(spec))
+            kept = [spec["holder"]] if "holder" in spec else []
+            return self._spawn(key, argv, spec["log"], pack(spec), pass_fds=kept)
         pid = os.fork()
         if not pid:
             self._become(module, spec)
@@ -180,6 +201,8 @@ class Warden:
             process = self._popen.pop(pid, None)
             if process is not None:
                 process.returncode = code
+            if key in self._shared:
+                self._do_hold(key, self._shared[key], False)
             if key is not None:
                 self._tell("exit", key, code)
 
@@ -219,6 +242,7 @@ def _adding(options: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Is the warden of the world whose folder is the argument, until that world has ended."""
     folder = sys.argv[1]
+    os.umask(0o077)  # what a node or an engine writes is nobody else's
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
