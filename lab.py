@@ -276,7 +276,7 @@ def test(environment, arguments):
     environment.ensure(tools=True)
     if arguments:
         return environment.run("-m", "pytest", *arguments, alone=True)
-    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["pytest", "-n", "2"])
+    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["pytest", "-n", "3"])
     codes = [environment.run("-m", *check, alone=True) for check in checks]
     return max(abs(code) for code in codes)
 

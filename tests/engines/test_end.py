@@ -58,7 +58,9 @@ def test_kill_9_of_the_kernel_leaves_nothing_of_an_engine_that_is_paused(name, k
         )  # fmt: skip
         *pids, folder = process.stdout.readline().split()
         pids = [int(pid) for pid in pids]
-        assert all(psutil.pid_exists(pid) for pid in pids)
+        # A server of PostgreSQL has processes that come and go; the warden and most are there.
+        assert psutil.pid_exists(pids[0])
+        assert sum(map(psutil.pid_exists, pids)) > len(pids) / 2
         assert len(pids) >= 3  # the warden and two servers
         segments = {number for number, maker in shared_memory().items() if maker in pids}
         assert segments or name != "postgres" or not sys.platform.startswith("linux")

@@ -829,6 +829,13 @@ def test_a_process_that_dies_while_it_starts_shows_its_last_lines(world):
     world.start("web", Counter)
 
 
+def test_the_end_of_a_world_of_many_nodes_is_silent(caplog):
+    with LiveWorld() as world:
+        for number in range(9):
+            world.start(f"web-{number}", Counter)
+    assert caplog.messages == []
+
+
 def test_a_closed_world_says_so():
     world = LiveWorld()
     world.start("web", Sleeper)
@@ -903,7 +910,7 @@ def test_a_watcher_hears_of_rows_but_not_of_each(world):
     world.start("web", Counter)
     end = time.monotonic() + 0.5
     while time.monotonic() < end:
-        world.call("web")
+        world.call("web", timeout=60)
     wait_for(lambda: len(calls) >= 3)
     gaps = [after - before for before, after in itertools.pairwise(calls)]
     assert min(gaps) > 0.03

@@ -253,7 +253,7 @@ class Hub:
         data = pack(message)
         if self._warden is None:
             self._unsent.append(data)
-        else:
+        elif not self._warden.transport.is_closing():  # at the end of a world it may go first
             self._warden.transport.write(data)
 
     # --------------------------------------------------------------------------- rows
