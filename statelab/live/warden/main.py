@@ -118,14 +118,14 @@ class Warden:
 
     def _do_hold(self, key: int, port: int, shared: bool) -> None:
         """Keeps a port; if `shared`, lets a program of that key take it, until that has ended."""
-        from statelab.live import ports
+        from statelab.live.transport import ports
 
         if HOLDS:
             self._shared[key] = port
             ports.share(self._holder(port), shared)
 
     def _holder(self, port: int) -> socket.socket:
-        from statelab.live import ports
+        from statelab.live.transport import ports
 
         if port not in self._held:
             self._held[port] = ports.held(port)
