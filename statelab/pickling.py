@@ -18,7 +18,7 @@ from typing import Any
 
 import cloudpickle
 
-from statelab.vetting.immutable import is_learners
+from statelab.immutable import is_learners
 
 _registry = threading.RLock()  # cloudpickle has one registry for all threads
 

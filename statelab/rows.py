@@ -38,6 +38,9 @@ KINDS = {
     "state": ("the node", None, "(memory or None if dead, disk), at the end"),
 }
 
+# What a caller is told by the system: why there is no reply, and why nobody took the request.
+LOST, NOBODY_THERE = "connection reset", "connection refused"
+
 
 class Row(NamedTuple):
     """One event. `cause` is the `seq` of the earlier row it came of, None for an input.

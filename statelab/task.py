@@ -8,10 +8,10 @@ import types
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
+from statelab.immutable import is_learners
 from statelab.message import NotAwaited, shown
 from statelab.node import Call, Door, Killed, UnknownNode, said
 from statelab.unawaited import owed, steps, unawaited
-from statelab.vetting.immutable import is_learners
 
 
 class Task:

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from statelab.vetting.immutable import is_learners
+from statelab.immutable import is_learners
 
 EFFECTS = ("sleep", "call", "gather")
 # The functions in which a node's code runs, and the name of what takes the error there.

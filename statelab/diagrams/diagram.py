@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from statelab.diagrams.picture import Picture
-from statelab.diagrams.reader import Steps
+from statelab.diagrams.reader import Reading
 from statelab.diagrams.words import clean, to_the_ms, what_is_left
 from statelab.node import UnknownNode, micros
 from statelab.rows import Row
@@ -74,7 +74,7 @@ def sequence(
     for name in names:
         if name not in named:
             raise UnknownNode(f"{name!r} is not in this trace, which has: {', '.join(named)}")
-    steps = Steps(_in_order(rows, trace.memory) if memory else rows, names, start_us, limit)
+    steps = Reading(_in_order(rows, trace.memory) if memory else rows, names, start_us, limit)
     left_out = len(named) - len(names) if nodes is None else 0
     title = clean(title or "What happened")
     seen = [row for row in rows if row.time_us >= start_us and row.node in names]

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from functools import partialmethod
 from typing import Any
 
-from statelab.diagrams.steps import Arrow, Fault, Message, Note, Outcome, Span, Step
+from statelab.diagrams.steps import Arrow, Failure, Fault, Message, Note, Span, Step
 from statelab.diagrams.words import clean, nested, speed, worded
-from statelab.rows import Row
+from statelab.rows import LOST, NOBODY_THERE, Row
 from statelab.words import ordinal
 
 LEVEL_US = 50_000  # longer on its way than this, and an arrow slants
@@ -35,7 +35,7 @@ class _Full(Exception):
     """There is no room for one more step."""
 
 
-class Steps:
+class Reading:
     """What rows, from `start_us` on, come to for the lanes of these `names`; at most `limit`."""
 
     def __init__(self, rows: Sequence[Row], names: Sequence[str], start_us: int, limit: int):
@@ -43,7 +43,7 @@ class Steps:
         self.steps: list[Step] = []
         self.arrows: list[Arrow] = []
         self.notes: list[Note] = []
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[Failure] = []
         self.faults: list[Fault] = []
         self.spans: list[Span] = []
         self.captions = [""] * len(names)  # of the lanes: a class, or "client"
@@ -236,12 +236,12 @@ class Steps:
         step = self._step(row.node)
         self._given_up.add(row.message)
         if step is not None:
-            caption = "" if row.data == "connection refused" else clean(row.data)
+            caption = "" if row.data == NOBODY_THERE else clean(row.data)
             lane, server = self._lane[row.node], self._lane[row.other]
-            self.outcomes.append(Outcome(step, lane, server, word, caption, row.data == told))
+            self.outcomes.append(Failure(step, lane, server, word, caption, row.data == told))
 
-    _refused = partialmethod(_fails, word="refused", told="connection refused")
-    _noreply = partialmethod(_fails, word="no reply", told="connection reset")
+    _refused = partialmethod(_fails, word="refused", told=NOBODY_THERE)
+    _noreply = partialmethod(_fails, word="no reply", told=LOST)
 
     # --------------------------------------------------------------------------- what nodes do
     def _error(self, row: Row) -> None:

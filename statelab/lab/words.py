@@ -14,7 +14,7 @@ from statelab.sim.run import RunCodeError
 from statelab.words import ordinal
 
 _PLAIN_ERRORS = (WrongState, RunCodeError, Refused, NoReply, UnknownNode, ValueError)
-MOST = 1000  # characters of an error: more would hide what it says
+MOST_TEXT = 1000  # characters of an error: more would hide what it says
 
 
 def clock(time: float) -> str:
@@ -39,7 +39,7 @@ def outcome_word(exchange: Exchange) -> str:
 def sentence(wrong: BaseException) -> str:
     """An error in one sentence."""
     text = str(wrong.args[0]) if isinstance(wrong, UnknownNode) and wrong.args else str(wrong)
-    text = text if len(text) <= MOST else text[: MOST - 1] + "…"
+    text = text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"
     if isinstance(wrong, _PLAIN_ERRORS) and text:  # what they say is the sentence
         return text + ("" if text[-1] in ".!?" else ".")
     return f"{type(wrong).__name__}: {text}" if text else f"{type(wrong).__name__}."

@@ -16,10 +16,10 @@ from typing import Any
 
 from statelab.client import Client, Pending, with_token
 from statelab.engines.engine import Engine, EngineMissing
-from statelab.live.driver.clients import Waiter
+from statelab.live.driver.clients import Asker
 from statelab.live.driver.loop import Hub
 from statelab.live.driver.processes import Lives
-from statelab.live.faults import LinkFaults
+from statelab.live.faults import LiveLinkFaults
 from statelab.live.transport import ports
 from statelab.message import Response
 from statelab.node import (
@@ -57,7 +57,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
 
 
-class LiveWorld(LinkFaults):
+class LiveWorld(LiveLinkFaults):
     """A world whose nodes are processes: `kill` is SIGKILL, and `request.peer` is true.
 
     `seed` decides what the nodes' `random` gives, and nothing else; without one, a fresh seed is
@@ -280,7 +280,7 @@ class LiveWorld(LinkFaults):
             raise WrongState(f"{name} is a node; a client needs a name of its own")
         if port is not None:
             await hub.links.settled()  # whoever had the port may have closed just now
-            ports.check(port, hub.clients.callers.values())
+            ports.check_free(port, hub.clients.callers.values())
         if name in hub.clients.callers:
             hub.clients.callers[name].close_all()
         caller = hub.clients.caller(name)
@@ -294,7 +294,7 @@ class LiveWorld(LinkFaults):
         call.headers = with_token(client, call.headers)
         pending = Pending(self, client.name)
         caller = hub.clients.callers[client.name]
-        hub.submit(caller.call, Waiter(hub, client, pending), call, once)
+        hub.submit(caller.call, Asker(hub, client, pending), call, once)
         return pending
 
     def _request(self, client: Client, call: Call) -> Pending:

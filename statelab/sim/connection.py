@@ -6,14 +6,13 @@ import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from statelab.message import shown
+from statelab.message import IP, shown
 from statelab.node import Call, WrongState
 from statelab.sim.link import Link
 
 if TYPE_CHECKING:
     from statelab.sim.life import ClientEnd, Host, Life
 
-IP = "127.0.0.1"
 FIRST_PORT, PORTS = 49152, 16384  # RFC 6335, section 6: the dynamic ports
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from statelab.message import shown
-from statelab.node import WrongState, checked_name
+from statelab.node import WrongState, bounds_us, checked_name
 from statelab.sim.inputs import verb
-from statelab.sim.link import Link, bounds_us
+from statelab.sim.link import Link
 
 
 class LinkFaults:

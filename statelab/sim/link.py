@@ -4,20 +4,6 @@ from __future__ import annotations
 
 import random
 
-from statelab.message import shown
-from statelab.node import micros
-
-
-def bounds_us(latency: float | list[float] | tuple[float, float]) -> tuple[int, int]:
-    """The bounds of a latency in whole microseconds; raises ValueError if it can be none."""
-    bounds = tuple(latency) if isinstance(latency, (tuple, list)) else (latency, latency)
-    if len(bounds) != 2:
-        raise ValueError(f"the latency {shown(latency)} is neither a number nor two bounds")
-    low_us, high_us = (micros(bound, "the latency") for bound in bounds)
-    if high_us < low_us:
-        raise ValueError(f"the latency {shown(latency)} has its bounds the wrong way round")
-    return low_us, high_us
-
 
 class Link:
     """One direction between two names."""

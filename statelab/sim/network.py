@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from statelab.message import NoReply, Refused, Request, Response
 from statelab.node import Call, UnknownNode, answer, said
+from statelab.rows import LOST, NOBODY_THERE
 from statelab.sim.clock import Timers
 from statelab.sim.connection import Connection, Ports
 from statelab.sim.link import Link
@@ -322,8 +323,8 @@ class Network:
         elif connection.life is None:
             what = f"{call.method} {call.path} to {call.to}"
             error = Refused(f"nobody took {what}: {call.to} is dead, so it did not happen")
-            self._fail(call, error, cause, "connection refused")
+            self._fail(call, error, cause, NOBODY_THERE)
         else:
             what = f"{call.method} {call.path} to {call.to}"
             error = NoReply(f"{call.to} died during {what}: it may or may not have happened")
-            self._fail(call, error, cause, "connection reset")
+            self._fail(call, error, cause, LOST)

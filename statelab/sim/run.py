@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from statelab.message import shown
+from statelab.message import MAX_DEPTH, shown
 from statelab.node import MAX_NAME, Node, checked_seed, said
 from statelab.sim.as_python import arg_text, line_of, seconds
 from statelab.sim.budget import OverBudget, within_budget
@@ -32,7 +32,6 @@ from statelab.sim.world import World
 VERSION = "SL1"
 MAX_TEXT, MAX_JSON, MAX_INPUTS = 100_000, 1_000_000, 20_000
 MAX_HORIZON_US = 10**15  # some thirty years
-MAX_DEPTH = 100
 _LONGEST = 500  # characters of an error
 
 

@@ -22,10 +22,10 @@ import types
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+from statelab.immutable import ATOMS, PYTHONS, is_constant, is_frozen, is_learners, is_plain
 from statelab.message import Request, Response
 from statelab.node import Disk, Node
 from statelab.unawaited import EFFECTS, loose
-from statelab.vetting.immutable import ATOMS, PYTHONS, is_constant, is_frozen, is_learners, is_plain
 from statelab.vetting.uses import OF_A_NODE, first_use, uses
 
 _ABSENT = object()

@@ -7,7 +7,7 @@ import functools
 import types
 from collections.abc import Iterator
 
-from statelab.vetting.immutable import PYTHONS
+from statelab.immutable import PYTHONS
 
 _BINDERS = frozenset({"setattr", "delattr", "vars", "__dict__", "__setattr__", "__delattr__"})
 OF_A_NODE = frozenset({"call", "disk", "gather", "handle", "log", "now", "random", "run", "sleep"})

@@ -300,7 +300,7 @@ def test_an_arrow_is_level_unless_something_happened_at_its_receiver_meanwhile()
     slow.get("web", wait=False)
     fast.get("web", wait=False)
     world.run(1)
-    steps = reader.Steps(world.trace.rows, ["slow", "fast", "web"], 0, 40)
+    steps = reader.Reading(world.trace.rows, ["slow", "fast", "web"], 0, 40)
     level = {(arrow.sender, arrow.kind): arrow.first is arrow.last for arrow in steps.arrows}
     # The slow request leaves first and comes last: level arrows could not show that.
     assert level == {(0, "request"): False, (1, "request"): True, (2, "answer"): True}
@@ -310,7 +310,7 @@ def test_steps_never_go_back_in_time_and_arrows_never_point_up():
     for day in DAYS:
         trace = world_of(day).trace
         names = list(dict.fromkeys(row.node for row in trace.rows))
-        steps = reader.Steps(diagram._in_order(trace.rows, trace.memory), names, 0, 200)
+        steps = reader.Reading(diagram._in_order(trace.rows, trace.memory), names, 0, 200)
         times = [step.time_us for step in steps.steps]
         assert times == sorted(times)
         place = {step: number for number, step in enumerate(steps.steps)}

@@ -10,9 +10,10 @@ import psutil
 import pytest
 
 from statelab import Node, Response, Run, Soft, World, lab, scenario
+from statelab.lab import previous
 from statelab.lab import words as told
 from statelab.lab.ask import prediction
-from statelab.lab.panel import picture, previous
+from statelab.lab.panel import picture
 from statelab.lab.panel.panel import Panel
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from statelab.live.transport import http
 from statelab.live.transport.caller import Caller
-from statelab.live.transport.connection import Connection
+from statelab.live.transport.connection import HttpConnection
 from statelab.live.world import LiveWorld
 from statelab.message import NoReply, Refused
 from statelab.node import Call, Node
@@ -279,7 +279,7 @@ def test_what_is_no_http_is_no_reply():
 def test_a_connection_that_is_closed_before_anything_was_said_costs_no_call(monkeypatch):
     """It was not sent, so it goes by another one."""
     closed = threading.Event()
-    made = Connection.connection_made
+    made = HttpConnection.connection_made
 
     def late(connection, transport):
         assert closed.wait(5)
@@ -292,7 +292,7 @@ def test_a_connection_that_is_closed_before_anything_was_said_costs_no_call(monk
         else:
             says(b"1")(sock)
 
-    monkeypatch.setattr(Connection, "connection_made", late)
+    monkeypatch.setattr(HttpConnection, "connection_made", late)
     asked = Asked()
     assert asked.ask(serve, 2).body == 1
     assert asked.rows == ["connect", "close", "connect", "send", "answer", "close"]

@@ -16,7 +16,7 @@ from statelab import LiveWorld, Node, NoReply, Refused, WrongState
 from statelab.live.driver.incarnation import LiveNode
 from statelab.live.transport import connection
 from statelab.live.transport import fdpass as handover
-from statelab.live.transport.control import IP
+from statelab.message import IP
 
 pytestmark = pytest.mark.live
 

@@ -15,7 +15,7 @@ from statelab.live.child.disk import DiskFile
 from statelab.live.driver.merge import Entry, Journal
 from statelab.live.driver.processes import LiveNode, Lives
 from statelab.live.transport import http, ports
-from statelab.live.transport.control import Frames, pack, plain
+from statelab.live.transport.control import Frames, as_plain, pack
 from statelab.node import Call, Node, Soft
 from statelab.pickling import packed
 
@@ -94,13 +94,13 @@ def test_what_cannot_travel_travels_as_its_text():
     loop = []
     loop.append(loop)
     value = {"a": [Odd()], Odd(): {(Odd(),)}, "soft": Soft(Odd(), 1.0), "worse": Worse()}
-    form = plain(value)
+    form = as_plain(value)
     assert form == {
         "a": ["<odd>"], "<odd>": {("<odd>",)}, "soft": Soft("<odd>", 1.0),
         "worse": "<a Worse whose repr raises ValueError>",
     }  # fmt: skip
     assert list(Frames().feed(pack(form))) == [form]
-    pack(plain(loop))
+    pack(as_plain(loop))
 
 
 # ------------------------------------------------------------------------------- parcels

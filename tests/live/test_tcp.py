@@ -8,7 +8,7 @@ import pytest
 
 from statelab import LiveWorld, Node
 from statelab.live import tcp
-from statelab.live.transport.control import IP
+from statelab.message import IP
 
 pytestmark = [
     pytest.mark.live,

@@ -79,7 +79,7 @@ class Columns:
         return counts, buffers
 
 
-def packed(header: Mapping[str, Any], buffers: Iterable[bytes]) -> bytes:
+def framed(header: Mapping[str, Any], buffers: Iterable[bytes]) -> bytes:
     """One chunk: the header's length, the header as JSON, then the columns, each on 8 bytes."""
     # In ASCII, so that half a character travels, too.
     head = json.dumps(header, separators=(",", ":")).encode()

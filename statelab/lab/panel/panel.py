@@ -10,12 +10,13 @@ from typing import Any
 
 import traitlets
 
+from statelab.lab import previous
 from statelab.lab.ask.prediction import Outcome, Predict, judged
 from statelab.lab.given import each, function, given
 from statelab.lab.interrupt import interruptible
-from statelab.lab.panel import picture, previous
+from statelab.lab.panel import picture
 from statelab.lab.panel.actions import LINK_FAULTS, NODE_FAULTS, Action
-from statelab.lab.panel.columns import TABLES, packed
+from statelab.lab.panel.columns import TABLES, framed
 from statelab.lab.panel.simulated import Simulated
 from statelab.lab.panel.snapshot import still
 from statelab.lab.panel.symbols import Book
@@ -384,7 +385,7 @@ class Panel(View):
             "now": [self._session.branch.number, micros(self._session.now)],
         }
         sent["texts"], sent["subjects"] = len(book.texts), len(book.subjects)
-        self.chunk = packed(header, buffers)
+        self.chunk = framed(header, buffers)
 
 
 def _click(content: dict) -> tuple[list, int | None, bool]:

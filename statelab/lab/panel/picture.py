@@ -9,8 +9,8 @@ from html import escape
 from typing import Any
 
 WIDTH, CARD, GAP, PAD, LINE = 760, 200, 16, 16, 18
-SANS = "font-family:system-ui,'DejaVu Sans',sans-serif"
-MONO = "font-family:ui-monospace,'DejaVu Sans Mono',monospace"
+_SANS = "font-family:system-ui,'DejaVu Sans',sans-serif"
+_MONO = "font-family:ui-monospace,'DejaVu Sans Mono',monospace"
 INK, MUTED, EDGE, MEMORY, DISK, UP = (
     "#1d2430", "#6a7484", "#d9dee6", "#3b5bdb", "#3d4657", "#0b7a5c"
 )  # fmt: skip
@@ -121,7 +121,7 @@ def _box(parts, caption, lines, x, y, inside, colour, dash) -> int:
     for number, text in enumerate(texts):
         cut = text if len(text) <= 24 else text[:23] + "…"
         down = y + inside + 34 + LINE * number
-        parts.append(_text(x + 20, down, cut, 12, INK if lines else MUTED, face=MONO))
+        parts.append(_text(x + 20, down, cut, 12, INK if lines else MUTED, face=_MONO))
     return inside + height + 12
 
 
@@ -137,7 +137,7 @@ def _link(link: Mapping[str, Any], places: Mapping[str, tuple[int, int, int]]) -
     )
 
 
-def _text(x, y, text, size, colour, *, bold=False, anchor="start", face=SANS) -> str:
+def _text(x, y, text, size, colour, *, bold=False, anchor="start", face=_SANS) -> str:
     weight = ' font-weight="600"' if bold else ""
     return (
         f'<text x="{x:g}" y="{y:g}" font-size="{size}" fill="{colour}" text-anchor="{anchor}"'

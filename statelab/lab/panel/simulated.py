@@ -125,7 +125,7 @@ class Simulated:
         other = World(world.seed)
         other.replay(scenario, arguments, script, end_us, memory_from=place)
         parting = first_difference(world._rows, other._rows, other.watched_from)
-        said = f"from {clock(at_us / 1e6)}: {brief(verb, *args)}"
+        said = f"from {clock(at_us / 1e6)}: {verb_text(verb, *args)}"
         self._add(said, other, old.recording.branch(parting), old.number)
 
     # --------------------------------------------------------------------------- looking
@@ -164,7 +164,7 @@ def first_difference(one: list[tuple], other: list[tuple], known: int) -> int:
     return known + same
 
 
-def brief(verb: str, *args: Any) -> str:
+def verb_text(verb: str, *args: Any) -> str:
     """A verb in a few words, for the label of a run."""
     if verb == "request":
         client, method, _, path = args[:4]

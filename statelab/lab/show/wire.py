@@ -14,14 +14,14 @@ from typing import Any
 import ipywidgets
 import traitlets
 
+from statelab.lab import previous
 from statelab.lab.ask.prediction import Outcome, Predict, judged
 from statelab.lab.given import function, given
 from statelab.lab.interrupt import interruptible
-from statelab.lab.panel import previous
 from statelab.live import LiveWorld, tcp
+from statelab.message import IP
 from statelab.node import Node
 
-IP = "127.0.0.1"
 BUTTONS = {  # verb: (what the button says, how the line begins that the ledger gets)
     "send": ("send the request", "request sent"),
     "read": ("read what has come", "read"),

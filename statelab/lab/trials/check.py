@@ -11,11 +11,11 @@ import itertools
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from statelab.lab.trials.job import job_of, seeds_of
 from statelab.lab.trials.nondeterminism import WHAT
-from statelab.lab.trials.process import Gone, Runner, pack
+from statelab.lab.trials.process import Gone, Runner, parcel_of
 from statelab.lab.trials.progress import Progress
 from statelab.lab.trials.steps import parting
 from statelab.message import shown
@@ -23,12 +23,18 @@ from statelab.node import said
 from statelab.sim.world import World
 from statelab.trace import Invariant
 
-if TYPE_CHECKING:
-    from statelab.lab.panel.panel import Panel
-
 # PYTHONHASHSEED of the one process, and of the others that take turns beside it: of two of them
 # every second set of two elements has the same order.
 HASH_SEEDS = (1, 2, 3, 4)
+
+
+class Opens(Protocol):
+    """A widget that opens a run: a panel."""
+
+    title: str
+
+    def open_run(self, code: str, at: int | None) -> None:
+        """Opens the run at a row."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ def check(
     seeds: int | Iterable[int] = 20,
     until: float = 5.0,
     seconds: float = 5.0,
-    panel: Panel | None = None,
+    panel: Opens | None = None,
 ) -> Verdict:
     """Runs `scenario(world, **args)` under hidden seeds, each twice, and prints a verdict.
 
@@ -86,7 +92,7 @@ def check(
     return verdict
 
 
-def _opened(panel: Panel, verdict: Verdict) -> str:
+def _opened(panel: Opens, verdict: Verdict) -> str:
     """Opens the run that failed; says where, or why not."""
     try:
         panel.open_run(verdict.code, verdict.seq)
@@ -103,7 +109,7 @@ def hidden_seeds(count: int) -> list[int]:
 
 def _checked(job: dict[str, Any], seeds: list[int], seconds: float) -> Verdict:
     try:
-        parcel = pack(job)
+        parcel = parcel_of(job)
     except Exception as wrong:
         return Verdict(False, f"{_NOT_YET} your code cannot travel. {said(wrong)}\n{_TRAVEL}")
     with (

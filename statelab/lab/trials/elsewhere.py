@@ -26,10 +26,10 @@ import zoneinfo
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from statelab.lab.trials.nondeterminism import WATCH, asks_itself, is_learners, reading
+from statelab.lab.trials.nondeterminism import WATCH, asks_itself, is_learners_code, reading
 
 
-class Place(NamedTuple):
+class Spot(NamedTuple):
     """What a process sees of the world: its clocks go on by `step_ns` each time they are read."""
 
     time_ns: int
@@ -44,8 +44,8 @@ class Place(NamedTuple):
 # They differ in each part of a date, by UTC and by their zones, also of the world's first second:
 # year to second, even and odd, before noon and after.
 PLACES = (
-    Place(1_773_201_906_789_000_000, 1_000_250_000_000, 1_000_000, "UTC0", "here", 4_242, 0o022),
-    Place(
+    Spot(1_773_201_906_789_000_000, 1_000_250_000_000, 1_000_000, "UTC0", "here", 4_242, 0o022),
+    Spot(
         1_944_668_321_250_000_000, 77_777_500_000_000, 1_700_000_000, "ELSE8:22:59",
         "elsewhere", 31_337, 0o077,
     ),
@@ -245,7 +245,7 @@ def _hash(value: object) -> int:
 
 def _numbers(frame: types.FrameType) -> None:
     """Sees who asks himself for a number that belongs to a process; libraries may."""
-    if is_learners(frame.f_code):
+    if is_learners_code(frame.f_code):
         WATCH.see("process", frame)
 
 

@@ -17,8 +17,8 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+from statelab.immutable import is_learners
 from statelab.pickling import packed
-from statelab.vetting.immutable import is_learners
 from statelab.vetting.uses import uses
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)

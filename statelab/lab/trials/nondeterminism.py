@@ -18,7 +18,7 @@ from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import statelab
-from statelab.vetting.immutable import is_learners as is_learners_module
+from statelab.immutable import is_learners as is_learners_module
 
 _OWN = os.path.dirname(os.path.abspath(statelab.__file__)) + os.sep
 _INSTALLED = tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))
@@ -114,14 +114,14 @@ def asks_itself(frame: FrameType) -> bool:
     """Whether what `frame` does was asked for by a learner's code, with no library between."""
     while frame.f_back is not None and _is_pythons(frame.f_code):
         frame = frame.f_back
-    return is_learners(frame.f_code)
+    return is_learners_code(frame.f_code)
 
 
 def asker(frame: FrameType | None) -> FrameType | None:
     """The learner's frame that asked for what `frame` does, or None if nobody did but Python."""
     nameless = None  # code made from a text: by Python for a dataclass, say; or it is the learner's
     while frame is not None and not is_own(frame.f_code):
-        if is_learners(frame.f_code):
+        if is_learners_code(frame.f_code):
             return frame
         if _module(frame).partition(".")[0] in _MACHINERY:
             return None
@@ -138,7 +138,7 @@ def entered(frame: FrameType | None) -> FrameType | None:
     """
     found = None
     while frame is not None:
-        if is_learners(frame.f_code):
+        if is_learners_code(frame.f_code):
             found = frame
         elif found is not None and is_own(frame.f_code):
             break
@@ -162,7 +162,7 @@ def is_own(code: CodeType) -> bool:
     return code.co_filename.startswith(_OWN)
 
 
-def is_learners(code: CodeType) -> bool:
+def is_learners_code(code: CodeType) -> bool:
     """Whether it is neither this package's, nor Python's or a library's."""
     return not (is_own(code) or _is_pythons(code) or "site-packages" in code.co_filename)
 

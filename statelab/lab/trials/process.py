@@ -132,7 +132,7 @@ class Runner:
 
 
 # ------------------------------------------------------------------------------- the parcel
-def pack(job: dict[str, Any]) -> bytes:
+def parcel_of(job: dict[str, Any]) -> bytes:
     """The job as bytes that another process can make it from; a learner's code goes by value.
 
     Raises whatever keeps it from travelling.

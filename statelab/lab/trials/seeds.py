@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from statelab.lab.trials.trial import failure, name_of, told, unpacked
+from statelab.lab.trials.trial import failure, name_of, stopped, unpacked
 from statelab.sim.run import Run, RunCodeError
 from statelab.sim.world import World
 from statelab.trace import Invariant
@@ -101,7 +101,7 @@ def _run(job: dict[str, Any], seed: int) -> Seed:
             doing = name_of(measure)
             measured = _columns(measure(rows), job["invariants"])
     except BaseException as wrong:
-        return Seed(seed, _code(world), wrong=told(f"{doing} stopped", wrong))
+        return Seed(seed, _code(world), wrong=stopped(f"{doing} stopped", wrong))
     return Seed(seed, _code(world), broken, measured)
 
 

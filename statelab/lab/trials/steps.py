@@ -10,11 +10,11 @@ from types import FrameType
 from typing import Any
 
 from statelab.canonical import canonical
-from statelab.lab.trials.nondeterminism import is_learners, place
+from statelab.lab.trials.nondeterminism import is_learners_code, place
 from statelab.message import Request, Response
 from statelab.node import Call, Node, memory
 
-MOST = 50_000  # lines: the first that differs comes early, or a run is too long for this
+MOST_LINES = 50_000  # lines: the first that differs comes early, or a run is too long for this
 
 
 class Steps:
@@ -36,13 +36,13 @@ class Steps:
 
     def _enter(self, frame: FrameType, event: str, given: Any) -> Any:
         """Follows a frame that begins, or goes on after an await."""
-        if not is_learners(frame.f_code):
+        if not is_learners_code(frame.f_code):
             return None
         before = frame.f_lineno
 
         def step(frame: FrameType, event: str, given: Any) -> Any:
             nonlocal before
-            if event in ("line", "return") and len(self.taken) < MOST:
+            if event in ("line", "return") and len(self.taken) < MOST_LINES:
                 line = frame.f_lineno
                 what = (place(frame, line), event, _form(given), _form(dict(frame.f_locals)))
                 stamp = hashlib.blake2b(marshal.dumps(what, 2), digest_size=8).hexdigest()

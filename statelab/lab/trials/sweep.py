@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import loky
 
 from statelab.lab.trials.job import job_of, seeds_of
-from statelab.lab.trials.process import pack
+from statelab.lab.trials.process import parcel_of
 from statelab.lab.trials.progress import Progress
 from statelab.lab.trials.seeds import Seed, columns_of, prepare, run_batch
 from statelab.message import shown
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BATCH_SEEDS = 25  # at most in one task, so that handing it over costs little ...
 BATCH_S = 0.25  # ... and no task is longer than this and one seed, so that progress is seen
 IDLE_S = 60.0  # for which processes wait for the next sweep
-PATIENCE_S = 30.0  # for processes to start, on a machine with a lot to do
+START_S = 30.0  # for processes to start, on a machine with a lot to do
 
 
 class SweepError(RuntimeError):
@@ -73,7 +73,7 @@ def sweep(
         raise TypeError(f"executor has a method submit, unlike {shown(executor)}")
     invariants, seeds = job["invariants"], seeds_of(seeds, range)
     try:
-        parcel = pack(job)
+        parcel = parcel_of(job)
     except Exception as wrong:
         raise SweepError(f"the code cannot travel to another process: {said(wrong)}") from wrong
     work = _Sweep(parcel, seeds, seconds)
@@ -125,7 +125,7 @@ class _Sweep:
         size = max(1, min(BATCH_SEEDS, len(self._seeds) // 16))
         batches = [self._seeds[at : at + size] for at in range(0, len(self._seeds), size)]
         pending = {self._submit(executor, batch): batch for batch in batches}
-        patience = None if seconds is None else seconds + PATIENCE_S
+        patience = None if seconds is None else seconds + START_S
         try:
             while pending:
                 done, _ = wait(pending, patience, FIRST_COMPLETED)
@@ -158,7 +158,7 @@ class _Sweep:
         _processes().shutdown(kill_workers=True)
         executor = _processes(1)
         # The time of a run is not that of a process to start, and to make sense of the code.
-        self._submit(executor, []).result(PATIENCE_S)
+        self._submit(executor, []).result(START_S)
         try:
             for seed in [seed for seed in self._seeds if seed not in self._done]:
                 future = self._submit(executor, [seed])

@@ -31,7 +31,7 @@ from typing import Any
 from statelab.canonical import canonical
 from statelab.lab.trials.elsewhere import Elsewhere
 from statelab.lab.trials.made import work_out
-from statelab.lab.trials.nondeterminism import WATCH, entered, is_learners, place
+from statelab.lab.trials.nondeterminism import WATCH, entered, is_learners_code, place
 from statelab.lab.trials.steps import Steps
 from statelab.node import NoReply, Refused, said
 from statelab.rows import Row
@@ -84,7 +84,7 @@ class Trial:
                 world.run(until=max(job["until"], world.now()))
             digest = world.trace.digest()
         except BaseException as wrong:
-            return {"digest": "", "wrong": ["raised", told(f"{doing} stopped", wrong), None]}
+            return {"digest": "", "wrong": ["raised", stopped(f"{doing} stopped", wrong), None]}
         return {"digest": digest, "wrong": self._broken()}
 
     def _broken(self) -> list | None:
@@ -97,7 +97,7 @@ class Trial:
                 row = trace.breach(invariant)
             except Exception as wrong:
                 what = f"the check of “{invariant.sentence}” stopped"
-                return ["raised", told(what, wrong), None]
+                return ["raised", stopped(what, wrong), None]
             if row is not None:
                 return ["breach", [invariant.sentence, described(row)], row.seq]
         return None
@@ -108,16 +108,16 @@ class Trial:
         That is its events, each followed by the memory that changed at it, then the disks.
         """
         trace = self.world.trace
-        told = [[row.seq, _stamp((*row[:8], canonical(row.data))), described(row)]
+        lines = [[row.seq, _stamp((*row[:8], canonical(row.data))), described(row)]
                 for row in trace.rows]  # fmt: skip
         for row in trace.memory:
             changed, went = row.data
-            told += [_memory(row, name, value) for name, value in sorted(changed.items())]
-            told += [_memory(row, name, None) for name in went]
+            lines += [_memory(row, name, value) for name, value in sorted(changed.items())]
+            lines += [_memory(row, name, None) for name in went]
         for row in trace.states():
             stamp = _stamp((row.node, canonical(row.data[1])))
-            told.append([row.seq, stamp, f"{row.node} ends with the disk {row.data[1]}"])
-        return sorted(told, key=lambda item: item[0])
+            lines.append([row.seq, stamp, f"{row.node} ends with the disk {row.data[1]}"])
+        return sorted(lines, key=lambda item: item[0])
 
     def steady(self) -> bool:
         """Whether the seed comes out the same once more, in this process."""
@@ -163,12 +163,12 @@ def _memory(row: Row, name: str, value: Any) -> list:
     return [row.seq, _stamp((row.seq, row.node, name, canonical(value))), text]
 
 
-def told(what: str, wrong: BaseException) -> list[str]:
+def stopped(what: str, wrong: BaseException) -> list[str]:
     """What stopped, of which error, and the learner's line that it came from, in lines."""
     lines = [f"{what}: {said(wrong)}"]
     at, deepest = wrong.__traceback__, None
     while at is not None:
-        if is_learners(at.tb_frame.f_code):
+        if is_learners_code(at.tb_frame.f_code):
             deepest = at
         at = at.tb_next
     if deepest is not None:

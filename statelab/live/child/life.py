@@ -18,14 +18,14 @@ from typing import Any
 
 from statelab.live.child.disk import DiskFile
 from statelab.live.transport.caller import Caller
-from statelab.live.transport.control import plain
+from statelab.live.transport.control import as_plain
 from statelab.message import Request, Response
 from statelab.node import Call, Disk, Node, UnknownNode, answer, born, memory, said
 from statelab.task import Task, loopless
 from statelab.unawaited import kept
 
 
-class Life:
+class Incarnation:
     """One incarnation of a node: `spec` is what the driver said about it, `send` reports."""
 
     shut = False  # a dead process needs no shut door
@@ -189,7 +189,7 @@ class Life:
         changed = {}
         present = memory(self._node)
         for name, value in present.items():
-            form = plain(value)
+            form = as_plain(value)
             data = pickle.dumps(form, 5)
             if self._reported.get(name) != data:
                 self._reported[name] = data

@@ -15,7 +15,7 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
-from statelab.live.child.life import Life
+from statelab.live.child.life import Incarnation
 from statelab.live.child.server import Server
 from statelab.live.transport.control import Frames, connect, let_go, pack
 from statelab.live.transport.ports import listener
@@ -52,7 +52,7 @@ def _serve(spec: dict[str, Any]) -> None:
         os.chdir(spec["cwd"])
         with _holder(spec) as holder:
             sock = listener(spec["port"], holder)
-        life = Life(spec, loop, send)
+        life = Incarnation(spec, loop, send)
     except BaseException as wrong:
         traceback.print_exc()
         send(("failed", said(wrong)))
@@ -72,7 +72,7 @@ def _holder(spec: dict[str, Any]) -> Any:
 
 
 def _hear(
-    loop: asyncio.AbstractEventLoop, channel: socket.socket, life: Life, frames: Frames
+    loop: asyncio.AbstractEventLoop, channel: socket.socket, life: Incarnation, frames: Frames
 ) -> None:
     """The driver says something, or has ended.
 

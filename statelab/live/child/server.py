@@ -19,7 +19,7 @@ from typing import Any
 
 import h11
 
-from statelab.live.child.life import Life
+from statelab.live.child.life import Incarnation
 from statelab.live.transport import http
 from statelab.message import Request, Response, copied
 from statelab.node import MAX_HEADERS, MAX_HEADERS_SIZE, MAX_PATH, METHODS
@@ -49,7 +49,7 @@ class Unfit(Exception):
 class Server:
     """Takes the requests for one life of a node."""
 
-    def __init__(self, life: Life, secret: str):
+    def __init__(self, life: Incarnation, secret: str):
         self.life = life
         self.secret = secret
         self.held = 0  # bytes of strangers' requests that are not whole yet

@@ -72,7 +72,7 @@ def _go_on(waiter: Any, value: Any, error: Exception | None) -> None:
     waiter.step(value, error)
 
 
-class Waiter:
+class Asker:
     """What goes on when a client's request has ended; has the face of a Task."""
 
     __slots__ = ("cause", "client", "hub", "pending")

@@ -11,7 +11,7 @@ from statelab.live.transport.control import TOKEN_BYTES, Frames, pack
 if TYPE_CHECKING:
     from statelab.live.driver.loop import Hub
 
-MOST_STRANGERS = 50  # connections that have not said the token yet: who came first must go
+MOST_UNKNOWN = 50  # connections that have not said the token yet: who came first must go
 
 
 class Desk(asyncio.Protocol):
@@ -26,7 +26,7 @@ class Desk(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         strangers = [desk for desk in self._hub.desks if desk._who is None]
-        if len(strangers) >= MOST_STRANGERS:
+        if len(strangers) >= MOST_UNKNOWN:
             strangers[0].transport.abort()
             del self._hub.desks[strangers[0]]
         self._hub.desks[self] = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from statelab.engines import outside
 from statelab.engines.engine import Command, Engine, Place
 from statelab.live.driver.incarnation import LiveNode
-from statelab.live.transport.control import IP
+from statelab.message import IP
 
 if TYPE_CHECKING:
     from statelab.live.driver.loop import Hub

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from statelab.live.driver.loop import STEP_S, Hub
 from statelab.live.driver.merge import Source
-from statelab.live.transport.control import IP
+from statelab.message import IP
 
 if TYPE_CHECKING:
     from statelab.live.driver.desk import Desk

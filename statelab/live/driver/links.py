@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from statelab.live.driver.desk import Desk
     from statelab.live.driver.loop import Hub
 
-STEP_S = 10.0  # the longest that the proxy may take for anything
+PROXY_S = 10.0  # the longest that the proxy may take for anything
 PROXY = 0  # its key at the warden; nodes' begin with 1
 LISTENS_S = 1.0  # how long to wait for a node that is up, and may be busy
 
 
 @dataclass
-class Link:
+class LiveLink:
     """What is set about a link."""
 
     held: bool = False
@@ -37,7 +37,7 @@ class Links:
 
     def __init__(self, hub: Hub):
         self._hub = hub
-        self._links: dict[frozenset[str], Link] = {}
+        self._links: dict[frozenset[str], LiveLink] = {}
         self._ways: dict[tuple[str, str], int] = {}
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future] = {}
@@ -78,7 +78,7 @@ class Links:
         if caller == target:
             raise ValueError(f"{target} has no link to itself")
         await self._begin()
-        self._links.setdefault(frozenset((caller, target)), Link())
+        self._links.setdefault(frozenset((caller, target)), LiveLink())
         if (caller, target) not in self._ways:
             before = self._hub.nodes.reserve(target, f"for {caller}")
             self._ways[caller, target] = before
@@ -97,7 +97,7 @@ class Links:
         others = (key - {name} for key in self._links if name in key)
         return sorted(other for names in others for other in names)
 
-    async def _link(self, a: str, b: str) -> Link:
+    async def _link(self, a: str, b: str) -> LiveLink:
         hub = self._hub
         known = {*hub.nodes.nodes, *hub.clients.callers, *itertools.chain(*self._links)}
         for name in (a, b):
@@ -114,7 +114,7 @@ class Links:
                     f"give {name} the address world.address({other!r}, caller={name!r})"
                 )
         await self._begin()
-        return self._links.setdefault(frozenset((a, b)), Link())
+        return self._links.setdefault(frozenset((a, b)), LiveLink())
 
     def _has_way(self, a: str, b: str) -> bool:
         return (a, b) in self._ways or (b, a) in self._ways
@@ -174,7 +174,7 @@ class Links:
                 "log": str(hub.folder / "proxy.log"),
             }  # fmt: skip
             hub.tell_warden("proxy", PROXY, spec)
-        await asyncio.wait_for(asyncio.shield(self._begun), STEP_S)
+        await asyncio.wait_for(asyncio.shield(self._begun), PROXY_S)
 
     def begun(self, desk: Desk, pid: int) -> None:
         """The proxy is there."""
@@ -206,7 +206,7 @@ class Links:
     async def _ask(self, verb: str, *args: Any) -> Any:
         number, future = self._future()
         self._proxy.tell(verb, number, *args)
-        return await asyncio.wait_for(future, STEP_S)
+        return await asyncio.wait_for(future, PROXY_S)
 
 
 _WRONG = {

@@ -30,9 +30,10 @@ from statelab.live.driver.clients import Clients
 from statelab.live.driver.desk import Desk
 from statelab.live.driver.links import PROXY, Links
 from statelab.live.driver.merge import Entry, Journal, Source
-from statelab.live.driver.watch import Watch
-from statelab.live.transport.control import IP, TOKEN_BYTES, let_go, pack
+from statelab.live.driver.watch import Watcher
+from statelab.live.transport.control import TOKEN_BYTES, let_go, pack
 from statelab.live.warden import trees
+from statelab.message import IP
 from statelab.node import UnknownNode, WrongState, said
 
 STEP_S = 10.0  # the longest that the warden may take for anything
@@ -51,7 +52,7 @@ class Hub:
         self.folder: Path  # made in `_main`, as all that must go again
         self.port = 0  # of the desk
         self.journal = Journal()
-        self.watch = Watch()
+        self.watch = Watcher()
         self.closed = False
         self.why_closed = ""
         # So that nothing is asked of a loop about to end; garbage collection may call `stop` within

@@ -12,10 +12,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from statelab.rows import Row
+from statelab.rows import LOST, NOBODY_THERE, Row
 
 # Why a call failed whose node seems to be dead.
-LOST, NOBODY_THERE = "connection reset", "connection refused"
 PATIENCE_S = 0.2  # how long a row waits for a cause that may have died with its process
 
 # A row of this kind comes after the row of that kind which is about the same message.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 EVERY_S = 0.05
 
 
-class Watch:
+class Watcher:
     """The callbacks of one world; they are called on its loop's thread."""
 
     def __init__(self):

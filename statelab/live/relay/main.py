@@ -19,7 +19,7 @@ import time
 import traceback
 from typing import Any, NoReturn
 
-from statelab.live.relay.stream import Line, Link
+from statelab.live.relay.stream import Line, Relayed
 from statelab.live.transport import fdpass as handover
 from statelab.live.transport.control import Frames, connect, pack
 from statelab.live.transport.fdpass import Handed
@@ -36,7 +36,7 @@ class Proxy:
     def __init__(self, spec: dict[str, Any], loop: asyncio.AbstractEventLoop):
         self._loop = loop
         self._origin_ns: int = spec["origin_ns"]
-        self._links: dict[frozenset[str], Link] = {}
+        self._links: dict[frozenset[str], Relayed] = {}
         self._next_place = itertools.count(1).__next__
         self._tasks: set[asyncio.Task] = set()
         self._frames = Frames()
@@ -82,10 +82,10 @@ class Proxy:
         """Opens the port `before`, which stands before the target's."""
         self._listen(listener(before), self._called, Handed(caller, target, port, False, False))
 
-    def _link(self, a: str, b: str) -> Link:
+    def _link(self, a: str, b: str) -> Relayed:
         key = frozenset((a, b))
         if key not in self._links:
-            self._links[key] = Link(random.uniform)
+            self._links[key] = Relayed(random.uniform)
         return self._links[key]
 
     # --------------------------------------------------------------------------- new lines

@@ -20,17 +20,17 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
-from statelab.live.transport.control import IP
 from statelab.live.transport.fdpass import NOBODY, RESET, Handed
+from statelab.message import IP
 
-MOST = 1 << 20  # bytes that may wait on one way before their sender has to
+MOST_BYTES = 1 << 20  # bytes that may wait on one way before their sender has to
 _NUMBER = re.compile(rb"\r\nstatelab: \S+ (\S+)")
 
 # What is on a way, besides bytes:
 _OPEN, _END, _BROKEN, _NOBODY = "open", "end", "broken", "nobody"
 
 
-class Link:
+class Relayed:
     """The state of a link between two names, for both directions and all its lines."""
 
     def __init__(self, random: Callable[[float, float], float]):
@@ -123,7 +123,7 @@ class Way:
         if type(what) is bytes:
             self._size += len(what)
         self.go_on()
-        if self._size > MOST and self.sender.transport and not self.sender.gone:
+        if self._size > MOST_BYTES and self.sender.transport and not self.sender.gone:
             self.sender.transport.pause_reading()
 
     def go_on(self) -> None:
@@ -138,7 +138,7 @@ class Way:
             self.queue.popleft()
             if type(what) is bytes:
                 self._size -= len(what)
-                if self._size <= MOST and self.sender.transport and not self.sender.gone:
+                if self._size <= MOST_BYTES and self.sender.transport and not self.sender.gone:
                     self.sender.transport.resume_reading()
             line.arrives(self, what)
 
@@ -162,7 +162,7 @@ class Line:
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, link: Link, handed: Handed, whole: bool,
+        self, loop: asyncio.AbstractEventLoop, link: Relayed, handed: Handed, whole: bool,
         next_place: Callable[[], int], told: Callable[[str, str, str, str], None],
     ):  # fmt: skip
         self.loop = loop

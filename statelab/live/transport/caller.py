@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from statelab.live.transport.connection import Connection
+from statelab.live.transport.connection import HttpConnection
 from statelab.message import NoReply, Refused, Response
 from statelab.node import Call, WrongState
 
 
-class Exchange:
+class Sending:
     """One request and what becomes of it; `task` goes on when it has ended."""
 
     __slots__ = ("call", "connection", "done", "message", "once", "task", "timer")
@@ -27,7 +27,7 @@ class Exchange:
         self.message = message
         self.once = once
         self.done = False
-        self.connection: Connection | None = None
+        self.connection: HttpConnection | None = None
         self.timer: asyncio.TimerHandle | None = None
 
 
@@ -56,7 +56,7 @@ class Caller:
         self.secret = ""  # of its world: by it a node knows whom a request comes from
         self.handover = ""  # where the link proxy takes connections
         self.diverted: set[str] = set()  # whom it calls through the link proxy
-        self.connections: dict[Any, Connection] = {}
+        self.connections: dict[Any, HttpConnection] = {}
         self._prefix = prefix
         self._messages = 0
 
@@ -64,22 +64,22 @@ class Caller:
         """Begins an exchange. Raises UnknownNode."""
         self.port_of(call.to)
         self._messages += 1
-        exchange = Exchange(call, task, f"{self._prefix}{self._messages}", once)
+        exchange = Sending(call, task, f"{self._prefix}{self._messages}", once)
         if call.timeout_us is not None:
             exchange.timer = self.loop.call_later(call.timeout_us / 1e6, self._expired, exchange)
         # Later, so that the step which called has ended and is reported first.
         self.loop.call_soon(self._place, exchange)
 
-    def _place(self, exchange: Exchange) -> None:
+    def _place(self, exchange: Sending) -> None:
         call = exchange.call
         key = (call.to, exchange.message) if exchange.once else (call.to, call.via)
         connection = self.connections.get(key)
         if connection is None:
-            connection = self.connections[key] = Connection(self, call.to, key)
+            connection = self.connections[key] = HttpConnection(self, call.to, key)
         exchange.connection = connection
         connection.add(exchange)
 
-    def place_again(self, exchanges: deque[Exchange]) -> None:
+    def place_again(self, exchanges: deque[Sending]) -> None:
         """Finds another connection for what waited for one that is gone."""
         for exchange in exchanges:
             self._place(exchange)
@@ -117,7 +117,7 @@ class Caller:
             if connection.is_open():
                 connection.close(why, None)
 
-    def _expired(self, exchange: Exchange) -> None:
+    def _expired(self, exchange: Sending) -> None:
         call = exchange.call
         after = f"{call.method} {call.path} to {call.to} after {call.timeout_us / 1e6:g} s"
         connection = exchange.connection
@@ -128,7 +128,7 @@ class Caller:
         error = Refused(f"still waiting for the connection: {after}; it was never sent")
         self.end(exchange, error, "timed out before it was sent")
 
-    def end(self, exchange: Exchange, outcome: Response | Exception, why: str = "") -> None:
+    def end(self, exchange: Sending, outcome: Response | Exception, why: str = "") -> None:
         """Lets the caller know what became of its request."""
         if exchange.done:
             return

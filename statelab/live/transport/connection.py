@@ -18,20 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 import h11
 
-from statelab.live.driver.merge import LOST, NOBODY_THERE
 from statelab.live.transport import http
-from statelab.live.transport.control import IP
 from statelab.live.transport.fdpass import NOBODY, RESET, Handed, hand_over
-from statelab.message import NoReply, Refused, Response, copied
+from statelab.message import IP, NoReply, Refused, Response, copied
 from statelab.node import Call, UnknownNode
+from statelab.rows import LOST, NOBODY_THERE
 
 if TYPE_CHECKING:
-    from statelab.live.transport.caller import Caller, Exchange
+    from statelab.live.transport.caller import Caller, Sending
 
 _INFORMS = h11.InformationalResponse
 
 
-class Connection(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """One TCP connection, from the moment it is wanted."""
 
     def __init__(self, caller: Caller, to: str, key: Any):
@@ -39,8 +38,8 @@ class Connection(asyncio.Protocol):
         self.to = to
         self.key = key
         self.port: int | None = None  # its own, once it is open
-        self.exchange: Exchange | None = None  # the one that is on its way
-        self.queue: deque[Exchange] = deque()
+        self.exchange: Sending | None = None  # the one that is on its way
+        self.queue: deque[Sending] = deque()
         self._transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
         self._made = False  # it has been opened
@@ -70,12 +69,12 @@ class Connection(asyncio.Protocol):
             return True
         return came != NOBODY  # its end, or bytes that nobody asked for
 
-    def add(self, exchange: Exchange) -> None:
+    def add(self, exchange: Sending) -> None:
         """Sends the request, at once or when those before it have ended."""
         self.queue.append(exchange)
         self._launch()
 
-    def forget(self, exchange: Exchange) -> None:
+    def forget(self, exchange: Sending) -> None:
         """Lets a request go that was not sent yet."""
         if exchange in self.queue:
             self.queue.remove(exchange)

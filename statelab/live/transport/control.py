@@ -1,7 +1,7 @@
 """How the processes of one live world talk to one another: frames of plain data over loopback TCP.
 
 The driver listens; the warden and each node connect, and say the world's token first. A frame is a
-length and a pickle. Reading one makes plain values and `Soft` only, and runs no code.
+length and a pickle. Reading one makes as_plain values and `Soft` only, and runs no code.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+from statelab.message import IP
 from statelab.node import Soft
 
-IP = "127.0.0.1"
 TOKEN_BYTES = 32
 LENGTH = struct.Struct("!Q")
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
@@ -78,7 +78,7 @@ def connect(port: int, token: bytes, hello: tuple) -> socket.socket:
     return channel
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def as_plain(value: Any, depth: int = 0) -> Any:
     """`value` as it can travel.
 
     None, bool, int, float, str, bytes, their containers and `Soft` stay what they are; anything
@@ -90,13 +90,13 @@ def plain(value: Any, depth: int = 0) -> Any:
     if depth > 50:
         return "..."
     if kind is dict:
-        return {_hashable(k, depth): plain(v, depth + 1) for k, v in value.items()}
+        return {_hashable(k, depth): as_plain(v, depth + 1) for k, v in value.items()}
     if kind is Soft:
-        return Soft(plain(value.value, depth + 1), value.until)
+        return Soft(as_plain(value.value, depth + 1), value.until)
     if kind in (set, frozenset):
         return kind(_hashable(item, depth) for item in value)
     if kind in (list, tuple):
-        return kind(plain(item, depth + 1) for item in value)
+        return kind(as_plain(item, depth + 1) for item in value)
     try:
         return repr(value)
     except Exception as wrong:
@@ -104,7 +104,7 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 
 def _hashable(value: Any, depth: int) -> Any:
-    form = plain(value, depth + 1)
+    form = as_plain(value, depth + 1)
     try:
         hash(form)
     except TypeError:

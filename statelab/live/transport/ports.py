@@ -14,8 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from statelab.live.transport.caller import Caller
-from statelab.live.transport.control import IP
-from statelab.message import shown
+from statelab.message import IP, shown
 from statelab.node import WrongState
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -92,7 +91,7 @@ def choose(taken: set[int]) -> int:
     raise OSError(f"found no free port from {low} to {end - 1} for a node")
 
 
-def check(port: int, callers: Iterable[Caller]) -> None:
+def check_free(port: int, callers: Iterable[Caller]) -> None:
     """Raises WrongState if a connection uses the port, ValueError if there is no such port."""
     if type(port) is not int or not 1 <= port <= 65535:
         raise ValueError(f"port {shown(port)} is not an int from 1 to 65535")
