@@ -24,12 +24,11 @@ ROOMS = {
     "live/driver": {"core", "live/transport", "live/warden", "engines"},
     "live": {"core", "vetting", "live/transport", "live/driver", "engines"},
     "diagrams": {"core"},
-    "lab": {"core", "sim", "lab/static"},
-    "lab/static": set(),
-    "lab/ask": {"core", "lab", "lab/static"},
-    "lab/show": {"core", "sim", "live", "lab", "lab/ask", "lab/static"},
+    "lab": {"core", "sim"},
+    "lab/ask": {"core", "lab"},
+    "lab/show": {"core", "sim", "live", "lab", "lab/ask"},
     "lab/trials": {"core", "vetting", "sim", "live/warden", "lab"},
-    "lab/panel": {"core", "sim", "live", "lab", "lab/ask", "lab/static"},
+    "lab/panel": {"core", "sim", "live", "lab", "lab/ask"},
 }
 DOOR = {"statelab", "statelab.live", "statelab.lab", "statelab.diagrams", "statelab.engines"}
 
