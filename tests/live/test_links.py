@@ -440,7 +440,7 @@ class Asker(Node):
         self.answers = 0
     async def run(self):
         while True:
-            await self.call("web")
+            await self.call("web", timeout=60)
             self.answers += 1
     async def handle(self, request):
         return self.answers
@@ -449,12 +449,12 @@ with LiveWorld(memory=False) as world:
     world.start("web", Web)
     world.start("asker", Asker)
     world.link("asker", "web", latency=0)
-    before = world.call("asker").body
+    before = world.call("asker", timeout=60).body
     end = time.monotonic() + 1.0
     big = 3 ** 400_000
     while time.monotonic() < end:
         big * big  # one step of the interpreter, which no other thread interrupts
-    print(world.call("asker", timeout=9).body - before)
+    print(world.call("asker", timeout=60).body - before)
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
