@@ -314,7 +314,7 @@ def record(environment, notebooks):
     if not paths:
         raise Trouble("notebooks/ holds no notebook yet: name one that lies elsewhere.")
     environment.ensure(tools=True)
-    return environment.run(environment.root / "tests" / "record.py", *paths, alone=True)
+    return environment.run(environment.root / "tests" / "helpers" / "record.py", *paths, alone=True)
 
 
 def copy_for_class(root, folder):

@@ -42,7 +42,7 @@ def lines() -> list[Line]:
 
 
 def _lesson() -> tuple[tuple, dict]:
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
     import lessons
 
     lesson = lessons.load("04_authentication")

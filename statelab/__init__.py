@@ -5,9 +5,10 @@ from typing import Any
 from statelab.client import Client, Pending
 from statelab.message import NoReply, Refused, Request, Response
 from statelab.node import Node, Soft, UnknownNode, WrongState
-from statelab.runcode import Run, RunCodeError, scenario
-from statelab.trace import Invariant, Row, Trace
-from statelab.world import World
+from statelab.rows import Row
+from statelab.sim.run import Run, RunCodeError, scenario
+from statelab.sim.world import World
+from statelab.trace import Invariant, Trace
 
 __version__ = "0.1.0"
 __all__ = [

@@ -10,6 +10,7 @@ from typing import Any
 
 MAX_BODY = 1_000_000  # values plus characters: a larger body is refused in both worlds
 MAX_DEPTH = 100
+IP = "127.0.0.1"  # where both worlds are
 MAX_INT = 10**4000  # Python itself writes no integer of more than 4,300 digits as text
 
 

@@ -75,6 +75,17 @@ def micros(seconds: float, what: str = "a time") -> int:
     return round(seconds * 1_000_000)
 
 
+def bounds_us(latency: float | list[float] | tuple[float, float]) -> tuple[int, int]:
+    """The bounds of a latency in whole microseconds; raises ValueError if it can be none."""
+    bounds = tuple(latency) if isinstance(latency, (tuple, list)) else (latency, latency)
+    if len(bounds) != 2:
+        raise ValueError(f"the latency {shown(latency)} is neither a number nor two bounds")
+    low_us, high_us = (micros(bound, "the latency") for bound in bounds)
+    if high_us < low_us:
+        raise ValueError(f"the latency {shown(latency)} has its bounds the wrong way round")
+    return low_us, high_us
+
+
 def checked_name(name: Any, whose: str = "a node") -> str:
     """Returns `name`, which may be any text; raises TypeError or ValueError for what is none."""
     if type(name) is not str or not name:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from statelab.diagrams.picture import Picture
-from statelab.diagrams.reader import Steps
-from statelab.diagrams.words import clean, clock, what_is_left
+from statelab.diagrams.reader import Reading
+from statelab.diagrams.words import clean, to_the_ms, what_is_left
 from statelab.node import UnknownNode, micros
-from statelab.trace import Row, Trace, described
+from statelab.rows import Row
+from statelab.trace import Trace
+from statelab.words import described
 
 MAX_LANES = 12
 
@@ -46,6 +48,9 @@ class Diagram:
         return {"text/html": image, "text/plain": repr(self)}
 
 
+_SAID = ("connect", "send", "disk", "log", "error", "reply")  # what a node does in one step
+
+
 def sequence(
     trace: Trace,
     *,
@@ -69,16 +74,30 @@ def sequence(
     for name in names:
         if name not in named:
             raise UnknownNode(f"{name!r} is not in this trace, which has: {', '.join(named)}")
-    steps = Steps(trace, names, start_us, until_us, memory, limit)
+    steps = Reading(_in_order(rows, trace.memory) if memory else rows, names, start_us, limit)
     left_out = len(named) - len(names) if nodes is None else 0
     title = clean(title or "What happened")
     seen = [row for row in rows if row.time_us >= start_us and row.node in names]
     summary = _summary(seen, [clean(name) for name in names])
     said = [clean(described(row).split("  ", 2)[2]) for row in steps.shown]
-    times = [clock(row.time_us) for row in steps.shown]
+    times = [to_the_ms(row.time_us) for row in steps.shown]
     lines = [f"{time}: {line}" for time, line in zip(times, said, strict=True)]
     text = "\n".join([summary, *lines, *what_is_left(steps.left, left_out)])
     return Diagram(Picture(steps, title, left_out).drawn(text), title, summary, text)
+
+
+def _in_order(rows: Sequence[Row], memory: Sequence[Row]) -> list[Row]:
+    """The rows, and what was seen of memory: before what the node said in the same step."""
+    places = []
+    for seen in memory:
+        place = seen.seq
+        if place >= len(rows):  # it is later than what is drawn
+            continue
+        while place and rows[place].node == seen.node and rows[place].kind in _SAID:
+            place -= 1
+        places.append(((place, 1), seen))
+    merged = [*(((row.seq, 0), row) for row in rows), *places]
+    return [row for _, row in sorted(merged, key=lambda pair: pair[0])]
 
 
 def _names(rows: Sequence[Row]) -> list[str]:
@@ -106,7 +125,7 @@ def _summary(rows: Sequence[Row], names: Sequence[str]) -> str:
     ]
     deaths = [row for row in rows if row.kind in ("kill", "crash")]
     verbs = {"kill": "killed", "crash": "crashed"}
-    said = [f"{row.node} {verbs[row.kind]} at {clock(row.time_us)}" for row in deaths[:3]]
+    said = [f"{row.node} {verbs[row.kind]} at {to_the_ms(row.time_us)}" for row in deaths[:3]]
     more = [f"{len(deaths) - 3} more deaths"] if len(deaths) > 3 else []
     # One that is refused at once was never sent.
     requests = len({row.message for row in rows if row.kind in ("send", "refused")})

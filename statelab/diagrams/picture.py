@@ -7,10 +7,10 @@ No text lies on another: each step has its own height, and its texts their own g
 from __future__ import annotations
 
 from statelab.diagrams import svg
-from statelab.diagrams.reader import Steps
-from statelab.diagrams.steps import Arrow, Fault, Note, Outcome, Span, Step
+from statelab.diagrams.reader import Reading
+from statelab.diagrams.steps import Arrow, Failure, Fault, Note, Span, Step
 from statelab.diagrams.svg import Canvas, shortened, width
-from statelab.diagrams.words import clean, clock, what_is_left
+from statelab.diagrams.words import clean, to_the_ms, what_is_left
 
 GUTTER, TOP, NARROW, WIDE = 76, 20, 104, 250
 MARGIN = 340  # the most that notes right of the last lane take
@@ -32,7 +32,7 @@ COLOURS = {
 class Picture:
     """Places the steps, then draws them."""
 
-    def __init__(self, steps: Steps, title: str, left_out: int):
+    def __init__(self, steps: Reading, title: str, left_out: int):
         self.steps = steps
         self.title = title
         self.left_out = left_out
@@ -145,8 +145,8 @@ class Picture:
             if before is not None and step.time_us - before.time_us >= LONG_US:
                 for dot in (-34, -28, -22):
                     self.canvas.path(f"M{GUTTER - 34} {svg.number(y + dot)}h2", svg.MUTED, 2)
-            time = clock(step.time_us)
-            if before is None or time != clock(before.time_us):
+            time = to_the_ms(step.time_us)
+            if before is None or time != to_the_ms(before.time_us):
                 self.canvas.text(GUTTER - 8, y + 4, time, "data", svg.MUTED, "end")
             before = step
 
@@ -216,7 +216,7 @@ class Picture:
             return self.x[arrow.receiver] - way * 14
         return self.x[arrow.receiver] - way * (width(arrow.word, "word") + 24)
 
-    def _outcome(self, outcome: Outcome) -> None:
+    def _outcome(self, outcome: Failure) -> None:
         gap = _beside(outcome.lane, outcome.server)
         y, middle = self.y[outcome.step], self._middle(gap)
         wide = width(outcome.word, "word") + 34

@@ -11,11 +11,13 @@ Rules of this file:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partialmethod
 from typing import Any
 
-from statelab.diagrams.steps import Arrow, Fault, Message, Note, Outcome, Span, Step
-from statelab.diagrams.words import clean, nested, ordinal, plain, speed
-from statelab.trace import Row, Trace
+from statelab.diagrams.steps import Arrow, Failure, Fault, Message, Note, Span, Step
+from statelab.diagrams.words import clean, nested, speed, worded
+from statelab.rows import LOST, NOBODY_THERE, Row
+from statelab.words import ordinal
 
 LEVEL_US = 50_000  # longer on its way than this, and an arrow slants
 
@@ -27,42 +29,21 @@ _DROPS = {
     "nobody is there to take it": ("nobody there", "receiver"),
     "the caller is dead": ("caller is dead", "receiver"),
 }
-_SAID = ("connect", "send", "disk", "log", "error", "reply")  # what a node does in one step
-
-
-def _with_memory(trace: Trace) -> list[Row]:
-    """The rows, and what was seen of memory: before what the node said in the same step."""
-    rows, places = trace.rows, []
-    for seen in trace.memory:
-        place = seen.seq
-        while place and rows[place].node == seen.node and rows[place].kind in _SAID:
-            place -= 1
-        places.append(((place, 1), seen))
-    merged = [*(((row.seq, 0), row) for row in rows), *places]
-    return [row for _, row in sorted(merged, key=lambda pair: pair[0])]
 
 
 class _Full(Exception):
     """There is no room for one more step."""
 
 
-class Steps:
-    """What a trace's rows from `start_us` to `until_us` come to, for the lanes of these `names`."""
+class Reading:
+    """What rows, from `start_us` on, come to for the lanes of these `names`; at most `limit`."""
 
-    def __init__(
-        self,
-        trace: Trace,
-        names: Sequence[str],
-        start_us: int,
-        until_us: int | None,
-        memory: bool,
-        limit: int,
-    ):
+    def __init__(self, rows: Sequence[Row], names: Sequence[str], start_us: int, limit: int):
         self.names = names
         self.steps: list[Step] = []
         self.arrows: list[Arrow] = []
         self.notes: list[Note] = []
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[Failure] = []
         self.faults: list[Fault] = []
         self.spans: list[Span] = []
         self.captions = [""] * len(names)  # of the lanes: a class, or "client"
@@ -74,10 +55,9 @@ class Steps:
         self._requests: dict[int, Message] = {}  # by their number
         self._given_up: set[int] = set()  # their numbers
         self._replies: dict[int, list[Message]] = {}  # by their request's number
-        rows = _with_memory(trace) if memory else list(trace.rows)
-        self._read([row for row in rows if until_us is None or row.time_us <= until_us], start_us)
+        self._read(rows, start_us)
 
-    def _read(self, rows: list[Row], start_us: int) -> None:
+    def _read(self, rows: Sequence[Row], start_us: int) -> None:
         for place, row in enumerate(rows):
             known = row.node in self._lane and (row.other is None or row.other in self._lane)
             read = getattr(self, f"_{row.kind}", None) if known else None
@@ -193,16 +173,13 @@ class Steps:
             self._life(row, None, "client")
 
     def _kill(self, row: Row) -> None:
-        self._dies(row, "killed")
-
-    def _crash(self, row: Row) -> None:
-        self._dies(row, f"crashed: {clean(row.data)}")
-
-    def _dies(self, row: Row, text: str) -> None:
+        text = "killed" if row.kind == "kill" else f"crashed: {clean(row.data)}"
         step = self._note(row, text, "failed", "cross")
         self._end((row.node,), step)
         for key in [key for key in self._open if key[:2] == ("busy", row.node)]:
             self._end(key, step)
+
+    _crash = _kill
 
     def _pause(self, row: Row) -> None:
         self._life(row, self._note(row, "paused", "waiting", "pause"), "paused")
@@ -216,7 +193,7 @@ class Steps:
 
     def _request(self, row: Row, step: Step | None) -> Message:
         method, path, body, _ = row.data
-        caption = "" if body is None else clean(plain(body))
+        caption = "" if body is None else clean(worded(body))
         label = clean(f"{method} {path}")
         return Message(step, row.node, row.other, label, caption, "request", row.seq)
 
@@ -232,7 +209,7 @@ class Steps:
     def _reply(self, row: Row) -> None:
         status, body, _ = row.data
         step = self._step(row.node)
-        caption = "" if body is None else clean(plain(body))
+        caption = "" if body is None else clean(worded(body))
         kind = "answer" if status < 400 else "failed"
         reply = Message(step, row.node, row.other, str(status), caption, kind, row.seq)
         self._replies.setdefault(row.message, []).append(reply)
@@ -255,19 +232,16 @@ class Steps:
             step = self._arrival(message, touches=where == "receiver")
             self._arrow(message, step, end="cross", word=word, where=where)
 
-    def _refused(self, row: Row) -> None:
-        self._fails(row, "refused", "connection refused")
-
-    def _noreply(self, row: Row) -> None:
-        self._fails(row, "no reply", "connection reset")
-
     def _fails(self, row: Row, word: str, told: str) -> None:
         step = self._step(row.node)
         self._given_up.add(row.message)
         if step is not None:
-            caption = "" if row.data == "connection refused" else clean(row.data)
+            caption = "" if row.data == NOBODY_THERE else clean(row.data)
             lane, server = self._lane[row.node], self._lane[row.other]
-            self.outcomes.append(Outcome(step, lane, server, word, caption, row.data == told))
+            self.outcomes.append(Failure(step, lane, server, word, caption, row.data == told))
+
+    _refused = partialmethod(_fails, word="refused", told=NOBODY_THERE)
+    _noreply = partialmethod(_fails, word="no reply", told=LOST)
 
     # --------------------------------------------------------------------------- what nodes do
     def _error(self, row: Row) -> None:
@@ -294,23 +268,19 @@ class Steps:
         self._note(row, f"skipped: {clean(str(row.data[0]))}", "said")
 
     # --------------------------------------------------------------------------- links
-    def _partition(self, row: Row) -> None:
-        self._wall(row, "partition", "failed")
+    def _wall(self, row: Row, style: str) -> None:
+        step = self._fault(row, row.kind, style)
+        self._begin((row.kind, *sorted((row.node, row.other))), self._ends(row), step, row.kind)
 
-    def _hold(self, row: Row) -> None:
-        self._wall(row, "hold", "waiting")
+    _partition = partialmethod(_wall, style="failed")
+    _hold = partialmethod(_wall, style="waiting")
 
-    def _wall(self, row: Row, kind: str, style: str) -> None:
-        step = self._fault(row, kind, style)
-        self._begin((kind, *sorted((row.node, row.other))), self._ends(row), step, kind)
+    def _gate(self, row: Row, wall: str, text: str, style: str) -> None:
+        step = self._fault(row, text, style)
+        self._end((wall, *sorted((row.node, row.other))), step)
 
-    def _heal(self, row: Row) -> None:
-        step = self._fault(row, "healed", "failed")
-        self._end(("partition", *sorted((row.node, row.other))), step)
-
-    def _release(self, row: Row) -> None:
-        step = self._fault(row, "released", "waiting")
-        self._end(("hold", *sorted((row.node, row.other))), step)
+    _heal = partialmethod(_gate, wall="partition", text="healed", style="failed")
+    _release = partialmethod(_gate, wall="hold", text="released", style="waiting")
 
     def _lose_next(self, row: Row) -> None:
         self._fault(row, f"the next to {row.other} is lost", "waiting")

@@ -42,7 +42,7 @@ class Note:
 
 
 @dataclass(eq=False)
-class Outcome:
+class Failure:
     """How a call failed, at its caller. `told` says whether the server's side told it."""
 
     step: Step

@@ -16,7 +16,7 @@ def _is_bad(code: int) -> bool:
     return control or turns or 0xD800 <= code <= 0xDFFF or code & 0xFFFE == 0xFFFE
 
 
-def plain(value: Any) -> str:
+def worded(value: Any) -> str:
     """A JSON or memory value for a person: no quotes or braces that say nothing, sets sorted."""
     if isinstance(value, str):
         return value
@@ -26,9 +26,9 @@ def plain(value: Any) -> str:
 
 
 def nested(value: Any) -> str:
-    """As `plain`, with the braces: for a value beside others, or after its name."""
+    """As `worded`, with the braces: for a value beside others, or after its name."""
     if isinstance(value, dict):
-        return "{" + (plain(value) if value else "") + "}"
+        return "{" + (worded(value) if value else "") + "}"
     if isinstance(value, (set, frozenset)):
         return "{" + ", ".join(sorted(map(nested, value))) + "}"
     if isinstance(value, (list, tuple)):
@@ -38,13 +38,7 @@ def nested(value: Any) -> str:
     return str(value)
 
 
-def ordinal(number: int) -> str:
-    """'1st', '2nd', '3rd', '4th', ..."""
-    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10)
-    return f"{number}{ending or 'th'}"
-
-
-def clock(time_us: int) -> str:
+def to_the_ms(time_us: int) -> str:
     """A time in seconds, to the millisecond."""
     ms = (time_us + 500) // 1000
     return f"{ms // 1000}.{ms % 1000:03d} s"

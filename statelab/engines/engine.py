@@ -20,8 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from statelab.live.channel import IP
-from statelab.message import shown
+from statelab.message import IP, shown
 from statelab.node import checked_name
 
 ASK_S = 2.0  # the longest that a question of `ask` may take

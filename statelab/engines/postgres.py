@@ -20,8 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from statelab.engines.engine import Command, Engine, Place, Upstream, ask, checked_upstream
-from statelab.live.channel import IP
-from statelab.message import shown
+from statelab.message import IP, shown
 from statelab.node import checked_name
 
 with contextlib.suppress(ImportError):  # there is none on Windows, where nobody is root

@@ -11,8 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from statelab.engines.engine import Command, Engine, Place, Upstream, ask, checked_upstream
-from statelab.live.channel import IP
-from statelab.message import shown
+from statelab.message import IP, shown
 
 # The replication settings are those by which a copy is there in 0.1 s, not 1 s.
 _CONF = """\

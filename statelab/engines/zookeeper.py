@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from statelab.engines.engine import Command, Engine, Place, ask, without_password
-from statelab.live.channel import IP
-from statelab.message import shown
+from statelab.message import IP, shown
 from statelab.node import checked_name
 
 JAR = Path("/usr/share/java/zookeeper.jar")  # where Debian's libzookeeper-java puts it

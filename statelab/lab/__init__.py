@@ -6,28 +6,25 @@ import importlib
 from typing import Any
 
 import statelab
-from statelab.lab.check import check
+from statelab.lab.trials.check import check
 
 # Each name is imported when it is first used, so that a check run in a process of its own needs
 # no Jupyter.
 _HOMES = {
-    "Action": "actions",
-    "Exchange": "outcomes",
-    "Panel": "panel",
-    "Plot": "plot",
-    "Question": "exit_check",
-    "Scrub": "scrub",
-    "Slider": "slider",
-    "Wire": "wire",
-    "SweepError": "sweeps",
-    "compare": "prediction",
-    "observe": "prediction",
-    "outcome_table": "tables",
-    "predict": "prediction",
-    "quiz": "exit_check",
-    "requests": "outcomes",
-    "state_map": "tables",
-    "sweep": "sweeps",
+    "Action": "panel.actions",
+    "Panel": "panel.panel",
+    "Plot": "show.plot",
+    "Scrub": "show.scrub",
+    "Slider": "show.slider",
+    "Wire": "show.wire",
+    "SweepError": "trials.sweep",
+    "compare": "ask.prediction",
+    "observe": "ask.prediction",
+    "outcome_table": "show.tables",
+    "predict": "ask.prediction",
+    "quiz": "ask.quiz",
+    "state_map": "show.tables",
+    "sweep": "trials.sweep",
 }
 
 __all__ = [*_HOMES, "check", "ready"]

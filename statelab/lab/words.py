@@ -7,26 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from statelab.lab.outcomes import Exchange, requests
 from statelab.message import NoReply, Refused
 from statelab.node import MAX_SECONDS, Soft, UnknownNode, WrongState
-from statelab.runcode import RunCodeError
-from statelab.trace import Row
+from statelab.rows import Exchange, Row, Rows
+from statelab.sim.run import RunCodeError
+from statelab.words import ordinal
 
 _PLAIN_ERRORS = (WrongState, RunCodeError, Refused, NoReply, UnknownNode, ValueError)
-MOST = 1000  # characters of an error: more would hide what it says
+MOST_TEXT = 1000  # characters of an error: more would hide what it says
 
 
 def clock(time: float) -> str:
     """Seconds as a learner reads them: 2.0 s, 2.25 s."""
     text = f"{time:.2f}"
     return (text[:-1] if text.endswith("0") else text) + " s"
-
-
-def ordinal(number: int) -> str:
-    """1st, 2nd, 3rd, 4th."""
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{'th' if number % 100 in (11, 12, 13) else ending}"
 
 
 def status_word(status: int) -> str:
@@ -45,7 +39,7 @@ def outcome_word(exchange: Exchange) -> str:
 def sentence(wrong: BaseException) -> str:
     """An error in one sentence."""
     text = str(wrong.args[0]) if isinstance(wrong, UnknownNode) and wrong.args else str(wrong)
-    text = text if len(text) <= MOST else text[: MOST - 1] + "…"
+    text = text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"
     if isinstance(wrong, _PLAIN_ERRORS) and text:  # what they say is the sentence
         return text + ("" if text[-1] in ".!?" else ".")
     return f"{type(wrong).__name__}: {text}" if text else f"{type(wrong).__name__}."
@@ -72,7 +66,7 @@ _short = _Short()
 _PLAIN = (type(None), bool, int, float)
 
 
-def shown(value: Any) -> str:
+def brief(value: Any) -> str:
     """A value as one short text."""
     try:
         return repr(value) if type(value) in _PLAIN else _short.repr(value).replace("...", "…")
@@ -80,10 +74,10 @@ def shown(value: Any) -> str:
         return f"a {type(value).__name__}"
 
 
-def plain(value: Any, most: int) -> str:
+def cut(value: Any, most: int) -> str:
     """A value as one short text, and text without its quotes."""
     if not isinstance(value, str):
-        return shown(value)
+        return brief(value)
     return value if len(value) <= most else value[: most - 1] + "…"
 
 
@@ -92,7 +86,7 @@ def in_full(value: Any) -> str:
     try:
         text = repr(value)
     except Exception:
-        return shown(value)
+        return brief(value)
     return text if len(text) <= 400 else text[:399] + "…"
 
 
@@ -105,7 +99,7 @@ def parts(name: str, value: Any) -> Iterable[tuple[str, Any, float]]:
         yield name, value.value, _until(value)
     elif isinstance(value, Mapping) and any(type(item) is Soft for item in value.values()):
         for key, item in value.items():
-            line = f"{name}[{plain(key, 12)}]"
+            line = f"{name}[{cut(key, 12)}]"
             yield (line, item.value, _until(item)) if type(item) is Soft else (line, item, 0.0)
     else:
         yield name, value, 0.0
@@ -138,7 +132,7 @@ _TELLS = {
 def news(fresh: Sequence[Row], clients: Iterable[str]) -> str:
     """What happened in `fresh` rows, in a sentence or two; for eyes and screen readers."""
     said = [_TELLS[row.kind](row) for row in fresh if row.kind in _TELLS]
-    for exchange in requests(fresh, clients):
+    for exchange in Rows(fresh).requests(tuple(clients)):
         word = outcome_word(exchange)
         if exchange.method:
             said.append(f"{exchange.client}: {exchange.method} {exchange.path} → {word}.")

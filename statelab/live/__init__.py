@@ -8,7 +8,7 @@ __all__ = ["LiveWorld"]
 def __getattr__(name: str) -> Any:
     # The processes of nodes import this package too, and must not pay for the driver.
     if name == "LiveWorld":
-        from statelab.live.driver import LiveWorld
+        from statelab.live.world import LiveWorld
 
         return LiveWorld
     raise AttributeError(f"module 'statelab.live' has no attribute {name!r}")

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from statelab.link import bounds_us
-from statelab.live.hub import Hub
+from statelab.live.driver.loop import Hub
+from statelab.node import bounds_us
 
 
-class LinkFaults:
+class LiveLinkFaults:
     """The verbs of a live world that concern a link between two names: nodes, clients, engines.
 
     They raise NotImplementedError where no connection can be handed from process to process, as on

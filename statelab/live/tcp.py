@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 LINUX = sys.platform == "linux"
-PATIENCE_S = 2.0  # for an acknowledgement, which may lag by some hundredths of a second
+ACKNOWLEDGED_S = 2.0  # for an acknowledgement, which may lag by some hundredths of a second
 # RFC 9293, section 3.3.2, numbered as Linux does.
 STATES = (
     "", "established", "syn-sent", "syn-received", "fin-wait-1", "fin-wait-2", "time-wait",
@@ -95,7 +95,7 @@ class Ledger:
 
     def look(self, when: str) -> Counts:
         """Adds a line: what is remembered now. Waits until what was sent is acknowledged."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + ACKNOWLEDGED_S
         now = counts(self._sock)
         while now.sent != now.acknowledged and time.monotonic() < end:
             time.sleep(0.001)

@@ -14,7 +14,7 @@ from statelab.node import Node, Soft
 
 _NAME = re.compile(r"[\w.-]+")
 _LOOK_S = 0.01  # how often a read that waits looks again
-OPERATIONS = ("/append", "/read", "/ack", "/pending")
+QUEUE_PATHS = ("/append", "/read", "/ack", "/pending")
 
 
 class Queue(Node):
@@ -46,8 +46,8 @@ class Queue(Node):
 
     async def handle(self, request: Request) -> Any:
         asked = request.body if type(request.body) is dict else {}
-        if request.path not in OPERATIONS:
-            return Response(404, {"error": f"a queue takes {', '.join(OPERATIONS)}"})
+        if request.path not in QUEUE_PATHS:
+            return Response(404, {"error": f"a queue takes {', '.join(QUEUE_PATHS)}"})
         for name in ("stream",) if request.path == "/append" else ("stream", "group"):
             if type(asked.get(name)) is not str or not _NAME.fullmatch(asked[name]):
                 return Response(400, {"error": f"{name!r} must be a name, without spaces"})

@@ -88,7 +88,7 @@ def line(height):
 guess""",
     "panel": 'watched(lab.Panel(house, actions=ACTIONS, live=True), "handled", "runs")',
     "gated": 'watched(lab.Panel(house, prediction=lab.predict("?", ["a"], "a")), "handled")',
-    "quiz": 'watched(lab.quiz([lab.Question("1 + 1?", {"2": "Yes.", "3": "No."}, "2")]), "chosen")',
+    "quiz": 'watched(lab.quiz("1 + 1?\\n+ 2 → Yes.\\n- 3 → No."), "chosen")',
     "scrub": """
 def count(state, given):
     return {"count": state["count"] + given}

@@ -62,7 +62,10 @@ def as_shown(still):
     }  # fmt: skip
 
 
-STILL = "__import__('statelab.lab.still').lab.still.still(one._session.branch.recording, {row})"
+STILL = (
+    "__import__('statelab.lab.panel.snapshot').lab.panel.snapshot"
+    ".still(one._session.branch.recording, {row})"
+)
 A_DAY = ["alice: enter", "alice: ask", "Kill door", "alice: ask", "Restart door", "alice: ask"]
 
 

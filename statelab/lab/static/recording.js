@@ -1,4 +1,4 @@
-// Recordings: tables that only grow (lab/recording.py makes them), and what holds at a row.
+// Recordings: tables that only grow (lab/panel/recording.py makes them), and what holds at a row.
 
 const ARRAYS = { d: Float64Array, i: Int32Array };
 const FLAGS = { held: 1, token: 2, port: 4 };

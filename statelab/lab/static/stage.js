@@ -121,11 +121,16 @@ function makeStage(act, changed) {
 
   function message({ n, link, lost, mark, label, left, due }, weight) {
     const part = Math.min(1, (weight - left) / between(1, FLIGHT, due - left));
-    const [x, y] = on(curves.get(link), 0.12 + 0.76 * part);
+    const points = curves.get(link);
+    const [x, y] = on(points, 0.12 + 0.76 * part);
     const side = x > edge ? "end" : "middle"; // or the stage would cut its words
+    const words = lost ? `${label} · lost` : label;
+    const [low, high] = [points[0][0], points[3][0]].sort((a, b) => a - b);
+    const half = Math.min(4 * words.length, (high - low) / 2); // a letter is some 8 px wide
+    const aside = high - low > 8 ? between(low + half, high - half, x) - x : 0; // not over a card
     return h("g.message", { key: n, is: `to-${mark}`, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` },
       lost || mark === "fail" ? h("path", { d: "M-4 -4L4 4M4 -4L-4 4" }) : h("circle", { r: 5 }),
-      h("text.label", { y: -10, "text-anchor": side }, lost ? `${label} · lost` : label));
+      h("text.label", { x: aside.toFixed(1), y: -10, "text-anchor": side }, words));
   }
 
   const path = ({ key, open, cut }) => h("path.link-line", { key, is: [open && "open", cut && "cut"],

@@ -1,0 +1,165 @@
+"""Before: a prediction, and how sure. After: one sentence that compares it with what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any, Protocol
+
+import traitlets
+
+from statelab.lab.given import each, given
+from statelab.lab.static import script
+from statelab.lab.view import View
+from statelab.lab.words import sentence
+from statelab.rows import Rows
+
+SURE = {"guess": "a guess", "fairly": "fairly sure", "certain": "certain"}
+SKIPPED = "You skipped the prediction."
+
+Outcome = Callable[[Rows], tuple[str | None, str]]
+
+
+class Judged(Protocol):
+    """A widget with a prediction, which says in its `verdict` what an outcome makes of it."""
+
+    verdict: dict[str, str]
+
+    def judge(self, outcome: Outcome) -> None:
+        """Takes the outcome that decides."""
+
+
+class Predict(View):
+    """A question with choices, and how sure one is; `done` is '', 'answered' or 'skipped'."""
+
+    _esm = script("tools", "questions")
+    taken = ("chosen", "sure", "done")
+
+    kind = traitlets.Unicode("predict").tag(sync=True)
+    question = traitlets.Unicode().tag(sync=True)
+    choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    levels = traitlets.Dict(SURE).tag(sync=True)
+    chosen = traitlets.Int(-1).tag(sync=True)
+    sure = traitlets.Enum(["", *SURE], "").tag(sync=True)
+    done = traitlets.Enum(["", "answered", "skipped"], "").tag(sync=True)
+
+    def __init__(self, question: str, choices: Sequence[str], right: str):
+        given(str, question, "the question")
+        if right not in each(str, choices, "the choices"):
+            raise ValueError(f"right={right!r:.100} is none of the choices {list(choices)}")
+        super().__init__(question=question, choices=list(choices))
+        self.right = right
+
+    @traitlets.validate("chosen")
+    def _is_a_choice(self, proposal: Any) -> int:
+        least = 0 if self.done == "answered" else -1
+        if not least <= proposal.value < len(self.choices):
+            raise traitlets.TraitError(f"there is no choice {proposal.value!r:.100}")
+        return proposal.value
+
+    @traitlets.validate("done")
+    def _is_whole(self, proposal: Any) -> str:
+        if proposal.value == "answered" and not (self.chosen >= 0 and self.sure):
+            raise traitlets.TraitError("an answer is a choice, and how sure one is")
+        return proposal.value
+
+    @property
+    def choice(self) -> str | None:
+        """The choice predicted; None until it is answered, and if it is skipped."""
+        return self.choices[self.chosen] if self.done == "answered" else None
+
+    def answer(self, choice: str, sure: str = "fairly") -> None:
+        """Predicts, as the buttons do; `sure` is 'guess', 'fairly' or 'certain'."""
+        if choice not in self.choices or sure not in list(SURE):
+            raise ValueError(f"choose one of {self.choices}, and one of {list(SURE)}")
+        with self.hold_sync():
+            self.chosen, self.sure = self.choices.index(choice), sure
+            self.done = "answered"
+
+    def skip(self) -> None:
+        """Opens the panel without a prediction."""
+        self.done = self.done or "skipped"
+
+    def said(self) -> str:
+        """What was predicted, as words."""
+        if self.choice is None:
+            return SKIPPED
+        return f"You said “{self.choice}”, {SURE.get(self.sure, SURE['fairly'])}."
+
+    def __repr__(self) -> str:
+        return f"Predict: {self.question} ({' / '.join(self.choices)})"
+
+    def _html(self) -> str:
+        choices = "".join(f"<li>{escape(choice)}</li>" for choice in self.choices)
+        return f"<p><b>Predict:</b> {escape(self.question)}</p><ul>{choices}</ul>"
+
+
+def predict(question: str, choices: Sequence[str], right: str) -> Predict:
+    """Asks for a prediction: a choice and how sure, or skip."""
+    return Predict(question, choices, right)
+
+
+class Observe(View):
+    """One sentence that compares the prediction with what happened; it follows the panel."""
+
+    _esm = script("tools", "questions")
+
+    kind = traitlets.Unicode("observe").tag(sync=True)
+    verdict = traitlets.Dict().tag(sync=True)
+
+    def __repr__(self) -> str:
+        return " ".join(part for part in (self.verdict["said"], self.verdict["text"]) if part)
+
+    def _html(self) -> str:
+        return f"<p>{escape(repr(self))}</p>"
+
+
+def observe(panel: Judged, outcome: Outcome) -> Observe:
+    """Compares, in one sentence that follows the panel, its prediction with the outcome.
+
+    `outcome(rows)` returns the choice that came true, or None while that is undecided, and a
+    sentence: what decided it, or what is still to do.
+    """
+    if not hasattr(panel, "judge"):
+        raise TypeError(f"observe follows a panel, a scrub or a wire, and not {panel!r:.100}")
+    panel.judge(outcome)
+    observation = Observe()
+    traitlets.dlink((panel, "verdict"), (observation, "verdict"))
+    return observation
+
+
+def compare(prediction: Predict, choice: str, sentence: str) -> Observe:
+    """Compares, in one sentence, a prediction with what an experiment without a panel has shown.
+
+    `choice` is the one that came true, `sentence` what decided it. ValueError if it is no choice.
+    """
+    if choice not in given(Predict, prediction, "the prediction").choices:
+        raise ValueError(f"{choice!r:.100} is none of the choices {prediction.choices}")
+    observation = Observe()
+    for trait in ("chosen", "done"):
+        traitlets.dlink(
+            (prediction, trait),
+            (observation, "verdict"),
+            lambda _: verdict(prediction, choice, sentence),
+        )
+    return observation
+
+
+def verdict(prediction: Predict | None, choice: str | None, why: str) -> dict[str, str]:
+    """What the panel and `observe` say; `mark` is 'right', 'wrong', 'known' or 'open'."""
+    said = "" if prediction is None else prediction.said() if prediction.done else SKIPPED
+    if choice is None:
+        return {"mark": "open", "said": said, "text": str(why)}
+    if prediction is None or prediction.choice is None:
+        return {"mark": "known", "said": said, "text": f"It was “{choice}”: {why}"}
+    if prediction.choice == choice:
+        return {"mark": "right", "said": said, "text": f"And so it was: {why}"}
+    return {"mark": "wrong", "said": said, "text": f"It was “{choice}”: {why}"}
+
+
+def judged(outcome: Outcome | None, seen: Any, prediction: Predict | None) -> dict[str, str]:
+    """What a learner's `outcome` says of what was `seen`, as a verdict; what it raises is said."""
+    try:
+        return verdict(prediction, *((None, "") if outcome is None else outcome(seen)))
+    except BaseException as wrong:  # nobody would see it, and SystemExit would end the kernel
+        return verdict(prediction, None, f"The outcome could not be told: {sentence(wrong)}")

@@ -1,0 +1,1 @@
+"""The panel: a widget on a run in either world."""

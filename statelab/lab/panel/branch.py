@@ -1,0 +1,53 @@
+"""One course of events in a panel: a trace, and its recording for the drawing."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from statelab.lab.panel.recording import Recording
+from statelab.rows import Row
+from statelab.trace import Trace
+
+
+class Branch:
+    """A run of the panel. It left `parent`, if it has one, at row `parting`."""
+
+    def __init__(
+        self, number: int, label: str, trace: Callable[[], Trace], recording: Recording,
+        parent: int | None = None,
+    ):  # fmt: skip
+        self.number = number
+        self.label = label
+        self.trace = trace
+        self.recording = recording
+        self.parent = parent
+        self.parting = len(recording)
+        self._memory = 0  # how many rows of memory are recorded
+
+    def update(self, most: int | None = None) -> list[Row]:
+        """Records what has come since, `most` rows of it; returns those rows."""
+        trace = self.trace()
+        # Memory first: what was seen after a row is not there before the row.
+        memory = trace.memory[self._memory :]
+        rows = trace.since(len(self.recording), most)
+        if most is not None:
+            end = len(self.recording) + len(rows)
+            memory = list(itertools.takewhile(lambda row: row.seq < end, memory))
+        self._memory += len(memory)
+        self.recording.feed(rows, [row for row in memory if row.seq >= self.parting])
+        return rows
+
+    @property
+    def behind(self) -> bool:
+        """Whether there are rows that are not recorded yet."""
+        return len(self.recording) < len(self.trace())
+
+    def about(self) -> dict[str, Any]:
+        """What the drawing is told of it."""
+        parted = self.recording.tables["rows"]["time"][self.parting :][:1]
+        return {
+            "number": self.number, "label": self.label, "parent": self.parent,
+            "parting": self.parting if parted else None,
+        }  # fmt: skip

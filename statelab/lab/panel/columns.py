@@ -1,0 +1,89 @@
+"""Tables of numbers that only grow, as columns; and how what is new of them travels."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# Each column is of 64-bit floats ('d') or 32-bit ints ('i'). A text or a subject is its number in
+# the book. `rows` has no `at`: its entries are the rows themselves, in µs, with what they say.
+TABLES = {
+    "rows": {"time": "d", "says": "i"},
+    "changes": {
+        "at": "i", "subject": "i", "field": "i", "value": "i", "full": "i", "flags": "i",
+        "until": "d",
+    },
+    "bars": {"at": "i", "lane": "i", "kind": "i", "what": "i", "to": "i"},
+    "ends": {"at": "i", "bar": "i", "mark": "i", "word": "i", "answer": "i"},
+    "flights": {"at": "i", "from": "i", "to": "i", "label": "i", "mark": "i"},
+    "landings": {"at": "i", "flight": "i", "lost": "i"},
+}  # fmt: skip
+GONE = -1  # the value of what is no longer there
+HELD, TOKEN, PORT = 1, 2, 4  # flags: it is not empty; it is a token; it is a client's port
+WAIT, OK, FAIL = 0, 1, 2  # marks
+# A bar on the lane of a client, a node or a link: a request, a life as far as it was up or paused,
+# a time in which the link was cut or held.
+REQUEST, UP, PAUSED, CUT, HELD_UP = range(5)
+
+
+class Columns:
+    """The tables of one run."""
+
+    def __init__(self, tables: dict[str, dict[str, array]] | None = None):
+        self.tables = tables or {
+            name: {column: array(kind) for column, kind in columns.items()}
+            for name, columns in TABLES.items()
+        }
+        self._appends = {
+            name: [values.append for values in columns.values()]
+            for name, columns in self.tables.items()
+        }
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self.tables["rows"]["time"])
+
+    def _add(self, table: str, *values: float) -> None:
+        for append, value in zip(self._appends[table], values):  # noqa: B905 - a third faster
+            append(value)
+
+    def before(self, row: int) -> dict[str, dict[str, array]]:
+        """A copy of the tables as they were before `row`."""
+        ends = self.place_at(row)
+        return {
+            name: {column: values[: ends[name]] for column, values in columns.items()}
+            for name, columns in self.tables.items()
+        }
+
+    def place(self) -> dict[str, int]:
+        """How many entries each table has."""
+        return {name: len(next(iter(columns.values()))) for name, columns in self.tables.items()}
+
+    def place_at(self, row: int) -> dict[str, int]:
+        """How many entries each table has of what came before `row`."""
+        return {
+            name: row if name == "rows" else bisect_left(columns["at"], row)
+            for name, columns in self.tables.items()
+        }
+
+    def part(self, since: Mapping[str, int]) -> tuple[dict[str, Any], list[bytes]]:
+        """What has come since `place()` was `since`: how many of each, and the columns."""
+        counts, buffers = {}, []
+        for name, columns in self.tables.items():
+            start = since.get(name, 0)
+            counts[name] = [start, len(next(iter(columns.values())))]
+            buffers += [values[start:].tobytes() for values in columns.values()]
+        return counts, buffers
+
+
+def framed(header: Mapping[str, Any], buffers: Iterable[bytes]) -> bytes:
+    """One chunk: the header's length, the header as JSON, then the columns, each on 8 bytes."""
+    # In ASCII, so that half a character travels, too.
+    head = json.dumps(header, separators=(",", ":")).encode()
+    pieces = [len(head).to_bytes(4, "little"), head, bytes(-(4 + len(head)) % 8)]
+    for buffer in buffers:
+        pieces += [buffer, bytes(-len(buffer) % 8)]
+    return b"".join(pieces)

@@ -1,0 +1,140 @@
+"""What a panel shows at one moment, as plain data: for pictures, texts and tests.
+
+The drawing looks the same things up in the same tables (static/recording.js).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from statelab.lab.panel.columns import FAIL, GONE, HELD, OK, REQUEST, TOKEN
+from statelab.lab.panel.recording import Recording
+from statelab.lab.panel.symbols import COLUMNS
+
+_MARKS = {OK: "ok", FAIL: "fail"}
+
+
+def still(recording: Recording, at: int | None = None) -> dict[str, Any]:
+    """What is shown after row `at`, the last one if it is None: columns, links, requests, where."""
+    at = len(recording) - 1 if at is None else at
+    subjects, fields, ever = recording.book.subjects, _fields(recording, at), _ever(recording, at)
+    nodes = {
+        number: _node(subjects[number], fields[number])
+        for number in sorted(fields)
+        if "status" in fields[number]
+    }
+    links = [
+        {"from": s["a"], "to": s["b"], **_link(fields.get(number, {}))}
+        for number, s in enumerate(subjects)
+        if "a" in s
+    ]
+    return {
+        "columns": [
+            {"name": column, "nodes": inside}
+            for column in COLUMNS
+            if (inside := [n for n in nodes.values() if n["column"] == column])
+        ],
+        "links": links,
+        "requests": _requests(recording, at),
+        "where": _where(nodes, ever),
+    }
+
+
+def _fields(recording: Recording, at: int) -> dict[int, dict[str, dict[str, Any]]]:
+    texts = recording.book.texts
+    found: dict[int, dict[str, dict[str, Any]]] = {}
+    changes = recording.tables["changes"]
+    for when, subject, field, value, full, flags, until in zip(*changes.values(), strict=True):
+        if when > at:
+            break
+        fields = found.setdefault(subject, {})
+        if value == GONE:
+            fields.pop(texts[field], None)
+        else:
+            fields[texts[field]] = {
+                "text": texts[value], "full": texts[full], "token": bool(flags & TOKEN),
+                "held": bool(flags & HELD), "until": until,
+            }  # fmt: skip
+    return found
+
+
+def _ever(recording: Recording, at: int) -> list[str]:
+    """The names of all that anybody ever remembered."""
+    changes, texts = recording.tables["changes"], recording.book.texts
+    columns = (changes[name] for name in ("at", "field", "flags"))
+    names = (
+        _plain(texts[field])
+        for when, field, flags in zip(*columns, strict=True)
+        if when <= at and "\t" in texts[field] and texts[field][:2] in ("m\t", "d\t")
+        and (flags & HELD or texts[field][0] == "d")
+    )  # fmt: skip
+    return list(dict.fromkeys(names))
+
+
+def _plain(field: str) -> str:
+    name = field.split("\t")[1]
+    return "port" if name == "ports" else name
+
+
+def _node(subject: dict[str, Any], fields: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    def word(name: str) -> str:
+        return fields[name]["text"] if name in fields else ""
+
+    def lines(kind: str) -> list[dict[str, Any]]:
+        return [
+            {"name": field.split("\t")[2], "field": field, **what}
+            for field, what in fields.items()
+            if field.startswith(kind)
+        ]
+
+    status = word("status")
+    return {
+        **subject,
+        "status": status,
+        "life": word("life"),
+        "died": word("died"),
+        "memory": {
+            "caption": word("caption") or "memory",
+            "lost": status == "dead",
+            "lines": lines("m\t"),
+        },
+        "disk": sorted(lines("d\t"), key=lambda line: line["name"]),
+        "label": ", ".join([subject["name"], subject["role"], *([status] * subject["lives"])]),
+    }
+
+
+def _link(fields: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    faults = [fields[name]["text"] for name in ("cut", "held") if name in fields]
+    return {
+        "open": fields.get("open", {"text": "0"})["text"] != "0",
+        "fault": ", ".join(filter(None, faults)),
+    }
+
+
+def _requests(recording: Recording, at: int) -> list[dict[str, Any]]:
+    book, tables = recording.book, recording.tables
+    texts, found = book.texts, {}
+    for bar, (when, lane, kind, what, to) in enumerate(zip(*tables["bars"].values(), strict=True)):
+        if when <= at and kind == REQUEST:
+            found[bar] = {
+                "client": book.subjects[lane]["name"], "to": book.subjects[to]["name"],
+                "what": texts[what], "time": tables["rows"]["time"][when] / 1e6, "mark": "wait",
+                "word": "waiting", "answer": "",
+            }  # fmt: skip
+    for when, bar, mark, word, answer in zip(*tables["ends"].values(), strict=True):
+        if when <= at and bar in found:
+            found[bar].update(mark=_MARKS[mark], word=texts[word], answer=texts[answer])
+    return list(found.values())
+
+
+def _where(nodes: dict[int, dict[str, Any]], ever: list[str]) -> dict[str, list[str]]:
+    """Each thing that anybody ever remembered, and where it is now."""
+    places: dict[str, list[str]] = {name: [] for name in ever}
+    for node in nodes.values():
+        held = [] if node["memory"]["lost"] else [x for x in node["memory"]["lines"] if x["held"]]
+        for line in held:
+            if node["name"] not in places[_plain(line["field"])]:
+                places[_plain(line["field"])].append(node["name"])
+        for line in node["disk"]:
+            places[_plain(line["field"])].append(f"{node['name']}’s disk")
+    return places

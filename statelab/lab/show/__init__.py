@@ -1,0 +1,1 @@
+"""What a lesson shows besides the panel."""

@@ -1,0 +1,84 @@
+"""A slider over a few values, and beneath it a plot that follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from numbers import Real
+from typing import Any
+
+import ipywidgets
+
+from statelab.lab.given import each, function, given
+from statelab.lab.show.plot import Plot
+from statelab.lab.words import sentence
+
+# The static picture is the output just before the slider's own.
+_HIDDEN = """<style>
+.jp-OutputArea-child:has(+ .jp-OutputArea-child .sl-slider) { display: none; }
+</style>"""
+
+
+class Slider(ipywidgets.VBox):
+    """A slider from which one of `values` is chosen, and what `show(value)` makes of it: a Plot.
+
+    `label` names the value and `unit` its unit; `value` is chosen first. The plot's text stands
+    beneath it, so that what changed is read, too. Raises ValueError for a `value` not among them.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        values: Sequence[float],
+        show: Callable[[float], Plot],
+        *,
+        value: float,
+        unit: str = "",
+    ):
+        for text in (label, unit):
+            given(str, text, "the label, or the unit")
+        if value not in each(Real, values, "the values"):
+            raise ValueError(f"value={value!r:.100} is none of the values {list(values)}")
+        self._show = function(show, "what draws a value")
+        self._said = f"{label}, from {values[0]:g} to {values[-1]:g} {unit}".rstrip()
+        self.control = ipywidgets.SelectionSlider(
+            options=[(f"{one:g} {unit}".rstrip(), one) for one in values],
+            value=value,
+            description=label,
+            continuous_update=False,  # a plot for each step of a drag would lag behind it
+            style={"description_width": "initial"},
+            layout={"width": "420px"},
+        )
+        self.shown = ipywidgets.HTML()
+        self.plot = self._draw()
+        self.control.observe(self._moved, "value")
+        super().__init__([self.control, self.shown, ipywidgets.HTML(_HIDDEN)])
+        self.add_class("sl-slider")
+
+    def _moved(self, _: Any) -> None:
+        try:
+            self.plot = self._draw()
+        except BaseException as wrong:  # nobody would see it: callbacks have no output
+            self.shown.value = f"<p>This could not be drawn: {escape(sentence(wrong))}</p>"
+
+    def _draw(self) -> Plot:
+        plot = given(Plot, self._show(self.control.value), "what is drawn of a value")
+        self.shown.value = f'{plot.html}<p aria-live="polite">{escape(plot.text)}</p>'
+        return plot
+
+    def __repr__(self) -> str:
+        return f"Slider: {self._said}. {self.plot.text}"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str] | None:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        return bundle and {**bundle, "text/plain": repr(self), "text/html": "<!-- a slider -->"}
+
+    def _ipython_display_(self) -> None:
+        # As a panel does: a picture in an output of its own stays when the kernel is gone, and is
+        # hidden while the slider is there.
+        from IPython.display import display
+
+        html = f"<p><b>Slider:</b> {escape(self._said)}</p>{self.shown.value}"
+        display({"text/plain": self.plot.text, "text/html": html}, raw=True)
+        if (bundle := self._repr_mimebundle_()) is not None:
+            display(bundle, raw=True)

@@ -1,0 +1,202 @@
+"""One real connection by hand: buttons, and what TCP remembers of it after each."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from html import escape
+from typing import Any
+
+import ipywidgets
+import traitlets
+
+from statelab.lab import previous
+from statelab.lab.ask.prediction import Outcome, Predict, judged
+from statelab.lab.given import function, given
+from statelab.lab.interrupt import interruptible
+from statelab.live import LiveWorld, tcp
+from statelab.message import IP
+from statelab.node import Node
+
+BUTTONS = {  # verb: (what the button says, how the line begins that the ledger gets)
+    "send": ("send the request", "request sent"),
+    "read": ("read what has come", "read"),
+    "pause": ("pause the server", "server paused"),
+    "resume": ("resume it", "server resumed"),
+    "kill": ("kill it", "server killed"),
+    "again": ("start over", "connected"),
+}
+
+
+class Wire(ipywidgets.VBox):
+    """A server in a process of its own, a socket, and a table that grows with each click.
+
+    `request` is what `send` sends. It opens once `prediction` is answered or skipped; its process
+    starts with the first click, and ends with `close`, with its cell's next run, or the kernel.
+    """
+
+    table = traitlets.Unicode()  # the ledger as text
+    said = traitlets.Unicode()  # what came of the latest click
+    verdict = traitlets.Dict()
+    _closed = True  # as long as it is not made
+
+    def __init__(self, server: type[Node], request: bytes, prediction: Predict | None = None):
+        if not (isinstance(server, type) and issubclass(server, Node)):
+            raise TypeError(f"the server: a Node class is wanted, not {server!r:.100}")
+        self._server, self._request = server, given(bytes, request, "the request")
+        host = re.search(rb"\r\nHost: ([\w-]+)\r\n", request)  # whom it is for
+        self._name = host[1].decode() if host else "server"
+        self._prediction = prediction
+        self._outcome: Outcome | None = None
+        self._world: LiveWorld | None = None
+        self._sock: socket.socket | None = None
+        self._ledger: tcp.Ledger | None = None
+        self._lines: list[tuple[str, tcp.Counts]] = []  # the ledger's, when it was last shown
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="wire")
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:  # a plain script
+            self._loop = None
+        self._shown, self._words = ipywidgets.HTML(), ipywidgets.HTML()
+        self._bar = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
+        self._buttons = [
+            _button(text, partial(self._press, verb)) for verb, (text, _) in BUTTONS.items()
+        ]
+        super().__init__([self._bar, self._words, self._shown])
+        if prediction is not None:
+            given(Predict, prediction, "the prediction").observe(lambda _: self._gate(), "done")
+        self._gate()
+        self._closed = False
+        previous.replace(self)
+
+    def _gate(self) -> None:
+        # The button that skips becomes the first of the others: it has the focus, so it stays.
+        first = self._buttons[0]
+        if self._closed_by_prediction():
+            first.description, self._bar.children = "Skip the prediction", [first]
+            self._say("Predict first.")
+            return
+        first.description, self._bar.children = BUTTONS["send"][0], self._buttons
+        self._say("Press a button: a process starts.")
+        self._judge()
+
+    def _closed_by_prediction(self) -> bool:
+        return self._prediction is not None and not self._prediction.done
+
+    def _press(self, verb: str) -> None:
+        if self._closed_by_prediction():
+            self._prediction.skip()
+        else:
+            self.do(verb)
+
+    # --------------------------------------------------------------------------- by code
+    def do(self, verb: str) -> None:
+        """Does what a button does, soon: 'send', 'read', 'pause', 'resume', 'kill' or 'again'.
+
+        `said` and `table` follow. Raises ValueError for another verb.
+        """
+        if verb not in list(BUTTONS):
+            known = ", ".join(BUTTONS)
+            raise ValueError(f"there is no button {verb!r:.100}: choose one of {known}")
+        self._worker.submit(self._perform, verb)
+
+    def wait(self) -> None:
+        """Waits until all that was asked for is done."""
+        self._worker.submit(lambda: None).result()
+
+    def judge(self, outcome: Outcome) -> None:
+        """Shows, from now on, what `outcome(lines)` says about the prediction; see `observe`.
+
+        `lines` are the table's: (how it begins, what TCP remembered then, as tcp.Counts).
+        """
+        self._outcome = function(outcome, "the outcome")
+        self._judge()
+
+    def close(self) -> None:
+        """Ends the server's process and the connection; may be called twice."""
+        if not self._closed:
+            self._closed = True
+            self._worker.submit(self._end)
+            self._worker.shutdown(wait=False)
+        super().close()
+
+    # --------------------------------------------------------------------------- its own thread
+    def _perform(self, verb: str) -> None:
+        said = ""
+        try:
+            if self._world is None or verb == "again":
+                self._begin()
+            if verb == "send":
+                self._sock.setblocking(True)
+                self._sock.sendall(self._request)
+                said = f"{len(self._request)} bytes sent."
+            elif verb == "read":
+                self._sock.setblocking(False)
+                data = self._sock.recv(1 << 16)
+                said = f"Read: {data.decode(errors='replace')!r}" if data else "It has hung up."
+            elif verb != "again":
+                getattr(self._world, verb)(self._name)
+            if verb != "again":
+                self._ledger.look(BUTTONS[verb][1])
+        except BlockingIOError:
+            said = "There is nothing new to read."
+        except BaseException as wrong:  # a thread that ends by SystemExit says nothing
+            said = f"{type(wrong).__name__}: {wrong}"
+        self._on_its_loop(lambda: self._show(said))
+
+    def _begin(self) -> None:
+        self._end()
+        self._world = LiveWorld()
+        self._world.start(self._name, self._server)
+        self._sock = socket.create_connection((IP, self._world.port(self._name)))
+        self._ledger = tcp.Ledger(self._sock)
+        self._ledger.look(BUTTONS["again"][1])
+
+    def _end(self) -> None:
+        if self._sock is not None:
+            self._sock.close()
+        if self._world is not None:
+            self._world.close()
+        self._world = self._sock = self._ledger = None
+
+    # --------------------------------------------------------------------------- what is shown
+    def _on_its_loop(self, work: Callable[[], None]) -> None:
+        """Traits are set where the notebook sets them."""
+        if self._loop is None:
+            work()
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(interruptible, work)
+
+    def _show(self, said: str) -> None:
+        ledger = self._ledger
+        if ledger is not None:
+            self.table, self._shown.value = str(ledger), ledger._repr_html_()
+            self._lines = list(ledger.rows)
+        self._say(said)
+        self._judge()
+
+    def _judge(self) -> None:
+        self.verdict = judged(self._outcome, self._lines, self._prediction)
+
+    def _say(self, said: str) -> None:
+        self.said = said
+        self._words.value = f"<p>{escape(said)}</p>"
+
+    def __repr__(self) -> str:
+        return f"Wire({self._server.__name__})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        buttons = " · ".join(text for text, _ in BUTTONS.values())
+        html = f"<p>One connection to {escape(self._server.__name__)}, by hand: {buttons}.</p>"
+        bundle = super()._repr_mimebundle_(**kwargs)
+        return {**bundle, "text/plain": repr(self), "text/html": html}
+
+
+def _button(text: str, pressed: Callable[[], None]) -> ipywidgets.Button:
+    button = ipywidgets.Button(description=text, layout={"width": "auto"})
+    button.on_click(lambda _: pressed())
+    return button

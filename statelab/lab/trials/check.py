@@ -1,0 +1,248 @@
+"""The check of an exercise: hidden seeds, each run twice, in processes that may be killed.
+
+It prints a verdict that helps, always the same for the same code, and never raises.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from statelab.lab.trials.job import job_of, seeds_of
+from statelab.lab.trials.nondeterminism import WHAT
+from statelab.lab.trials.process import Gone, Runner, parcel_of
+from statelab.lab.trials.progress import Progress
+from statelab.lab.trials.steps import parting
+from statelab.message import shown
+from statelab.node import said
+from statelab.sim.world import World
+from statelab.trace import Invariant
+
+# PYTHONHASHSEED of the one process, and of the others that take turns beside it: of two of them
+# every second set of two elements has the same order.
+HASH_SEEDS = (1, 2, 3, 4)
+
+
+class Opens(Protocol):
+    """A widget that opens a run: a panel."""
+
+    title: str
+
+    def open_run(self, code: str, at: int | None) -> None:
+        """Opens the run at a row."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found: `text` is what it printed.
+
+    Where it failed: the first failing `seed`, the run's `code` ('' if it has none), and `seq`, the
+    event that decided it (None if no single one did).
+    """
+
+    passed: bool
+    text: str
+    seed: int | None = None
+    code: str = ""
+    seq: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<check {'passed' if self.passed else 'failed'}>"
+
+    def _ipython_display_(self) -> None:
+        """Shows nothing as a cell's value: the verdict has been printed."""
+
+
+def check(
+    scenario: Callable,
+    args: Mapping[str, Any] | None = None,
+    *,
+    invariants: Iterable[Invariant] = (),
+    day: Callable[[World, random.Random], None] | None = None,
+    seeds: int | Iterable[int] = 20,
+    until: float = 5.0,
+    seconds: float = 5.0,
+    panel: Opens | None = None,
+) -> Verdict:
+    """Runs `scenario(world, **args)` under hidden seeds, each twice, and prints a verdict.
+
+    The two runs of a seed happen in processes that hash differently and see another clock,
+    zone, host, user, folder and environment; they must agree in every event, and ask for none of
+    these (what compiled code asks past Python is found only if they differ). No handler may raise;
+    every invariant must hold. `day(world, random)` does what happens from outside: its clicks and
+    faults become the inputs of the run code. A run goes on `until` a virtual time, and has failed
+    if it takes more than so many real `seconds`. `seeds` is how many, or which. The run that fails
+    opens in `panel`, at the event that decided it.
+    """
+    try:
+        job = job_of(scenario, args, invariants=invariants, day=day, until=until, seconds=seconds)
+        if panel is not None and not hasattr(panel, "open_run"):
+            raise TypeError(f"panel is a Panel, not {shown(panel)}")
+        verdict = _checked(job, seeds_of(seeds, hidden_seeds), seconds)
+    except Exception as wrong:
+        verdict = Verdict(False, f"✕ this check could not be run: {said(wrong)}")
+    print(verdict.text)
+    if panel is not None and verdict.code:
+        print(_opened(panel, verdict))
+    return verdict
+
+
+def _opened(panel: Opens, verdict: Verdict) -> str:
+    """Opens the run that failed; says where, or why not."""
+    try:
+        panel.open_run(verdict.code, verdict.seq)
+    except Exception as wrong:
+        return f"  It cannot be opened in the panel “{panel.title}”: {said(wrong)}"
+    return f"  It is open in the panel “{panel.title}”, at the event that decided it."
+
+
+def hidden_seeds(count: int) -> list[int]:
+    """Seeds that nobody tunes a server to: always the same ones, and not the first that come."""
+    digests = (hashlib.blake2b(b"hidden %d" % i, digest_size=4).digest() for i in range(count))
+    return [10_000 + int.from_bytes(digest, "big") % 90_000 for digest in digests]
+
+
+def _checked(job: dict[str, Any], seeds: list[int], seconds: float) -> Verdict:
+    try:
+        parcel = parcel_of(job)
+    except Exception as wrong:
+        return Verdict(False, f"{_NOT_YET} your code cannot travel. {said(wrong)}\n{_TRAVEL}")
+    with (
+        Progress(f"hidden seeds: {len(seeds)}, each run twice", len(seeds)) as progress,
+        Runner(parcel, 0, HASH_SEEDS[0], seconds) as one,
+        contextlib.ExitStack() as stack,
+    ):
+        others = [
+            stack.enter_context(Runner(parcel, 1, hash_seed, seconds))
+            for hash_seed in HASH_SEEDS[1 : 1 + len(seeds)]
+        ]
+        for seed, other in zip(seeds, itertools.cycle(others), strict=False):
+            try:
+                verdict = _judged(one, other, seed)
+            except Gone as gone:
+                return Verdict(False, f"{_NOT_YET} with seed {seed} {_gone(gone, seconds)}", seed)
+            if verdict is not None:
+                return verdict
+            progress.step()
+    lines = [f"✓ passed: under {len(seeds)} hidden seeds, two processes agree in every event."]
+    lines += [f"  True in every run: “{invariant.sentence}”" for invariant in job["invariants"]]
+    return Verdict(True, "\n".join(lines))
+
+
+def _judged(one: Runner, other: Runner, seed: int) -> Verdict | None:
+    """The verdict on `seed` if it fails, else None."""
+    one.tell("run", seed)
+    other.tell("run", seed)
+    first, second = one.hear(), other.hear()
+    wrong = first["wrong"] or second["wrong"]
+    if first["digest"] and not second["digest"]:
+        wrong[1].append("Only one of two processes stopped: it has not what the other has.")
+    suspects = first["suspects"] or second["suspects"]
+    outside = [suspect for suspect in suspects if suspect[0] in ("files", "process")]
+    parted = first["digest"] != second["digest"] and not (wrong and wrong[0] == "raised")
+    if parted and not outside:  # what these say is another thing each time
+        return _parted(one, other, seed, suspects)
+    if suspects and (parted or wrong is None):
+        which = "a run asks for what is none of its inputs, and could come out otherwise."
+        return _failed(
+            seed, one.ask("code", False), None, which, *_asked("", *(outside or suspects)[0])
+        )
+    if wrong is None:
+        return None
+    what, told, seq = wrong
+    return _failed(seed, one.ask("code", True), seq, *_WRONG[what](told))
+
+
+def _parted(one: Runner, other: Runner, seed: int, suspects: list[list[str]]) -> Verdict:
+    """The verdict on two runs that differ: where first, and of what."""
+    code, left, right = one.ask("code", False), one.ask("rows"), other.ask("rows")
+    pairs = itertools.zip_longest(left, right, fillvalue=[None, "", "(the run has ended)"])
+    mine, theirs = next(pair for pair in pairs if pair[0][1] != pair[1][1])
+    seq = mine[0] if theirs[0] is None else theirs[0]
+    if suspects:
+        cause = _asked("A likely cause: ", *suspects[0])
+    elif one.ask("steady"):
+        cause = [*_unlike(one, other), *_HASHING]
+    else:
+        return _failed(seed, code, None, _UNSTEADY[0], *_unlike(one, other), *_UNSTEADY[1:])
+    return _failed(
+        seed,
+        code,
+        seq,
+        f"two runs, fed the same, part at event {seq}. All before it is equal.",
+        f"one process:      {mine[2]}",
+        f"another process:  {theirs[2]}",
+        *cause,
+    )
+
+
+def _asked(how: str, kind: str, function: str, line: str) -> list[str]:
+    """What a line asked for, and what to do instead, in lines."""
+    what = WHAT[kind]
+    return [f"{how}{function} {what.does}:", f"    {line}", what.instead]
+
+
+def _unlike(one: Runner, other: Runner) -> list[str]:
+    """The line by which two processes differ that ask their machines for nothing, in lines."""
+    try:
+        one.tell("steps")
+        other.tell("steps")
+        found = parting(one.hear(), other.hear())
+    except Gone:  # it takes too long, line by line
+        found = None
+    if found is None:
+        return []
+    return [f"The first line that comes out otherwise, in {found[0]}:", f"    {found[1]}"]
+
+
+def _failed(seed: int, code: str, seq: int | None, *lines: str) -> Verdict:
+    first, *more = lines
+    more += [f"run code: {code}"] if code else []
+    text = "\n  ".join([f"{_NOT_YET} with seed {seed} {first}", *more])
+    return Verdict(False, text, seed, code, seq)
+
+
+def _gone(gone: Gone, seconds: float) -> str:
+    if gone.why == "died":
+        return (
+            "the process ended in the middle of the run.\n"
+            "  Does the code call exit(), or need more memory than there is?"
+        )
+    if gone.where:
+        return (
+            f"the run had not ended after {seconds:g} s: it was still in {gone.where}.\n"
+            "  A loop that awaits nothing lets no time pass: let it await self.sleep(…), or give "
+            "it an end."
+        )
+    return (
+        f"the run had not ended after {seconds:g} s: too much happens in it.\n"
+        "  Does a loop sleep for almost nothing, or do two servers call each other without end?"
+    )
+
+
+_NOT_YET = "✕ not yet:"
+_HASHING = (
+    "Each process repeats itself here, and the two do not agree. What they do not share",
+    "is how they hash and where objects lie: look for a set whose order decides, or an object",
+    "shown by its address; use a list, a dict or sorted(…), or a name.",
+)
+_UNSTEADY = (
+    "two runs, fed the same, differ.",
+    "It comes out differently each time, even in one process: what does the code ask for there",
+    "that nobody keeps, or does it show an object by its address?",
+)
+_TRAVEL = (
+    "  It is checked in a process of its own, which can have classes, functions and plain values,\n"
+    "  and no panel, world, open file or connection of this one."
+)
+# what went wrong in a run → the lines that say so, from what the trial told
+_WRONG = {
+    "raised": lambda told: told,
+    "error": lambda told: ["a server failed:", *told],
+    "breach": lambda told: [f"this does not stay true: “{told[0]}”", f"broken at: {told[1]}"],
+}

@@ -1,0 +1,91 @@
+"""The process of one life of a node: serves HTTP until it is killed.
+
+`python -m statelab.live.child.main` reads a spec from its standard input; where the system can
+fork, the warden calls `live` in a fork of itself that has done the imports already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import selectors
+import socket
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from statelab.live.child.life import Incarnation
+from statelab.live.child.server import Server
+from statelab.live.transport.control import Frames, connect, let_go, pack
+from statelab.live.transport.ports import listener
+from statelab.node import said
+
+
+def live(spec: dict[str, Any]) -> NoReturn:
+    """Is the node that `spec` describes; never returns."""
+    out = os.open(spec["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    try:
+        _serve(spec)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def _serve(spec: dict[str, Any]) -> None:
+    sys.path[:] = spec["path"]
+    channel = connect(spec["desk"], spec["token"], ("node", spec["key"], os.getpid()))
+
+    def send(message: Any) -> None:
+        channel.sendall(pack(message))
+
+    selector = selectors.DefaultSelector()
+    if hasattr(os, "register_at_fork"):  # what the node forks is not the node
+        os.register_at_fork(after_in_child=lambda: let_go(selector))
+    loop = asyncio.SelectorEventLoop(selector)
+    asyncio.set_event_loop(loop)
+    try:
+        os.chdir(spec["cwd"])
+        with _holder(spec) as holder:
+            sock = listener(spec["port"], holder)
+        life = Incarnation(spec, loop, send)
+    except BaseException as wrong:
+        traceback.print_exc()
+        send(("failed", said(wrong)))
+        channel.recv(1)  # until the driver has read it, and has this process killed
+        raise
+    loop.add_reader(channel, _hear, loop, channel, life, Frames())
+    life.report(stepped=True)
+    send(("up", dict(life.disk)))
+    loop.call_soon(life.run)
+    loop.run_until_complete(Server(life, spec["secret"]).serve(sock))
+    loop.run_forever()
+
+
+def _holder(spec: dict[str, Any]) -> Any:
+    """What keeps this node's port, a copy that was given to this process; None if there is none."""
+    return socket.socket(fileno=spec["holder"]) if "holder" in spec else contextlib.nullcontext()
+
+
+def _hear(
+    loop: asyncio.AbstractEventLoop, channel: socket.socket, life: Incarnation, frames: Frames
+) -> None:
+    """The driver says something, or has ended.
+
+    Its end the warden has seen too, and kills this process with all that came of it. Only if the
+    warden is gone as well, the process ends by itself.
+    """
+    data = channel.recv(1 << 16)
+    for message in frames.feed(data):
+        life.told(*message)
+    if not data:
+        loop.remove_reader(channel)
+        loop.call_later(1.0, os._exit, 0)
+
+
+if __name__ == "__main__":
+    live(next(Frames().feed(sys.stdin.buffer.read())))

@@ -1,0 +1,1 @@
+"""What a live world does in the notebook's kernel."""

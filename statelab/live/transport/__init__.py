@@ -1,0 +1,1 @@
+"""How the processes of a live world talk to one another."""

@@ -1,0 +1,1 @@
+"""The simulated world: its nodes, its clients, its network and its clock."""

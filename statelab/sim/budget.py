@@ -1,0 +1,123 @@
+"""What a run may cost that somebody else has sent: its run code can ask for any amount."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from statelab.sim.world import World
+
+MAX_EVENTS, MAX_S, MAX_BYTES = 200_000, 20.0, 1 << 30
+_MEMORY = "{:,} MB of memory"
+_LOOK_S, _STUCK_S = 0.05, 1.0
+
+
+class OverBudget(BaseException):
+    """The run is to stop. No Exception, for a learner's handler may catch those."""
+
+
+class Budget:
+    """Looks how much `world` has cost since this was made."""
+
+    def __init__(self, world: World):
+        import psutil
+
+        self._world = world
+        self.process = psutil.Process()
+        self._end_s = time.monotonic() + MAX_S
+        self._bytes = self.process.memory_info().rss + MAX_BYTES
+
+    def over(self) -> str:
+        """What there is too much of, as a few words; '' while it is within the budget."""
+        if len(self._world._rows) > MAX_EVENTS:
+            return f"{MAX_EVENTS:,} events"
+        if time.monotonic() > self._end_s:
+            return f"{MAX_S:g} s"
+        if self.process.memory_info().rss > self._bytes:
+            return _MEMORY.format(MAX_BYTES >> 20)
+        return ""
+
+    def look(self) -> None:
+        """Raises OverBudget."""
+        if over := self.over():
+            raise OverBudget(over)
+
+
+def within_budget(world: World, make: Callable[[], object]) -> None:
+    """Calls `make()`; raises OverBudget, with what there was too much of.
+
+    The world itself looks at each verb and now and then between events. A loop in which nothing
+    happens to it is found by a thread; one large request for memory, by the system.
+    """
+    budget = Budget(world)
+    world._clock.look = budget.look
+    try:
+        with _watched(budget), _limited_memory(budget.process.memory_info().vms + MAX_BYTES):
+            make()
+            budget.look()  # a node may have died of it
+    except OverBudget as wrong:
+        raise OverBudget(str(wrong) or budget.over()) from None
+    except MemoryError:
+        raise OverBudget(_MEMORY.format(MAX_BYTES >> 20)) from None
+    finally:
+        world._clock.look = None
+
+
+@contextlib.contextmanager
+def _watched(budget: Budget) -> Iterator[None]:
+    """Raises OverBudget in the block, wherever it is, if it does not stop by itself in time."""
+    done, block = threading.Event(), threading.get_ident()
+
+    def watch() -> None:
+        while not done.wait(_LOOK_S):
+            # The world is about to look itself, unless it is stuck. A node may have caught it.
+            if budget.over() and not done.wait(_STUCK_S):
+                _raise(block, OverBudget)
+
+    def unraisable(lost: sys.UnraisableHookArgs) -> None:
+        if lost.exc_type is not OverBudget:  # it fell into the end of a coroutine: it comes again
+            before(lost)
+
+    before, sys.unraisablehook = sys.unraisablehook, unraisable
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        while not done.is_set() or watcher.is_alive():
+            with contextlib.suppress(OverBudget):  # it may come even here
+                done.set()
+                watcher.join()
+        _raise(block, None)  # what has not been raised yet
+        sys.unraisablehook = before
+
+
+def _raise(thread: int, error: type[BaseException] | None) -> None:
+    """Raises `error` in another thread, at its next line of Python."""
+    import ctypes
+
+    kind = ctypes.py_object(error) if error else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), kind)
+
+
+@contextlib.contextmanager
+def _limited_memory(most: int) -> Iterator[None]:
+    """Lets this process have no more than so many bytes of addresses, where the system can."""
+    try:
+        import resource
+
+        before, hard = resource.getrlimit(resource.RLIMIT_AS)
+        bounds = [limit for limit in (most, before, hard) if limit != resource.RLIM_INFINITY]
+        resource.setrlimit(resource.RLIMIT_AS, (min(bounds), hard))
+    except (ImportError, OSError, ValueError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (before, hard))

@@ -1,0 +1,169 @@
+"""The inputs of a simulated world: what was done to it from outside, and when.
+
+A verb is applied at time t after every event due at or before t. So the same seed, scenario and
+inputs make the same world again, and replaying, branching and sharing a run are one mechanism.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from statelab.client import Pending
+from statelab.message import NoReply, Refused, shown
+from statelab.node import WrongState
+from statelab.sim.clock import Clock
+
+VERBS: dict[str, Callable] = {}  # by name: what `verb` has marked
+_FOREVER_US = 1 << 62
+
+
+def verb(method: Callable) -> Callable:
+    """Marks a method of the world as a verb: applied when all that is due has happened.
+
+    It is kept as an input, unless the scenario itself says it. It raises before it changes
+    anything: WrongState if it does not apply now.
+    """
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def apply(self: Inputs, *args: Any, **named: Any) -> Any:
+        try:
+            bound = signature.bind(self, *args, **named)
+        except TypeError as wrong:
+            takes = ", ".join(list(signature.parameters)[1:])
+            raise TypeError(
+                f"{wrong}; nothing was done: write {method.__name__}({takes})"
+            ) from None
+        bound.apply_defaults()
+        given = (method.__name__, *bound.args[1:])
+        self._advance(self._clock.now_us)
+        try:
+            result = method(self, *given[1:])
+        except WrongState:
+            if self._script is None:
+                raise
+            # In a replay with other inputs than the recorded ones, a verb may find its node dead,
+            # say. It is passed over, visibly.
+            given = ("attempt", *given)
+            result = VERBS["attempt"](self, *given[1:])
+        if not self._setting_up:
+            self.inputs.append((self._clock.now_us, *given))
+        return result
+
+    VERBS[method.__name__] = method
+    return apply
+
+
+class Inputs:
+    """The part of a world that applies its inputs and moves its time."""
+
+    def __init__(self):
+        self._clock = Clock()
+        # What a replay needs besides the seed (runcode.py): the scenario with its arguments, or
+        # why there is none; and the inputs since, as (time_us, verb, arguments...).
+        self.setup: tuple[Callable, dict[str, Any]] | str = "no scenario has set it up"
+        self.inputs: list[tuple] = []
+        self._setting_up = False
+        self._script: deque[tuple] | None = None  # in a replay: the inputs to come
+        self._unseen: int | None = None  # memory is recorded once so many of them are left
+        self._each: Callable[[], None] | None = None  # after each event
+
+    @verb
+    def attempt(self, verb: str, *args: Any) -> Any:
+        """Does a verb, given by its name, if it applies now; else passes over it, visibly."""
+        if verb not in list(VERBS):
+            raise ValueError(f"{shown(verb)} is no verb of a world: use one of {', '.join(VERBS)}")
+        try:
+            return VERBS[verb](self, *args)
+        except WrongState as wrong:
+            data = (verb, *args, str(wrong))
+            self._record("skipped", str(args[0]), 0, None, None, None, data)
+
+    def set_up(self, scenario: Callable, args: dict[str, Any]) -> Any:
+        """Runs a scenario's function in this world; what it does is no input.
+
+        Raises TypeError if `scenario(world, **args)` cannot be called.
+        """
+        if not callable(scenario):
+            raise TypeError(f"a scenario is a function of a world, not {shown(scenario)}")
+        if not isinstance(args, dict) or not all(type(name) is str for name in args):
+            raise TypeError(f"a scenario's arguments are a dict of their names, not {shown(args)}")
+        takes = inspect.signature(scenario)
+        try:
+            takes.bind(self, **args)
+        except TypeError:
+            name = getattr(scenario, "__name__", "the scenario")
+            given = ", ".join(["world", *(f"{key}={shown(args[key])}" for key in args)])
+            raise TypeError(f"{name}{takes} does not take ({given})") from None
+        if self._setting_up:  # a scenario that uses another
+            return scenario(self, **args)
+        if self._rows:
+            self.setup = "its scenario came after other verbs"
+        else:
+            self.setup = (scenario, args)
+        self._setting_up = True
+        try:
+            return scenario(self, **args)
+        finally:
+            self._setting_up = False
+
+    def replay(
+        self, scenario: Callable, args: dict, inputs: list[tuple], horizon_us: int,
+        memory_from: int | None = None,
+    ) -> None:  # fmt: skip
+        """Sets up this new world by `scenario`, and applies `inputs` at their times.
+
+        It ends at `horizon_us`; inputs after that are left out. Memory is recorded from the input
+        `inputs[memory_from]` on, if it is not recorded anyway.
+        """
+        self._script = deque(item for item in inputs if item[0] <= horizon_us)
+        self._unseen = None if memory_from is None else len(self._script) - memory_from
+        try:
+            self.set_up(scenario, args)
+        except (Refused, NoReply) as failed:
+            # An input added to a recorded run can make a call of the scenario itself fail.
+            why = f"the scenario ended early: {type(failed).__name__}: {failed}"
+            self._record("skipped", "", 0, None, None, None, (scenario.__name__, why))
+        while self._script:
+            self._apply_next()
+        self._advance(max(horizon_us, self._clock.now_us))
+        self._script = None
+
+    def _apply_next(self, ended: Callable[[], bool] | None = None) -> None:
+        time_us, name, *args = self._script[0]
+        self._clock.drain(time_us, ended, self._each)
+        if ended is None or not ended():
+            self._script.popleft()
+            self._clock.now_us = max(time_us, self._clock.now_us)
+            if self._unseen == len(self._script) + 1:
+                self.watch()
+            getattr(self, name)(*args)
+
+    def _advance(self, target_us: int, ended: Callable[[], bool] | None = None) -> None:
+        """Moves to `target_us`, or to the end of the microsecond in which `ended()` comes true."""
+        clock = self._clock
+        clock.check()
+        while self._setting_up and self._script and self._script[0][0] < target_us:
+            # Inputs of a replay fall due while its scenario runs; those of one microsecond come
+            # after the scenario's own.
+            self._setting_up = False
+            try:
+                self._apply_next(ended)
+            finally:
+                self._setting_up = True
+            if ended is not None and ended():
+                return
+        clock.drain(target_us, ended, self._each)
+        if ended is None:
+            clock.now_us = target_us
+
+    def _wait(self, pending: Pending) -> None:
+        self._advance(_FOREVER_US, lambda: pending.outcome is not None)
+        if pending.outcome is None:
+            raise RuntimeError(
+                f"{pending.name} waits, and nothing is left to run: {self._network.waiting()}"
+            )

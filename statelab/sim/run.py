@@ -1,0 +1,384 @@
+"""Scenario + seed + inputs ↔ one short text: keep these, run again, and the run is back.
+
+A run code `SL1-…` is that text: versioned compact JSON, zlib, base64url, with a checksum. It is
+parsed with caps on every size and never by pickle; it names code, and brings none.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import builtins
+import dataclasses
+import functools
+import inspect
+import json
+import keyword
+import math
+import string
+import unicodedata
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from statelab.message import MAX_DEPTH, shown
+from statelab.node import MAX_NAME, Node, checked_seed, said
+from statelab.sim.as_python import arg_text, line_of, seconds
+from statelab.sim.budget import OverBudget, within_budget
+from statelab.sim.fingerprint import fingerprint
+from statelab.sim.inputs import VERBS
+from statelab.sim.world import World
+
+VERSION = "SL1"
+MAX_TEXT, MAX_JSON, MAX_INPUTS = 100_000, 1_000_000, 20_000
+MAX_HORIZON_US = 10**15  # some thirty years
+_LONGEST = 500  # characters of an error
+
+
+class RunCodeError(ValueError):
+    """A run code that cannot be read, or that made another run; nothing was changed."""
+
+    def __init__(self, text: str):
+        # What it quotes comes from somebody else, and may be of any length.
+        text = " ".join(text.split())
+        super().__init__(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
+
+
+class DifferentCode(RunCodeError):
+    """The run differs, and the code of its classes is not the code that made the run code."""
+
+
+class NotDeterministic(RunCodeError):
+    """The run differs though its code is the same: something in it does not follow the seed."""
+
+
+def scenario(function: Callable) -> Callable:
+    """Marks `function(world, **args)` as a set-up that a run code can name.
+
+    Its arguments have JSON values, or are Node classes of the module or notebook it stands in.
+    """
+
+    if not callable(function):
+        raise TypeError(f"@scenario marks a function of a world, not {shown(function)}")
+
+    @functools.wraps(function)
+    def set_up(world: Any, **args: Any) -> Any:
+        if isinstance(world, World):
+            return world.set_up(function, args)
+        return function(world, **args)
+
+    return set_up
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """All that makes a run.
+
+    `inputs` are (time_us, verb, arguments...), in order; `digest` and `fingerprint` tell what it
+    made when it was kept, and by which code ('' if that is not known). `pasted` is whether it came
+    as a text, so that it may cost only so much (budget.py).
+    """
+
+    scenario: str
+    args: dict[str, Any]
+    seed: int
+    inputs: tuple[tuple, ...]
+    horizon_us: int
+    digest: str = ""
+    fingerprint: str = ""
+    pasted: bool = dataclasses.field(default=False, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, world: World, *, signed: bool = True) -> Run:
+        """The run of `world` up to now. Raises RunCodeError if no scenario tells of its set-up.
+
+        With `signed=False` its digest and fingerprint are left out; they take time.
+        """
+        if not isinstance(world, World):
+            raise TypeError(f"only the run of a simulated World has a code, not {shown(world)}")
+        if isinstance(world.setup, str):
+            raise RunCodeError(
+                f"this world has no run code, for {world.setup}: set it up by a function marked "
+                "@scenario, in a new world"
+            )
+        function, args = world.setup
+        return cls(
+            function.__name__,
+            {name: _args_out(name, value) for name, value in args.items()},
+            world.seed,
+            tuple(world.inputs),
+            world._clock.now_us,
+            world.trace.digest() if signed else "",
+            fingerprint(function, world) if signed else "",
+        )
+
+    def replay(self, function: Callable, *, memory: bool = False, check: bool = True) -> World:
+        """Makes the run again, in a new world set up by the scenario `function`.
+
+        Raises RunCodeError if `function` is another scenario, or a run that was pasted cannot be
+        made or costs too much; with `check`, DifferentCode or NotDeterministic if the digest is
+        not the one that was kept.
+        """
+        function = getattr(function, "__wrapped__", function)
+        if not inspect.isfunction(function):
+            raise TypeError(f"replay takes a function marked @scenario, not {shown(function)}")
+        if function.__name__ != self.scenario:
+            raise RunCodeError(
+                f"this run is of the scenario {self.scenario!r}, and here is "
+                f"{function.__name__!r}: open it in its own lesson"
+            )
+        args = {name: _args_in(name, value, function) for name, value in self.args.items()}
+        world = World(self.seed, memory=memory)
+        again = (function, args, list(self.inputs), self.horizon_us)
+        if self.pasted:
+            _made_for_somebody(world, lambda: world.replay(*again))
+        else:
+            world.replay(*again)
+        if check and self.digest and (digest := world.trace.digest()) != self.digest:
+            if fingerprint(function, world) != self.fingerprint:
+                raise DifferentCode(
+                    f"the run came out otherwise ({digest}, not {self.digest}), and the code of "
+                    "its servers or its scenario is not the code that made it: take the same code"
+                )
+            raise NotDeterministic(
+                f"the run came out otherwise ({digest}, not {self.digest}) by the same code: "
+                "something in it is not deterministic, or Python differs; check() names the place"
+            )
+        return world
+
+    def with_input(self, time_us: int, verb: str, *args: Any) -> Run:
+        """The run with one input more, after those of its time; what it makes is not known yet."""
+        _check_verb(verb, list(args))
+        _check_time(time_us)
+        place = sum(1 for item in self.inputs if item[0] <= time_us)
+        inputs = (*self.inputs[:place], (time_us, verb, *args), *self.inputs[place:])
+        horizon_us = max(self.horizon_us, time_us)
+        return dataclasses.replace(
+            self, inputs=inputs, horizon_us=horizon_us, digest="", fingerprint=""
+        )
+
+    def until(self, horizon_us: int) -> Run:
+        """The run up to another time; inputs after it are gone."""
+        _check_time(horizon_us)
+        inputs = tuple(item for item in self.inputs if item[0] <= horizon_us)
+        return dataclasses.replace(
+            self, inputs=inputs, horizon_us=horizon_us, digest="", fingerprint=""
+        )
+
+    # --------------------------------------------------------------------------- as text
+    def code(self) -> str:
+        """The run code. Raises RunCodeError if the run is too large for one."""
+        _check_words(self.scenario, self.args)
+        times = [item[0] for item in self.inputs]
+        steps = [now - before for now, before in zip(times, [0, *times], strict=False)]
+        inputs = [[step, *item[1:]] for step, item in zip(steps, self.inputs, strict=True)]
+        kept = [self.scenario, self.args, self.seed, inputs, self.horizon_us]
+        text = json.dumps([*kept, self.digest, self.fingerprint], separators=(",", ":"))
+        packed = zlib.compress(text.encode(), 9)
+        code = f"{VERSION}-{_base64(packed + _checksum(packed))}"
+        if len(self.inputs) > MAX_INPUTS or len(text) > MAX_JSON or len(code) > MAX_TEXT:
+            raise RunCodeError(f"{len(self.inputs):,} inputs are too many for a run code")
+        return code
+
+    @classmethod
+    def parse(cls, text: str) -> Run:
+        """Reads a run code. Raises RunCodeError, saying what is wrong with it."""
+        if not isinstance(text, str):
+            raise RunCodeError(f"a run code is a text that begins with SL1-, not {shown(text)}")
+        text = "".join(text.split())
+        if len(text) > MAX_TEXT:
+            raise RunCodeError(
+                f"the run code is too large: {len(text):,} characters; the most are {MAX_TEXT:,}"
+            )
+        version, dash, rest = text.partition("-")
+        if not dash or not version.startswith("SL"):
+            raise RunCodeError("this is not a run code: one begins with SL1-")
+        if version != VERSION:
+            raise RunCodeError(
+                f"this run code is of version {version}, and this statelab reads {VERSION}: "
+                "open it with the statelab that made it"
+            )
+        try:
+            data = base64.urlsafe_b64decode(rest + "=" * (-len(rest) % 4))
+        except (binascii.Error, ValueError):
+            data = b""
+        packed, checksum = data[:-4], data[-4:]
+        if len(data) < 5 or _checksum(packed) != checksum or _base64(data) != rest:
+            raise RunCodeError("the run code is damaged: copy the whole text once more")
+        return cls._checked(_unpacked(packed))
+
+    @classmethod
+    def _checked(cls, kept: Any) -> Run:
+        if not _fits(kept, [str, dict, int, list, int, str, str]):
+            raise RunCodeError("the run code is damaged: it does not hold what a run is made of")
+        name, args, seed, items, horizon_us, digest, code = kept
+        _check_words(name, args)
+        try:
+            checked_seed(seed)
+        except ValueError as wrong:
+            raise RunCodeError(f"the run code cannot be used: {wrong}") from None
+        if not set(digest + code) <= set(string.hexdigits):
+            raise RunCodeError("the run code is damaged: its digest is none")
+        if len(items) > MAX_INPUTS or not 0 <= horizon_us <= MAX_HORIZON_US:
+            raise RunCodeError("the run code is too large: too many inputs, or too long a time")
+        inputs, time_us = [], 0
+        for item in items:
+            if not (isinstance(item, list) and len(item) > 1 and _fits(item[:2], [int, str])):
+                raise RunCodeError(f"the run code holds something that is no input: {shown(item)}")
+            step, verb, *rest = item
+            _check_verb(verb, rest)
+            time_us += step
+            if step < 0 or time_us > horizon_us:
+                raise RunCodeError("the run code's inputs are not in the order of their times")
+            inputs.append((time_us, verb, *rest))
+        return cls(name, args, seed, tuple(inputs), horizon_us, digest, code, pasted=True)
+
+    def python(self) -> str:
+        """The run as lines of Python: pasted into a cell of its lesson, they make it again."""
+        args = "".join(f", {name}={arg_text(value)}" for name, value in self.args.items())
+        lines = [f"world = World(seed={self.seed})", f"{self.scenario}(world{args})"]
+        now_us = 0
+        for time_us, verb, *rest in self.inputs:
+            if time_us != now_us:
+                lines.append(f"world.run(until={seconds(time_us)})")
+            now_us = time_us
+            lines.append(line_of(verb, *rest))
+        if self.horizon_us != now_us:
+            lines.append(f"world.run(until={seconds(self.horizon_us)})")
+        return "\n".join(lines)
+
+
+def _check_words(name: str, args: dict[str, Any]) -> None:
+    """Raises RunCodeError unless all become names, in lines that a learner pastes into a cell.
+
+    What Python itself means something by is none: `exec`, say, would be called.
+    """
+    own = [name, *(value["class"] for value in args.values() if _is_class(value))]
+    for word in (*own, *args):
+        is_name = isinstance(word, str) and word.isidentifier() and len(word) <= MAX_NAME
+        # Python reads names in this form, so that others could stand for `exec`, too.
+        is_name = is_name and unicodedata.normalize("NFKC", word) == word
+        taken = {*keyword.kwlist, *(keyword.softkwlist + dir(builtins) if word in own else ())}
+        if not is_name or word in taken or word.startswith("__"):
+            raise RunCodeError(f"the run code names something that is no name: {shown(word)}")
+
+
+def _check_verb(verb: Any, args: list) -> None:
+    """Raises RunCodeError unless a world has that verb, and it takes these arguments."""
+    if not isinstance(verb, str) or verb not in VERBS:
+        raise RunCodeError(f"the run code holds a verb that no world has: {shown(verb)}")
+    try:
+        inspect.signature(VERBS[verb]).bind(None, *args)
+    except TypeError as wrong:
+        raise RunCodeError(f"the run code's {verb} does not fit: {wrong}") from None
+    if verb == "attempt":
+        if args[0] == "attempt" or len(args) < 2:
+            raise RunCodeError("the run code attempts nothing")
+        _check_verb(args[0], args[1:])
+
+
+def _check_time(time_us: Any) -> None:
+    if type(time_us) is not int or not 0 <= time_us <= MAX_HORIZON_US:
+        raise RunCodeError(f"a time in a run is whole microseconds from 0 on, not {shown(time_us)}")
+
+
+def _args_out(name: str, value: Any) -> Any:
+    if isinstance(value, type) and issubclass(value, Node):
+        return {"class": value.__name__}
+    try:
+        if json.loads(json.dumps(value, allow_nan=False)) == value:
+            return value
+    except (TypeError, ValueError):
+        pass
+    raise RunCodeError(
+        f"the scenario's argument {name}={value!r} is neither JSON nor a Node class, so no run "
+        "code can carry it"
+    )
+
+
+def _args_in(name: str, value: Any, function: Callable) -> Any:
+    if not _is_class(value):
+        return value
+    cls = function.__globals__.get(value["class"])
+    if not (isinstance(cls, type) and issubclass(cls, Node)):
+        raise RunCodeError(
+            f"this run needs a class named {value['class']} (for {name}), which is not here: open "
+            "it in its own lesson, after the cell that defines it"
+        )
+    return cls
+
+
+def _made_for_somebody(world: World, make: Callable[[], object]) -> None:
+    """Makes a run that was pasted: it may cost only so much, and what fails is its code's fault."""
+    try:
+        within_budget(world, make)
+    except OverBudget as over:
+        raise RunCodeError(
+            f"this run was stopped when it had taken more than {over}: a run code may ask for any "
+            "amount, and this one asks for too much"
+        ) from None
+    except RunCodeError:
+        raise
+    except Exception as wrong:
+        raise RunCodeError(f"this run cannot be made here: {said(wrong)}") from wrong
+
+
+def _is_class(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"class"}
+
+
+def _fits(values: Any, kinds: list[type]) -> bool:
+    if not isinstance(values, list) or len(values) != len(kinds):
+        return False
+    return all(type(value) is kind for value, kind in zip(values, kinds, strict=True))
+
+
+def _unpacked(packed: bytes) -> Any:
+    """What was kept. Raises RunCodeError if it could be read in two ways."""
+    unzip = zlib.decompressobj()
+    try:
+        text = unzip.decompress(packed, MAX_JSON)
+        if unzip.unconsumed_tail:
+            raise RunCodeError(f"the run code is too large: more than {MAX_JSON:,} bytes unpacked")
+        kept = json.loads(text.decode(), object_pairs_hook=_dict, **_FINITE)
+        if _depth(kept) > MAX_DEPTH:
+            raise RunCodeError(f"the run code is nested more than {MAX_DEPTH} deep")
+        if unzip.eof and not unzip.unused_data:
+            return kept
+    except RunCodeError:
+        raise
+    except (zlib.error, ValueError, RecursionError):
+        pass
+    raise RunCodeError("the run code is damaged: it cannot be unpacked")
+
+
+def _dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    kept = dict(pairs)
+    if len(kept) < len(pairs):
+        raise ValueError("one key comes twice")
+    return kept
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is no JSON")
+    return number
+
+
+_FINITE = {"parse_float": _finite, "parse_constant": _finite}
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return 0
+    return 1 + max(map(_depth, value), default=0)
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _checksum(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(4, "big")

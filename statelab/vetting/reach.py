@@ -1,0 +1,343 @@
+"""What a class's code can reach besides `self`: state that a simulated kill would not erase.
+
+Rules of this file:
+
+1. All that it can reach must be something that cannot change. What is not known to be so is
+   refused, by the line that reaches it.
+2. What can change then are names: of a module, a class, a function, a closure. Code that may bind
+   one of these anew is looked after by its world, and found out by what it has done.
+3. Code and data of Python's and of installed packages are not looked into: they are the machine.
+"""
+
+from __future__ import annotations
+
+import builtins
+import enum
+import functools
+import inspect
+import linecache
+import random
+import sys
+import types
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+from statelab.immutable import ATOMS, PYTHONS, is_constant, is_frozen, is_learners, is_plain
+from statelab.message import Request, Response
+from statelab.node import Disk, Node
+from statelab.unawaited import EFFECTS, loose
+from statelab.vetting.uses import OF_A_NODE, first_use, uses
+
+_ABSENT = object()
+_MAKERS = ("__init__", "__post_init__", "__set_name__")
+_LOOPS = ("asyncio", "_asyncio", "concurrent", "multiprocessing", "_thread")
+
+
+class Reach:
+    """What the code of one class reaches: names, and what they are bound to."""
+
+    def __init__(self, factory: type[Node]):
+        self.factory = factory
+        self.binds = False  # whether the code may bind one of the names anew
+        self.keeps = False  # whether it may keep a coroutine of its own, or an effect, unawaited
+        # whose names, where they stand, what they were bound to, and whether those were all
+        self._names: list[tuple[str, Mapping, dict[str, Any], bool]] = []
+        self._contents: list[tuple[str, Any, str]] = []  # what may change within, and how it was
+        self._cells: list[tuple[str, types.CellType, Any]] = []
+        self._stores: list[tuple[str, str, int, str]] = []  # attribute, function, line, its text
+        self._seen: dict[int, Any] = {}
+        self._methods: set[types.FunctionType] = set()  # whose first argument is one instance
+        for cls in (Node, Request, Response, Disk):
+            self._names.append((f"{cls.__name__}.", vars(cls), dict(vars(cls)), True))
+        self._class(factory)
+        self._seen.clear()
+
+    # --------------------------------------------------------------------------- later
+    def rebound(self) -> str:
+        """The first name that is bound to something else than when it was looked at, or ''."""
+        for owner, names, before, whole in self._names:
+            for name, value in before.items():
+                if names.get(name, _ABSENT) is not value:
+                    return f"{owner}{name}"
+            if whole and len(names) != len(before):
+                for name in names:
+                    if name not in before and name not in PYTHONS:
+                        return f"{owner}{name}"
+        for name, cell, before in self._cells:
+            if _content(cell) is not before:
+                return name
+        for name, value, before in self._contents:
+            if repr(value) != before:
+                return name
+        return ""
+
+    def check(self) -> None:
+        """Raises TypeError if the code has bound a name anew, which a kill would not undo."""
+        if not (name := self.rebound()):
+            return
+        last = name.rpartition(".")[2]
+        found = [store for store in self._stores if store[0] == last] or self._stores
+        where = f" ({found[0][1]}, line {found[0][2]}{found[0][3]})" if found else ""
+        raise TypeError(
+            f"{self.factory.__name__} has changed {name}, which a kill would not erase, and which "
+            f"all its lives share{where}: keep in self what changes. This world goes on as it is; "
+            "make a new one when the class is mended"
+        )
+
+    # --------------------------------------------------------------------------- looking
+    def _class(self, cls: type) -> None:
+        self._value(type(cls), cls.__name__, 0)
+        if isinstance(cls, enum.EnumMeta):
+            self._all(cls, cls.__name__, 0)
+        kept = {
+            name: value
+            for name, value in vars(cls).items()
+            if name not in PYTHONS and not (isinstance(cls, enum.EnumMeta) and name[:1] == "_")
+        }
+        whole = not isinstance(cls, enum.EnumMeta)  # a member has a dict of its own
+        self._names.append((f"{cls.__name__}.", vars(cls), kept, whole))
+        for name, value in kept.items():
+            where = f"{cls.__name__}.{name}"
+            if issubclass(cls, Node):
+                _keeps_its_names(value, name, where)
+            if type(value) is types.FunctionType and not issubclass(cls, type):
+                self._methods.add(value)
+            if isinstance(value, (staticmethod, classmethod)):
+                value = value.__func__
+            if isinstance(value, (list, dict, set, bytearray)):
+                raise TypeError(
+                    f"{where} is one {type(value).__name__} that all lives would share, so a kill "
+                    f"would not erase it: set self.{name} in __init__"
+                )
+            self._value(value, where, 0)
+        for field in getattr(cls, "__dataclass_fields__", {}).values():
+            self._all(field.metadata.values(), f"{cls.__name__}.{field.name} and its metadata", 0)
+        for base in cls.__mro__[1:]:
+            self._value(base, base.__name__, 0)
+
+    def _value(self, value: Any, where: str, line: int) -> None:
+        """Looks at something that the code reaches; `where` says how."""
+        kind = type(value)
+        if kind in ATOMS or value is random._inst or self._met(value):
+            return
+        if isinstance(value, (tuple, frozenset)):
+            for item in value:
+                self._value(item, f"{where} and what is in it", line)
+        elif kind is types.MappingProxyType:
+            for item in value.values():
+                self._value(item, f"{where} and what is in it", line)
+        elif isinstance(value, type):
+            self._sequential(value.__module__, value.__name__, where, line)
+            if is_learners(value.__module__):
+                self._class(value)
+        elif kind is types.FunctionType:
+            self._function(value, where, line)
+        elif kind is types.MethodType:
+            self._value(value.__self__, where, line)
+            self._value(value.__func__, where, line)
+        elif isinstance(value, functools._lru_cache_wrapper):
+            if not is_learners(value.__module__):
+                return
+            raise TypeError(
+                f"{value.__wrapped__.__qualname__} is cached by functools: its results belong to "
+                "the process, so all nodes would share them, and a simulated kill would not erase "
+                "them: leave the cache out, or keep the results in self"
+            )
+        elif isinstance(value, types.BuiltinFunctionType):
+            self._sequential(value.__module__, value.__name__, where, line)
+            if not isinstance(value.__self__, (types.ModuleType, type, type(None))):
+                self._value(value.__self__, where, line)
+        elif isinstance(value, Response):
+            self._watch(f"a Response ({where})", value)  # or changes what the answer holds
+        elif isinstance(value, property):
+            self._all((value.fget, value.fset, value.fdel), where, line)
+        elif isinstance(value, functools.cached_property):
+            self._value(value.func, where, line)
+        elif isinstance(value, (functools.partial, functools.partialmethod)):
+            self._all((value.func, *value.args, *value.keywords.values()), where, line)
+            self._watch(f"a {kind.__name__} ({where})", value.keywords)
+        elif isinstance(value, functools.singledispatchmethod):
+            self._all((value.func, value.dispatcher), where, line)
+        elif is_constant(value):
+            self._all(getattr(value, "__metadata__", ()), f"{where}.__metadata__", line)
+        elif isinstance(value, enum.Enum) or is_frozen(kind) or _stays(kind):
+            self._object(value, where, line)
+        else:
+            raise TypeError(
+                f"{where}, a {kind.__name__} that a kill would not erase{_in_line(line)}: keep it "
+                "in self, or give start what is needed as an argument; what never changes can be "
+                "a tuple, a frozenset or a types.MappingProxyType"
+            )
+
+    def _object(self, value: Any, where: str, line: int) -> None:
+        """An object is as constant as all that it keeps; what it keeps besides is found later."""
+        kind = type(value)
+        self._value(kind, where, line)
+        for cls in kind.__mro__:
+            for name, member in vars(cls).items():
+                if isinstance(member, functools.cached_property):
+                    getattr(value, name)  # now, so that it belongs to what it keeps
+                elif isinstance(member, types.MemberDescriptorType):
+                    self._value(getattr(value, name, None), f"{where}.{name}", line)
+                    self._watch(f"a {kind.__name__} ({where})", value)
+        kept = getattr(value, "__dict__", {})
+        for name, item in kept.items():
+            self._value(item, f"{where}.{name}", line)
+        self._names.append((f"{kind.__name__}.", kept, dict(kept), True))
+        self.binds = self.binds or _stays(kind)
+
+    def _watch(self, name: str, value: Any) -> None:
+        self.binds = True
+        self._contents.append((name, value, repr(value)))
+
+    def _sequential(self, module: str | None, name: str, where: str, line: int) -> None:
+        """Raises TypeError for what would run beside the node: no world could wait for it."""
+        module = module or ""
+        beside = module.partition(".")[0] in _LOOPS
+        if beside or (module == "threading" and name in ("Thread", "Timer")):
+            of = "" if where.endswith(module) else f" of {module}"
+            raise TypeError(
+                f"{where}{of}{_in_line(line)}: a node waits with self.sleep, self.call and "
+                "self.gather only, and does several things at once by self.gather"
+            )
+
+    def _all(self, values: Any, where: str, line: int) -> None:
+        for value in values:
+            self._value(value, where, line)
+
+    def _met(self, value: Any) -> bool:
+        met = id(value) in self._seen
+        self._seen[id(value)] = value
+        return met
+
+    def _function(self, function: types.FunctionType, where: str, line: int) -> None:
+        if registry := getattr(function, "registry", None):  # of functools.singledispatch
+            self._all(registry.values(), function.__qualname__, 0)
+        if not is_learners(function.__globals__.get("__name__")):
+            self._sequential(function.__module__, function.__name__, where, line)
+            # One of Python's own decorators; what it keeps besides is its own affair.
+            self._value(getattr(function, "__wrapped__", None), function.__qualname__, 0)
+            return
+        code, where = function.__code__, _short(function.__qualname__)
+        helps = inspect.iscoroutinefunction(function) and code.co_name not in ("handle", "run")
+        if helps or loose(code, EFFECTS):
+            self.keeps = True
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+            value = _content(cell)
+            self._cells.append((name, cell, value))
+            if value is not _ABSENT:
+                line = first_use(code, name)
+                self._named(value, name, f"{where} closes over {name}", line, code.co_names)
+        defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+        self._all(defaults, f"{where} has a default", code.co_firstlineno)
+        self._names.append((f"{where}.", vars(function), dict(vars(function)), True))
+        self._all(vars(function).values(), f"{where} has an attribute", code.co_firstlineno)
+        self._code(function, where)
+
+    def _code(self, function: types.FunctionType, where: str) -> None:
+        names, read = function.__globals__, {}
+        for use in uses(function.__code__, function in self._methods):
+            if use.what == "global":
+                if use.name not in names and hasattr(builtins, use.name):
+                    continue
+                if use.name in names:
+                    how = f"{where} uses the global {use.name}"
+                    self._named(names[use.name], use.name, how, use.line, use.attributes)
+                read[use.name] = names.get(use.name, _ABSENT)
+            elif use.what == "assigned":
+                raise TypeError(
+                    f"{where} assigns {use.name}, which a kill would not erase"
+                    f"{_in(function, use.line)}: use self.{use.name.rpartition('.')[2].split()[-1]}"
+                )
+            elif use.what == "way round":
+                raise TypeError(
+                    f"{where} uses {use.name}, by which it reaches what a kill would not erase"
+                    f"{_in(function, use.line)}: name what it needs, or keep it in self"
+                )
+            elif use.what == "import":
+                how = f"{where} uses {use.name}"
+                self._sequential(use.name, "", how, use.line)
+                self._named(sys.modules.get(use.name), use.name, how, use.line, use.attributes)
+            elif use.what == "stored":
+                self.binds = True
+                text = f": {_text(function, use.line)}"
+                self._stores.append((use.name, where, use.line, text))
+            elif use.what == "binder":
+                self.binds = True
+                self._stores.append(("", where, use.line, f": {_text(function, use.line)}"))
+        self._names.append(("the global ", names, read, False))
+
+    def _named(self, value: Any, name: str, where: str, line: int, attributes: tuple) -> None:
+        """Looks at what a name stands for; of a module, at those attributes that are asked for."""
+        if not isinstance(value, types.ModuleType):
+            self._value(value, where, line)
+            return
+        for attribute in attributes:
+            self._sequential(value.__name__, attribute, where, line)
+        asked = {a: vars(value).get(a, _ABSENT) for a in attributes}
+        self._names.append((f"{name}.", vars(value), asked, False))
+        for attribute, item in asked.items():
+            if isinstance(item, types.ModuleType):
+                of_it = {a: vars(item).get(a, _ABSENT) for a in attributes}
+                self._names.append((f"{attribute}.", vars(item), of_it, False))
+            elif is_learners(value):
+                self._value(item, f"{where}.{attribute}", line)
+            elif isinstance(item, (list, set, MutableMapping)):
+                self._watch(f"{name}.{attribute}", item)
+                self._stores.append((attribute, where, line, ""))
+
+
+def _content(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return _ABSENT
+
+
+def _keeps_its_names(value: Any, name: str, where: str) -> None:
+    """Raises TypeError for a slot, and for what takes a name that every node has."""
+    if isinstance(value, types.MemberDescriptorType):
+        raise TypeError(
+            f"{where} is a slot, and the memory of a node is what is in its __dict__: leave "
+            "__slots__ out"
+        )
+    if name in OF_A_NODE and not (callable(value) or hasattr(value, "__get__")):
+        raise TypeError(f"{where} is what every node has for itself: choose another name")
+    if type(value) is types.FunctionType:
+        for use in uses(value.__code__, True):
+            if use.what == "taken":
+                raise TypeError(
+                    f"{where} assigns self.{use.name}, which every node has for itself"
+                    f"{_in(value, use.line)}: choose another name"
+                )
+
+
+def _stays(kind: type) -> bool:
+    """Whether its instances keep what they keep in their dict, and no method of theirs changes it.
+
+    Others may; that is found by what they have done.
+    """
+    return is_plain(kind) and not any(
+        len(uses(function.__code__, False)) > len(uses(function.__code__, True))
+        for cls in kind.__mro__
+        if is_learners(cls.__module__)
+        for name, function in vars(cls).items()
+        if type(function) is types.FunctionType and name not in _MAKERS
+    )
+
+
+def _short(qualname: str) -> str:
+    return qualname.rpartition("<locals>.")[2]
+
+
+def _text(function: types.FunctionType, line: int) -> str:
+    return linecache.getline(function.__code__.co_filename, line).strip()
+
+
+def _in_line(line: int) -> str:
+    return f", in line {line}" if line else ""
+
+
+def _in(function: types.FunctionType, line: int) -> str:
+    text = _text(function, line)
+    return f", in line {line}" + (f", {text}" if text else "")

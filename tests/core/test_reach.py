@@ -1,0 +1,966 @@
+"""State that a simulated kill would not erase: each of these servers keeps some outside of self.
+
+They must be refused by a sentence, at the start or at the verb by which they do it, or lose it.
+"""
+
+import collections
+import contextlib
+import contextvars
+import dataclasses
+import enum
+import functools
+import itertools
+import json
+import logging
+import os
+import random
+import re
+import string
+import sys
+import types
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import pytest
+
+from statelab import LiveWorld, Node, Response, World
+from statelab.vetting.reach import Reach
+
+CASES = {}
+
+
+def case(cls):
+    CASES[cls.__name__] = cls
+    return cls
+
+
+class Base(Node):
+    async def handle(self, request):
+        return self.step()
+
+
+@case
+class Default(Base):
+    def __init__(self, seen=[]):  # noqa: B006
+        self.seen = seen
+
+    def step(self):
+        self.seen.append(1)
+        return len(self.seen)
+
+
+@case
+class KwDefault(Base):
+    def __init__(self, *, seen={}):  # noqa: B006
+        self._seen = seen
+
+    def step(self):
+        self._seen[len(self._seen)] = 1
+        return len(self._seen)
+
+
+@case
+class OnTheClass(Base):
+    n = 0
+
+    def step(self):
+        OnTheClass.n += 1
+        return OnTheClass.n
+
+
+@case
+class TypeSelf(Base):
+    n = 0
+
+    def step(self):
+        type(self).n += 1
+        return self.n
+
+
+@case
+class DunderClass(Base):
+    n = 0
+
+    def step(self):
+        self.__class__.n += 1
+        return self.n
+
+
+@case
+class ClassMethod(Base):
+    n = 0
+
+    @classmethod
+    def up(cls):
+        cls.n += 1
+        return cls.n
+
+    def step(self):
+        return self.up()
+
+
+@case
+class Setattr(Base):
+    n = 0
+
+    def step(self):
+        Setattr.n = self.n + 1
+        return self.n
+
+
+@case
+class NewAttr(Base):
+    def step(self):
+        c = type(self)
+        c.m = getattr(c, "m", 0) + 1
+        return c.m
+
+
+@case
+class FuncAttr(Base):
+    def step(self):
+        f = FuncAttr.step
+        f.n = getattr(f, "n", 0) + 1
+        return f.n
+
+
+@case
+class Alias(Base):
+    n = 0
+
+    def __init__(self):
+        self._c = type(self)
+
+    def step(self):
+        self._c.n += 1
+        return self._c.n
+
+
+numbers = itertools.count(1)
+
+
+@case
+class GlobalIterator(Base):
+    def step(self):
+        return next(numbers)
+
+
+class Stats:
+    def __init__(self):
+        self.n = 0
+
+    n = 0
+
+
+STATS = Stats()
+
+
+@case
+class GlobalObject(Base):
+    def step(self):
+        STATS.n += 1
+        return STATS.n
+
+
+@case
+class ClassObject(Base):
+    stats = Stats()
+
+    def step(self):
+        self.stats.n += 1
+        return self.stats.n
+
+
+@case
+class HelperClass(Base):
+    def step(self):
+        Stats.n += 1
+        return Stats.n
+
+
+LOG = []
+
+
+def remember():
+    LOG.append(1)
+    return len(LOG)
+
+
+@case
+class Helper(Base):
+    def step(self):
+        return remember()
+
+
+def deep():
+    return remember()
+
+
+@case
+class HelperOfHelper(Base):
+    def step(self):
+        return deep()
+
+
+def withattr():
+    withattr.n = getattr(withattr, "n", 0) + 1
+    return withattr.n
+
+
+@case
+class HelperAttr(Base):
+    def step(self):
+        return withattr()
+
+
+total = 0
+
+
+def count():
+    global total
+    total += 1
+    return total
+
+
+@case
+class HelperGlobal(Base):
+    def step(self):
+        return count()
+
+
+def closure():
+    n = 0
+
+    class C(Base):
+        def step(self):
+            nonlocal n
+            n += 1
+            return n
+
+    return C
+
+
+CASES["Nonlocal"] = closure()
+
+
+def gen():
+    n = 0
+    while True:
+        n += 1
+        yield n
+
+
+G = gen()
+
+
+@case
+class Generator(Base):
+    def step(self):
+        return next(G)
+
+
+append = LOG.append
+
+
+@case
+class BoundBuiltin(Base):
+    def step(self):
+        append(1)
+        return 1
+
+
+partial = functools.partial(remember)
+
+
+@case
+class Partial(Base):
+    def step(self):
+        return partial()
+
+
+@functools.cache
+def kept():
+    return []
+
+
+@case
+class Cached(Base):
+    def step(self):
+        kept().append(1)
+        return len(kept())
+
+
+@case
+class GlobalsDict(Base):
+    def step(self):
+        globals()["total2"] = globals().get("total2", 0) + 1
+        return globals()["total2"]
+
+
+counter = collections.Counter()
+
+
+@case
+class CounterG(Base):
+    def step(self):
+        counter["x"] += 1
+        return counter["x"]
+
+
+rng = random.Random(4)
+
+
+@case
+class Rng(Base):
+    def step(self):
+        return rng.random()
+
+
+ctx = contextvars.ContextVar("c", default=0)
+
+
+@case
+class Ctx(Base):
+    def step(self):
+        ctx.set(ctx.get() + 1)
+        return ctx.get()
+
+
+NS = types.SimpleNamespace(n=0)
+
+
+@case
+class Namespace(Base):
+    def step(self):
+        NS.n += 1
+        return NS.n
+
+
+class Meta(type):
+    n = 0
+
+    def bump(cls):
+        cls.n += 1
+        return cls.n
+
+
+@case
+class WithMeta(Base, metaclass=Meta):
+    def step(self):
+        return type(self).bump()
+
+
+class Color(enum.Enum):
+    RED = 1
+
+
+@case
+class EnumAttr(Base):
+    def step(self):
+        Color.RED.n = getattr(Color.RED, "n", 0) + 1
+        return Color.RED.n
+
+
+@case
+class ModuleAttr(Base):
+    def step(self):
+        re.n = getattr(re, "n", 0) + 1
+        return re.n
+
+
+def deco(f):
+    calls = []
+
+    def w(self):
+        calls.append(1)
+        return len(calls)
+
+    return w
+
+
+@case
+class Decorated(Base):
+    @deco
+    def step(self):
+        return 1
+
+
+@case
+class Prop(Base):
+    _n = 0
+
+    @property
+    def x(self):
+        Prop._n += 1
+        return Prop._n
+
+    def step(self):
+        return self.x
+
+
+@case
+class Lambda(Base):
+    step = lambda self, seen=[]: seen.append(1) or len(seen)  # noqa: E731
+
+
+@case
+class Inner(Base):
+    def step(self):
+        def f():
+            STATS.n += 1
+            return STATS.n
+
+        return f()
+
+
+@case
+class Comprehension(Base):
+    def step(self):
+        return max([LOG.append(1) or len(LOG) for _ in range(1)])
+
+
+@case
+class StaticM(Base):
+    @staticmethod
+    def up():
+        return remember()
+
+    def step(self):
+        return self.up()
+
+
+@case
+class OfAModule(Base):
+    def step(self):
+        module = sys.modules[__name__]
+        module.LOG.append(1)
+        return len(module.LOG)
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    n: int = 1
+    kept: list = dataclasses.field(default_factory=list)
+
+
+FR = Frozen()
+
+
+@case
+class FrozenG(Base):
+    def step(self):
+        FR.kept.append(1)
+        return len(FR.kept)
+
+
+class NT(collections.namedtuple("NT", "a")):
+    pass
+
+
+T = NT([0])
+
+
+@case
+class TupleWithList(Base):
+    def step(self):
+        T.a[0] += 1
+        return T.a[0]
+
+
+@contextlib.contextmanager
+def manager():
+    LOG.append(1)
+    yield len(LOG)
+
+
+@case
+class CM(Base):
+    def step(self):
+        with manager() as n:
+            return n
+
+
+class Desc:
+    def __get__(self, o, t):
+        self.n = getattr(self, "n", 0) + 1
+        return self.n
+
+
+@case
+class Descriptor(Base):
+    x = Desc()
+
+    def step(self):
+        return self.x
+
+
+@case
+class InitSub(Base):
+    def __init__(self):
+        type(self).boots = getattr(type(self), "boots", 0) + 1
+        self.b = self.boots
+
+    def step(self):
+        return self.b
+
+
+@case
+class Super(Base):
+    n = 0
+
+    def step(self):
+        __class__.n += 1
+        return __class__.n
+
+
+# ------------------------------------------------------------------------------- the process
+@case
+class Environment(Base):
+    def step(self):
+        os.environ["STATELAB_N"] = os.environ.get("STATELAB_N", "") + "x"
+        return len(os.environ["STATELAB_N"])
+
+
+@case
+class EnvironmentByAnotherName(Base):
+    def step(self):
+        from os import environ
+
+        environ.update(STATELAB_N=environ.get("STATELAB_N", "") + "x")
+        return len(environ["STATELAB_N"])
+
+
+@case
+class PathOfThePython(Base):
+    def step(self):
+        sys.path.append("")
+        return len(sys.path)
+
+
+@case
+class ModuleByAnotherName(Base):
+    def step(self):
+        module = re
+        module.a = getattr(module, "a", 0) + 1
+        return module.a
+
+
+@case
+class ModuleBySetattr(Base):
+    def step(self):
+        setattr(re, "b", getattr(re, "b", 0) + 1)  # noqa: B010
+        return re.b
+
+
+@case
+class ModuleByItsDict(Base):
+    def step(self):
+        vars(re)["c"] = vars(re).get("c", 0) + 1
+        return re.c
+
+
+@case
+class OwnModule(Base):
+    def step(self):
+        module = this_module
+        module.absent = getattr(module, "absent", 0) + 1
+        return module.absent
+
+
+@case
+class FrameGlobals(Base):
+    def step(self):
+        names = sys._getframe().f_globals
+        names["absent2"] = names.get("absent2", 0) + 1
+        return names["absent2"]
+
+
+@case
+class Executes(Base):
+    def step(self):
+        exec("global absent3; absent3 = 1")
+        return 1
+
+
+@case
+class Door(Base):
+    def step(self):
+        world = self._door.world
+        world.n = getattr(world, "n", 0) + 1
+        return world.n
+
+
+@case
+class DoorByName(Base):
+    def step(self):
+        getattr(self, "_door").n = 1  # noqa: B009
+        return 1
+
+
+# ------------------------------------------------------------------------------- our own classes
+@case
+class OnTheRequest(Node):
+    async def handle(self, request):
+        type(request).n = getattr(type(request), "n", 0) + 1
+        return request.n
+
+
+@case
+class OnNode(Base):
+    def step(self):
+        base = type(self).__mro__[-2]
+        base.n2 = getattr(base, "n2", 0) + 1
+        return self.n2
+
+
+@case
+class OnResponse(Base):
+    def step(self):
+        cls = Response
+        cls.n = getattr(cls, "n", 0) + 1
+        return cls.n
+
+
+# ------------------------------------------------------------------------------- what Python keeps
+@case
+class Doc(Base):
+    def step(self):
+        type(self).__doc__ = (self.__doc__ or "") + "x"
+        return len(self.__doc__)
+
+
+@case
+class Annotations(Base):
+    def step(self):
+        kept = type(self).__annotations__
+        kept["n"] = kept.get("n", 0) + 1
+        return kept["n"]
+
+
+@case
+class AnnotationsByName(Base):
+    def step(self):
+        kept = vars(type(self))["__annotations__"]
+        kept["n"] = kept.get("n", 0) + 1
+        return kept["n"]
+
+
+@case
+class MatchArgs(Base):
+    __match_args__ = []  # noqa: RUF012
+
+    def step(self):
+        self.__match_args__.append(1)
+        return len(self.__match_args__)
+
+
+@dataclasses.dataclass
+class WithMetadata:
+    n: int = dataclasses.field(default=1, metadata={"kept": []})
+
+
+@case
+class Metadata(Base):
+    def step(self):
+        kept = dataclasses.fields(WithMetadata)[0].metadata["kept"]
+        kept.append(1)
+        return len(kept)
+
+
+Noted = Annotated[int, []]
+
+
+@case
+class TypeMetadata(Base):
+    def step(self):
+        Noted.__metadata__[0].append(1)
+        return len(Noted.__metadata__[0])
+
+
+keyworded = functools.partial(int)
+
+
+@case
+class PartialKeywords(Base):
+    def step(self):
+        keyworded.keywords["n"] = keyworded.keywords.get("n", 0) + 1
+        return keyworded.keywords["n"]
+
+
+# ------------------------------------------------------------------------------- objects
+class Callable:
+    n = 0
+
+    def __call__(self):
+        self.n += 1
+        return self.n
+
+
+CALLABLE = Callable()
+
+
+@case
+class CallsAnObject(Base):
+    def step(self):
+        return CALLABLE()
+
+
+@dataclasses.dataclass(frozen=True)
+class Thawed:
+    n: int = 0
+
+
+THAWED = Thawed()
+
+
+@case
+class FrozenBySetattr(Base):
+    def step(self):
+        object.__setattr__(THAWED, "n", THAWED.n + 1)
+        return THAWED.n
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ThawedSlots:
+    n: int = 0
+
+
+THAWED_SLOTS = ThawedSlots()
+
+
+@case
+class FrozenSlotsBySetattr(Base):
+    def step(self):
+        object.__setattr__(THAWED_SLOTS, "n", THAWED_SLOTS.n + 1)
+        return THAWED_SLOTS.n
+
+
+@dataclasses.dataclass(frozen=True)
+class CachesAList:
+    @functools.cached_property
+    def kept(self):
+        return []
+
+
+CACHES_A_LIST = CachesAList()
+
+
+@case
+class CachedOnAConstant(Base):
+    def step(self):
+        CACHES_A_LIST.kept.append(1)
+        return len(CACHES_A_LIST.kept)
+
+
+this_module = sys.modules[__name__]
+
+
+@pytest.fixture(autouse=True)
+def the_process_as_it_was(monkeypatch):
+    """What a case does to the process ends with it."""
+    monkeypatch.setenv("STATELAB_N", "")
+    monkeypatch.setattr(sys, "path", sys.path[:])
+
+
+def lesson(world, server):
+    world.start("web", server)
+    answers = [world.call("web").body for _ in range(2)]
+    world.kill("web")
+    world.restart("web")
+    return [*answers, world.call("web").body]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_a_kill_would_not_erase_is_refused_and_a_second_world_does_not_see_it(name):
+    for _ in range(2):
+        with pytest.raises(TypeError, match=r"kill would not erase"):
+            lesson(World(), CASES[name])
+
+
+def test_what_a_frozen_object_or_the_environment_was_made_to_keep_is_told_by_its_name_and_line():
+    with pytest.raises(TypeError, match=r"has changed Thawed.n, .*line \d+: object.__setattr__"):
+        lesson(World(), FrozenBySetattr)
+    with pytest.raises(TypeError, match=r"has changed os.environ, .*\(Environment.step .*, line"):
+        lesson(World(), Environment)
+
+
+def test_without_looking_after_names_they_would_survive(monkeypatch):
+    monkeypatch.setattr(Reach, "check", lambda self: None)
+    assert lesson(World(), CASES["ClassMethod"])[-1] > 2
+
+
+def test_a_module_that_is_imported_where_it_is_needed_is_looked_into(monkeypatch):
+    helpers = types.ModuleType("helpers")
+    helpers.LOG = []
+    monkeypatch.setitem(sys.modules, "helpers", helpers)
+
+    class Imports(Node):
+        async def handle(self, request):
+            from helpers import LOG as log
+
+            log.append(1)
+            return len(log)
+
+    with pytest.raises(TypeError, match=r"Imports.handle uses helpers.LOG, a list that a kill"):
+        lesson(World(), Imports)
+
+
+# ------------------------------------------------------------------------------- what is welcome
+class Point(collections.namedtuple("Point", "x y")):
+    def moved(self):
+        return self._replace(x=self.x + 1)
+
+
+@dataclasses.dataclass
+class Order:
+    what: str
+    paid: bool = False
+
+
+class Size(enum.Enum):
+    SMALL = 1
+
+
+@functools.singledispatch
+def weight(what):
+    return 1
+
+
+@weight.register
+def _(what: list):
+    return sum(weight(item) for item in what)
+
+
+PRICES = types.MappingProxyType({"tea": 3})
+WORD = re.compile("[a-z]+")
+START = Point(0, 0)
+
+
+class Pair:
+    __slots__ = ("one",)
+
+
+@dataclasses.dataclass
+class Dataclass(Node):
+    count: int = 0
+    orders: list = dataclasses.field(default_factory=list)
+
+    async def handle(self, request):
+        self.count += 1
+        order = Order("tea")
+        order.paid = True  # of an object of its own
+        self.orders.append(order)
+        return self.count
+
+
+class Welcome(Node):
+    limit = 9
+    size = Size.SMALL
+
+    def __init__(self):
+        self.count = 0
+        self.at = START
+        self.mode = Size.SMALL
+
+    @functools.cached_property
+    def table(self):
+        return {"tea": PRICES["tea"]}
+
+    async def handle(self, request):
+        self.count += weight([[1], 2]) - self.table["tea"] + 2
+        self.at = self.at.moved()
+        Pair().one = urlsplit(request.path)
+        return self.count if WORD.match("tea") and self.mode is Size.SMALL else self.limit
+
+
+class Missing:
+    pass
+
+
+class Nothing:
+    __slots__ = ()
+
+
+class Adds:
+    def __init__(self, by):
+        self.by = by
+
+    def __call__(self, n):
+        return n + self.by
+
+
+class Limit:
+    """A descriptor."""
+
+    def __get__(self, node, cls):
+        return 9
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    price: int = 3
+
+    @functools.cached_property
+    def doubled(self):
+        return (2 * self.price,)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fixed:
+    price: int = 3
+
+
+MISSING, NOTHING, SENTINEL, ADDS, TABLE, FIXED = (
+    Missing(), Nothing(), object(), Adds(1), Table(), Fixed()
+)  # fmt: skip
+TEMPLATE, ENCODER = string.Template("$a"), json.JSONEncoder()
+LOGGER = logging.LoggerAdapter(logging.getLogger(__name__), None)
+BASE_TWO = functools.partial(int, base=2)
+
+
+class WelcomeObjects(Node):
+    limit = Limit()
+
+    def __init__(self):
+        self.count = 0
+
+    async def handle(self, request):
+        if request.body in (MISSING, NOTHING, SENTINEL) or not os.environ.get("PATH"):
+            return "impossible"
+        LOGGER.debug("a request")
+        self.count = ADDS(self.count)
+        assert (self.limit, TABLE.doubled, FIXED.price) == (9, (6,), 3)
+        assert (TEMPLATE.substitute(a="x"), ENCODER.encode([1]), BASE_TWO("11")) == ("x", "[1]", 3)
+        return self.count
+
+
+@pytest.mark.parametrize("server", [Dataclass, Welcome, WelcomeObjects])
+@pytest.mark.parametrize("make", [World, pytest.param(LiveWorld, marks=pytest.mark.live)])
+def test_what_cannot_change_and_what_is_made_anew_is_welcome_in_both_worlds(make, server):
+    with contextlib.ExitStack() as stack:
+        world = make()
+        if make is LiveWorld:
+            stack.enter_context(world)
+        assert lesson(world, server) == [1, 2, 1]
+        assert world.trace.states()
+
+
+class NoRequest(Node):
+    async def handle(self):
+        return 1
+
+
+class Slots(Node):
+    __slots__ = ("count",)
+
+
+@pytest.mark.parametrize(
+    ("server", "sentence"),
+    [
+        (NoRequest, r"write async def handle\(self, request\)"),
+        (Slots, "leave __slots__ out"),
+    ],
+)
+def test_what_cannot_work_in_either_world_is_refused_at_the_start(server, sentence):
+    with pytest.raises(TypeError, match=sentence):
+        World().start("web", server)

@@ -1,0 +1,78 @@
+"""Nothing of an engine outlives the kernel: no process, no file, no shared memory, no user."""
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from processes import wait_until_over
+
+pytestmark = pytest.mark.live
+
+# Another interpreter that holds a live world with engines, some of them paused.
+KERNEL = """
+import time, psutil
+from statelab.engines import Postgres, Redis, ZooKeeper
+from statelab.live import LiveWorld
+
+world = LiveWorld()
+{lines}
+pids = [p.pid for p in psutil.Process(world._hub._process.pid).children(recursive=True)]
+print(world._hub._process.pid, *pids, world._hub.folder, flush=True)
+time.sleep(1000)
+"""
+ENGINES = {
+    "redis": """
+world.start("redis", Redis, append_only=True)
+world.start("copy", Redis, replica_of="redis")
+world.pause("redis")
+""",
+    "postgres": """
+world.start("primary", Postgres, synchronous_standby="standby")
+world.start("standby", Postgres, standby_of="primary")
+world.pause("primary")
+""",
+    "zookeeper": """
+names = ["zk-1", "zk-2"]
+for name in names:
+    world.start(name, ZooKeeper, ensemble=names)
+world.pause("zk-1")
+""",
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.engines(name)) for name in ENGINES]
+)
+def test_kill_9_of_the_kernel_leaves_nothing_of_an_engine_that_is_paused(name, kernel_kills):
+    users = {user.pw_name for user in pwd.getpwall()}
+    for _ in range(kernel_kills):
+        process = subprocess.Popen(
+            [sys.executable, "-c", KERNEL.format(lines=ENGINES[name])],
+            stdout=subprocess.PIPE, text=True, start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )  # fmt: skip
+        *pids, folder = process.stdout.readline().split()
+        pids = [int(pid) for pid in pids]
+        # A server of PostgreSQL has processes that come and go; the warden and most are there.
+        assert psutil.pid_exists(pids[0])
+        assert sum(map(psutil.pid_exists, pids)) > len(pids) / 2
+        assert len(pids) >= 3  # the warden and two servers
+        segments = {number for number, maker in shared_memory().items() if maker in pids}
+        assert segments or name != "postgres" or not sys.platform.startswith("linux")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        wait_until_over(pids, Path(folder), 20)
+        assert {user.pw_name for user in pwd.getpwall()} == users
+        assert not segments & set(shared_memory())
+
+
+def shared_memory():
+    """Each System V segment's number, and the process that made it."""
+    table = Path("/proc/sysvipc/shm")
+    lines = table.read_text().splitlines()[1:] if table.exists() else []
+    return {line.split()[1]: int(line.split()[4]) for line in lines}

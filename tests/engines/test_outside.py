@@ -1,0 +1,162 @@
+"""A server that somebody runs already: a world uses a namespace of its own there, and no more."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import engine_clients
+import psycopg
+import pytest
+import redis
+
+from statelab import WrongState
+from statelab.engines import ENGINES, Postgres, Redis, ZooKeeper, zookeeper
+from statelab.live import LiveWorld
+
+pytestmark = pytest.mark.live
+each_engine = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.engines(name)) for name in ENGINES]
+)
+
+
+def redis_contents(address):
+    with redis.Redis.from_url(address, decode_responses=True) as client:
+        return sorted(client.keys())
+
+
+def zookeeper_contents(address):
+    client = zookeeper.client(address)
+    client.start(timeout=30)
+    try:
+        return sorted(client.get_children("/"))
+    finally:
+        client.stop()
+        client.close()
+
+
+def postgres_contents(address):
+    with psycopg.connect(address) as connection:
+        found = connection.execute("SELECT datname FROM pg_database ORDER BY 1").fetchall()
+    return [name for (name,) in found]
+
+
+CONTENTS = {"redis": redis_contents, "zookeeper": zookeeper_contents, "postgres": postgres_contents}
+
+
+@pytest.fixture
+def somebodys(name, monkeypatch):
+    """A server with something in it, whose address stands in the environment."""
+    with LiveWorld() as world:
+        engine_clients.start(world, name)
+        client = engine_clients.client(world, name)
+        client.put("somebody's")
+        monkeypatch.setenv(ENGINES[name].variable, world.address(name))
+        yield world
+        assert client.get() == "somebody's"
+        client.close()
+
+
+@each_engine
+def test_a_world_keeps_what_it_writes_apart_and_removes_it_at_its_end(somebodys, name):
+    address = somebodys.address(name)
+    before = CONTENTS[name](address)
+    with LiveWorld() as world:
+        engine_clients.start(world, name)
+        assert (world.status(name), world.pid(name)) == ("up", None)
+        assert world.port(name) == somebodys.port(name)
+        with contextlib.closing(engine_clients.client(world, name)) as client:
+            client.put("ours")
+            assert client.get() == "ours"
+            with LiveWorld() as another:
+                engine_clients.start(another, name)
+                with contextlib.closing(engine_clients.client(another, name)) as theirs:
+                    theirs.put("theirs")
+            assert client.get() == "ours"
+        assert len(CONTENTS[name](address)) == len(before) + 1
+    assert CONTENTS[name](address) == before
+
+
+@each_engine
+def test_what_somebody_else_runs_is_not_killed_and_says_so(somebodys, name):
+    with LiveWorld() as world:
+        engine_clients.start(world, name)
+        for verb in ("kill", "pause", "resume", "restart"):
+            with pytest.raises(WrongState, match=f"to kill, .* unset {ENGINES[name].variable}"):
+                getattr(world, verb)(name)
+        assert world.status(name) == "up"
+    assert somebodys.status(name) == "up"
+
+
+KERNEL = """
+import time, engine_clients
+from statelab.live import LiveWorld
+
+world = LiveWorld()
+engine_clients.start(world, "{name}")
+engine_clients.client(world, "{name}").put("ours")
+print("ready", flush=True)
+time.sleep(1000)
+"""
+
+
+@each_engine
+def test_kill_9_of_the_kernel_removes_what_was_written_there(somebodys, name):
+    address = somebodys.address(name)
+    before = CONTENTS[name](address)
+    paths = os.pathsep.join(sys.path)
+    kernel = subprocess.Popen(
+        [sys.executable, "-c", KERNEL.format(name=name)], stdout=subprocess.PIPE, text=True,
+        start_new_session=True, env={**os.environ, "PYTHONPATH": paths},
+    )  # fmt: skip
+    assert kernel.stdout.readline() == "ready\n"
+    assert CONTENTS[name](address) != before
+    os.killpg(kernel.pid, signal.SIGKILL)
+    kernel.communicate()
+    end = time.monotonic() + 30
+    while CONTENTS[name](address) != before:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("redis", "redis://:secret@127.0.0.1:1/0"),
+        ("zookeeper", "127.0.0.1:1"),
+        ("postgres", "postgresql://postgres:secret@127.0.0.1:1/postgres"),
+    ],
+)
+def test_an_address_where_nobody_is_says_so_and_tells_no_password(name, address, monkeypatch):
+    monkeypatch.setenv(ENGINES[name].variable, address)
+    variable = ENGINES[name].variable
+    with LiveWorld() as world:
+        with pytest.raises(RuntimeError, match=f"the server of {variable} cannot be") as error:
+            engine_clients.start(world, name)
+        assert "secret" not in str(error.value)
+        assert world.names == {}
+
+
+@pytest.mark.parametrize(
+    ("engine", "option"), [(Redis, {"replica_of": "a"}), (Postgres, {"standby_of": "a"})]
+)
+def test_a_copy_of_what_somebody_else_runs_is_refused(engine, option, monkeypatch):
+    monkeypatch.setenv(engine.variable, "scheme://127.0.0.1:1/0")
+    with LiveWorld() as world:
+        with pytest.raises(
+            WrongState, match=f"both must be of this world: unset {engine.variable}"
+        ):
+            world.start("copy", engine, **option)
+        assert world.names == {}
+
+
+def test_the_members_of_an_ensemble_share_one_namespace(monkeypatch):
+    monkeypatch.setenv(ZooKeeper.variable, "127.0.0.1:1,127.0.0.1:2")
+    with LiveWorld() as world:
+        lives, ensemble = world._lives, ("zk-1", "zk-2")
+        member = ZooKeeper(ensemble=ensemble)
+        spaces = {lives.namespace(ZooKeeper, member.shares(name)) for name in ensemble}
+        assert len(spaces) == 1
+        assert lives.namespace(ZooKeeper, ZooKeeper().shares("zk-1")) not in spaces

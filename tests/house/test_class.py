@@ -1,0 +1,76 @@
+"""`lab.py class`: copies of the notebooks for a class, which gives the answers later."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import lessons
+import nbformat
+import pytest
+
+import lab
+
+ROOT = Path(__file__).parents[2]
+NAMES = lessons.names()
+WITHOUT_EXERCISES = {"07_write_lease_zookeeper"}  # a companion: its lesson has them
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("for") / "a class"
+    assert lab.copy_for_class(ROOT, folder) == 0
+    return folder
+
+
+def cells(path):
+    return nbformat.read(path, as_version=4).cells
+
+
+def tags(cell):
+    return set(cell.metadata.get("tags", []))
+
+
+def test_every_notebook_and_picture_is_copied(folder):
+    there = {path.relative_to(ROOT / "notebooks") for path in (ROOT / "notebooks").rglob("*.*")}
+    wanted = {path for path in there if path.suffix in (".ipynb", ".svg")}
+    copied = {path.relative_to(folder) for path in folder.rglob("*.*")}
+    assert wanted
+    assert copied == {path for path in there if path.parts[0] == "pictures"} | wanted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_copy_lacks_the_answers_and_nothing_else(folder, name):
+    whole, copy = cells(ROOT / "notebooks" / f"{name}.ipynb"), cells(folder / f"{name}.ipynb")
+    answers = [cell for cell in whole if tags(cell) & {"answer", "answer-server"}]
+    assert bool(answers) != (name in WITHOUT_EXERCISES)
+    assert copy == [cell for cell in whole if cell not in answers]
+    nbformat.validate(nbformat.read(folder / f"{name}.ipynb", as_version=4))
+
+
+def unknown_names(notebook):
+    """What ruff says about names that no cell defines."""
+    options = ["check", "--isolated", "--select", "F821", str(notebook)]
+    done = subprocess.run([sys.executable, "-m", "ruff", *options], capture_output=True, text=True)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_cell_of_a_copy_needs_an_answer(folder, name):
+    assert unknown_names(folder / f"{name}.ipynb") == ""
+
+
+def test_a_cell_that_needs_what_is_not_copied_would_be_seen(folder, tmp_path):
+    path = folder / f"{NAMES[0]}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if "setup" not in tags(cell)]
+    nbformat.write(notebook, tmp_path / path.name)
+    assert "Undefined name `Node`" in unknown_names(tmp_path / path.name)
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").touch()
+    program = [sys.executable, str(ROOT / "lab.py"), "class", str(tmp_path)]
+    done = subprocess.run(program, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.endswith("is there and not empty: name a folder that is new or empty.\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

@@ -1,0 +1,284 @@
+"""lab.py: what it says when something is missing, and when it installs again."""
+
+import ast
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lab
+
+ROOT = Path(__file__).parents[2]
+REQUIREMENTS = ("requirements.txt", "requirements-test.txt", "requirements.lock")
+
+
+class FakeInstalls:
+    """Stands in for `run_quietly`: notes what would be run, and makes what `venv` would make."""
+
+    def __init__(self, environment):
+        self.environment = environment
+        self.done = []
+        self.interrupted = False
+
+    def __call__(self, command, failure, **options):
+        command = [str(part) for part in command]
+        if "venv" in command:
+            self.done.append("venv")
+            self.environment.bin.mkdir()
+            self.environment.python.touch()
+        elif "pip" in command:
+            tools = "requirements-test.txt" in command
+            self.done.append("tools" if tools else "lessons")
+            if self.interrupted:
+                raise KeyboardInterrupt
+
+    def take(self):
+        """Return what was done since the last look."""
+        done, self.done = self.done, []
+        return done
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """An environment of a checkout whose path has a space and a letter outside ASCII."""
+    root = tmp_path / "some where é"
+    root.mkdir()
+    for name in REQUIREMENTS:
+        shutil.copy(ROOT / name, root)
+    return lab.Environment(root)
+
+
+@pytest.fixture
+def installs(environment, monkeypatch):
+    """What would be run to make the environment, without running it."""
+    fake = FakeInstalls(environment)
+    monkeypatch.setattr(lab, "run_quietly", fake)
+    monkeypatch.setattr(lab.sysconfig, "get_path", lambda *_: environment.bin)
+    return fake
+
+
+def test_lab_parses_on_the_oldest_python_that_is_to_read_its_sentence():
+    ast.parse((ROOT / "lab.py").read_text(encoding="utf-8"), feature_version=(3, 7))
+
+
+def test_lab_needs_no_library():
+    tree = ast.parse((ROOT / "lab.py").read_text(encoding="utf-8"))
+    names = {alias.name for n in ast.walk(tree) if isinstance(n, ast.Import) for alias in n.names}
+    names |= {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names
+
+
+def test_an_old_python_is_told_in_a_sentence_which_one_to_use():
+    with pytest.raises(lab.Trouble) as told:
+        lab.check_python((3, 8, 18), which=lambda name: name == "python3.12")
+    assert str(told.value) == (
+        "statelab needs Python 3.11 or newer and this is 3.8: run it with python3.12."
+    )
+    with pytest.raises(lab.Trouble, match="install a newer one"):
+        lab.check_python((3, 8, 18), which=lambda name: None)
+
+
+@pytest.mark.parametrize("missing", ["venv", "ensurepip"])
+def test_a_python_without_venv_is_told_what_to_install(environment, monkeypatch, missing):
+    monkeypatch.setattr(lab, "find_spec", lambda name: None if name == missing else name)
+    with pytest.raises(lab.Trouble, match=r"sudo apt install python3\.\d+-venv"):
+        environment.ensure()
+    assert not environment.folder.exists()
+
+
+def test_a_taken_port_is_told_in_a_sentence():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(lab.Trouble, match=f"Port {port} cannot be used .*leave --port out"):
+            lab.check_port(port)
+    lab.check_port(port)
+    with pytest.raises(lab.Trouble, match="Port 70000 cannot be used"):
+        lab.check_port(70000)
+
+
+def test_a_failed_command_shows_its_last_lines_and_one_sentence(capfd):
+    script = "import sys; print('no matching distribution'); sys.exit(3)"
+    with pytest.raises(lab.Trouble, match=r"^Installing failed: mend what the lines above say"):
+        lab.run_quietly([sys.executable, "-c", script], "Installing failed")
+    assert "no matching distribution" in capfd.readouterr().err
+
+
+def test_a_second_run_installs_nothing(environment, installs):
+    environment.ensure()
+    assert installs.take() == ["venv", "lessons"]
+    environment.ensure()
+    assert installs.take() == []
+
+
+def test_the_test_tools_are_added_once_and_stay(environment, installs):
+    environment.ensure()
+    environment.ensure(tools=True)
+    assert installs.take() == ["venv", "lessons", "tools"]
+    environment.ensure()
+    environment.ensure(tools=True)
+    assert installs.take() == []
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_a_changed_requirement_is_installed_into_the_same_environment(environment, installs, name):
+    environment.ensure(tools=True)
+    installs.take()
+    with open(environment.root / name, "a") as file:
+        file.write("# changed\n")
+    environment.ensure()
+    assert installs.take() == ["tools"]
+
+
+def test_an_interrupted_installation_is_done_again_from_the_start(environment, installs):
+    installs.interrupted = True
+    with pytest.raises(KeyboardInterrupt):
+        environment.ensure()
+    installs.interrupted = False
+    installs.take()
+    environment.ensure()
+    assert installs.take() == ["venv", "lessons"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("python", "cpython-3.9"), ("root", "/elsewhere"), ("recipe", 0)]
+)
+def test_an_environment_of_another_python_or_place_is_made_again(environment, installs, key, value):
+    environment.ensure()
+    installs.take()
+    (environment.folder / "left over").touch()
+    environment.write_stamp({**environment.read_stamp(), key: value})
+    environment.ensure()
+    assert installs.take() == ["venv", "lessons"]
+    assert not (environment.folder / "left over").exists()
+
+
+def test_an_environment_whose_python_is_gone_is_made_again(environment, installs):
+    environment.ensure()
+    installs.take()
+    environment.python.unlink()
+    environment.ensure()
+    assert installs.take() == ["venv", "lessons"]
+
+
+def test_a_folder_that_lab_has_not_made_is_left_alone(environment, installs):
+    environment.folder.mkdir()
+    (environment.folder / "mine").touch()
+    with pytest.raises(lab.Trouble, match=r"\.venv was not made by lab\.py: move it away"):
+        environment.ensure()
+    assert (environment.folder / "mine").exists()
+
+
+def test_a_kernel_finds_this_checkout_whatever_its_path(environment, installs):
+    environment.ensure()
+    line = (environment.bin / "statelab.pth").read_bytes()
+    code = f"import sys\n{line.decode('ascii')}\nprint(sys.path[-1] == {str(environment.root)!a})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
+
+
+def test_what_runs_inside_sees_none_of_the_users_python_settings(environment, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    variables = environment.variables()
+    assert "PYTHONPATH" not in variables
+    assert variables["PATH"].startswith(str(environment.bin))
+    assert environment.variables(alone=True)["JUPYTER_CONFIG_DIR"].startswith(
+        str(environment.folder)
+    )
+
+
+class FakeRuns:
+    """Stands in for an environment: notes what would be run in it, and answers with codes."""
+
+    def __init__(self, root, *codes):
+        self.root = root
+        self.codes = list(codes)
+        self.ran = []
+
+    def ensure(self, tools=False):
+        self.tools = tools
+
+    def run(self, *arguments, **options):
+        self.ran.append(" ".join(map(str, arguments)))
+        return self.codes.pop(0) if self.codes else 0
+
+
+def test_arguments_after_test_go_to_pytest():
+    fake = FakeRuns(ROOT)
+    assert lab.test(fake, ["-k", "kill", "--rounds"]) == 0
+    assert fake.ran == ["-m pytest -k kill --rounds"]
+    assert fake.tools
+
+
+def test_every_check_runs_even_when_one_fails():
+    fake = FakeRuns(ROOT, 1, 0, 0)
+    assert lab.test(fake, []) == 1
+    assert [line.split()[1] for line in fake.ran] == ["ruff", "ruff", "pytest"]
+
+
+def test_a_soak_goes_on_after_a_failed_round_and_tells(capsys):
+    fake = FakeRuns(ROOT, 0, 0, 1, 0)
+    assert lab.soak(fake, 2, []) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert ["passed" in line for line in lines] == [True, True, False, True]
+    assert lines[3].startswith("statelab: soak: round 2 of 2: passed after 0 s; failed so far: 1")
+
+
+def test_a_soak_of_some_folders_runs_only_these():
+    fake = FakeRuns(ROOT)
+    assert lab.soak(fake, 2, ["notebooks"]) == 0
+    assert fake.ran == ["-m pytest -n 2 -q notebooks"] * 2
+
+
+def test_opening_lets_jupyterlab_choose_a_port_and_takes_its_options():
+    fake = FakeRuns(ROOT)
+    assert lab.open_lessons(fake, None, False, ["--ip=::1"]) == 0
+    (line,) = fake.ran
+    assert "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb" in line
+    assert line.endswith("--ip=::1")
+    assert "--no-browser" in line
+    assert ".port" not in line
+    assert not fake.tools
+
+
+def test_ending_jupyterlab_with_ctrl_c_is_no_failure():
+    assert lab.open_lessons(FakeRuns(ROOT, -2), None, True, []) == 0
+    assert lab.open_lessons(FakeRuns(ROOT, 1), None, True, []) == 1
+
+
+def test_a_notebook_that_is_not_there_is_not_recorded():
+    with pytest.raises(lab.Trouble, match=r"There is no notebook .*nowhere\.ipynb"):
+        lab.record(FakeRuns(ROOT), ["nowhere.ipynb"])
+
+
+def test_a_word_that_is_no_verb_gets_a_sentence():
+    done = subprocess.run(
+        [sys.executable, ROOT / "lab.py", "tset"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert (
+        done.stderr
+        == "lab.py knows no 'tset': say test, soak, record, class, or nothing for lessons.\n"
+    )
+
+
+@pytest.mark.live
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
+def test_a_child_does_not_outlive_a_runner_that_is_told_to_end():
+    child = "import time; print('up', flush=True); time.sleep(60)"
+    script = (
+        "import lab, signal, sys; signal.signal(signal.SIGTERM, lab.leave); "
+        f"lab.run([sys.executable, '-c', {child!r}])"
+    )
+    runner = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE)
+    assert runner.stdout.readline() == b"up\n"
+    runner.terminate()
+    runner.communicate(timeout=20)  # the pipe closes when the child has gone, not before
+    assert runner.returncode == 128 + signal.SIGTERM

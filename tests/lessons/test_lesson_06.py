@@ -1,0 +1,348 @@
+"""Lesson 06: what a lost message leaves behind, and how long soft state should live."""
+
+import random
+
+import lessons
+import nbformat
+import pytest
+
+from statelab import Run, Soft, World, lab
+
+NAME = "06_hard_and_soft_state"
+
+
+@pytest.fixture
+def lesson():
+    return lessons.load(NAME)
+
+
+def cell(name):
+    """The source of a cell by its id."""
+    notebook = nbformat.read(lessons.NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
+    return next(cell.source for cell in notebook.cells if cell.id == name)
+
+
+def opened(lesson, number, answer):
+    """A panel of the lesson and its observation, as its cells make them, after a prediction."""
+    names = dict(vars(lesson))
+    exec(cell(f"predict-{number}"), names)
+    exec(cell(f"panel-{number}"), names)
+    names[f"guess_{number}"].answer(answer)
+    exec(f"observation = {cell(f'observe-{number}')}", names)
+    return names[f"panel_{number}"], names["observation"]
+
+
+def press(panel, *buttons):
+    for button in buttons:
+        panel.do(*(button if type(button) is tuple else ("action", button)))
+    assert panel.error == ""
+
+
+WAIT = ("wait",)
+LOGOUTS = ("log out (until-logout)", "log out (for-30-s)")
+PROFILES = ("profile (until-logout)", "profile (for-30-s)")
+
+
+# ------------------------------------------------------------------------------- lost logouts
+@pytest.mark.parametrize(
+    "answer", ["only the one that waits for a logout", "neither: she did log out"]
+)
+def test_a_lost_logout_leaves_her_in_where_nothing_but_a_logout_ends_it(lesson, answer):
+    panel, observation = opened(lesson, 1, answer)
+    press(panel, *LOGOUTS)
+    assert [r.outcome for r in panel.rows.requests()[2:]] == ["no reply", "no reply"]
+    press(panel, *PROFILES)
+    assert [r.status for r in panel.rows.requests()[4:]] == [200, 200]
+    assert "wait until more than 30 s are over" in repr(observation)
+    press(panel, *[WAIT] * 5, *PROFILES)
+    assert panel.verdict["mark"] == ("right" if answer.startswith("only") else "wrong")
+    assert "It was “only the one" in repr(observation) or answer.startswith("only")
+    assert "for-30-s dropped her at 30 s" in repr(observation)
+    assert panel.lights[0]["text"] == "first broken at 45.0 s · alice"
+
+
+def test_a_logout_that_arrives_is_no_answer_to_the_question(lesson):
+    panel, observation = opened(lesson, 1, "both")
+    press(panel, LOGOUTS[0], LOGOUTS[0])
+    assert "Start over" in repr(observation)
+
+
+@pytest.mark.parametrize("service", ["UntilLogout", "UntilExpiry", "UntilIdle"])
+def test_a_logout_that_arrives_ends_every_login(lesson, service):
+    world = World(seed=7)
+    world.start("web", getattr(lesson, service), *([] if service == "UntilLogout" else [30.0]))
+    alice = world.client("alice")
+    alice.put("web", "/alice")
+    assert alice.get("web", "/alice").status == 200
+    alice.delete("web", "/alice")
+    assert alice.get("web", "/alice").status == 401
+
+
+@pytest.mark.parametrize("expires", [True, False])
+def test_without_its_expiry_the_second_service_would_keep_her_as_the_first_does(
+    lesson, expires, monkeypatch
+):
+    if not expires:
+        monkeypatch.setattr(lesson.UntilExpiry, "handle", lesson.UntilLogout.handle)
+    world = World(seed=7)
+    lesson.six_o_clock(world)
+    world.run(10_000 * 86_400)
+    alice = world.client("alice")
+    for service in lesson.SERVICES:  # the next message to each is lost
+        with pytest.raises(lesson.NoReply):
+            alice.get(service, "/alice")
+    statuses = [alice.get(service, "/alice").status for service in lesson.SERVICES]
+    assert statuses == [200, 401 if expires else 200]
+
+
+def test_no_reply_does_not_tell_whether_it_happened(lesson, capsys):
+    exec(cell("no-reply"), dict(vars(lesson)))
+    logout, answer = capsys.readouterr().out.splitlines()
+    assert "no reply" in logout
+    assert "no reply" in answer
+    assert logout.endswith("200")
+    assert answer.endswith("401")
+
+
+def test_time_and_a_kill_are_two_questions(lesson):
+    found = dict(zip(lesson.KINDS, lesson.two_questions(World(seed=7)), strict=True))
+    assert found == {
+        ("hard", "memory"): [200, 401],
+        ("hard", "disk"): [200, 200],
+        ("soft", "memory"): [401, 401],
+        ("soft", "disk"): [401, 200],
+    }
+
+
+# ------------------------------------------------------------------------------- the permission
+def held_by(panel):
+    """Who holds the permission, by its memory."""
+    states = panel.world.trace.states()
+    holder = next(row.data[0]["holder"] for row in states if row.node == "permission")
+    return holder.value if isinstance(holder, Soft) else holder
+
+
+@pytest.mark.parametrize("answer", ["never", "once it is restarted", "while it is dead"])
+def test_nobody_writes_ever_again_when_the_release_of_a_hard_permission_is_lost(lesson, answer):
+    panel, observation = opened(lesson, 2, answer)
+    assert "Still to do: wait" in repr(observation)
+    press(panel, WAIT, WAIT)
+    holder = held_by(panel)
+    press(panel, ("kill", holder), WAIT)
+    assert "Wait, then restart it" in repr(observation)
+    press(panel, ("restart", holder), WAIT)
+    assert "Wait some more" in repr(observation)
+    press(panel, WAIT, WAIT, WAIT, WAIT)
+    assert panel.verdict["mark"] == ("right" if answer == "never" else "wrong")
+    assert "the release that it owed was never sent" in repr(observation)
+    assert panel.lights[0]["text"].startswith("first broken at ")
+
+
+def test_with_an_expiry_writing_resumes_although_the_holder_stays_dead(lesson):
+    names = dict(vars(lesson))
+    names["COLUMNS"] = {}
+    exec(cell("panel-soft"), names)
+    panel = names["panel_soft"]
+    exec(f"observation = {cell('observe-soft')}", names)
+    press(panel, WAIT, WAIT)
+    press(panel, ("kill", held_by(panel)))
+    assert "Leave it dead; wait" in repr(names["observation"])
+    press(panel, WAIT, WAIT, WAIT)
+    assert "It was “while it is dead" in repr(names["observation"])
+    press(panel, *[WAIT] * 10)
+    assert panel.lights[0]["row"] == -1
+
+
+@pytest.mark.parametrize(
+    ("kind", "resumes"), [("Permission", False), ("PermissionThatExpires", True)]
+)
+def test_a_release_that_is_lost_on_its_way_does_what_a_death_does(lesson, kind, resumes):
+    args = {"permission": getattr(lesson, kind)}
+    args |= {"lifetime_s": 5.0} if resumes else {}
+    panel = lab.Panel(lesson.two_writers, args, invariants=[lesson.WRITING_GOES_ON], step=2.0)
+    press(panel, WAIT, WAIT)
+    press(panel, ("lose_next", held_by(panel), "permission"), *[WAIT] * 8)
+    assert (panel.lights[0]["row"] == -1) is resumes
+
+
+def test_the_kill_of_a_writer_that_holds_nothing_is_no_answer_to_the_question(lesson):
+    panel, observation = opened(lesson, 2, "never")
+    press(panel, WAIT, WAIT)
+    other = next(name for name in lesson.WRITERS if name != held_by(panel))
+    press(panel, ("kill", other))
+    assert "Start over" in repr(observation)
+
+
+def test_a_restart_before_the_expiry_is_not_taken_for_its_cure(lesson):
+    args = {"permission": lesson.PermissionThatExpires, "lifetime_s": 5.0}
+    panel = lab.Panel(lesson.two_writers, args, step=2.0)
+    press(panel, WAIT, WAIT)
+    holder = held_by(panel)
+    press(panel, ("kill", holder), ("restart", holder), WAIT, WAIT, WAIT)
+    choice, text = lesson.writes_again(panel.rows)
+    assert choice is None
+    assert "leave it dead" in text
+
+
+def test_only_the_permission_that_expires_is_recovered_from(lesson, seeds):
+    for seed in seeds(20):
+        found = [lesson.writing_resumes(World(seed), *kind) for _, *kind in lesson.PERMISSIONS]
+        assert found == [False, True]
+
+
+def test_a_restarted_holder_that_knew_what_it_held_would_recover(lesson, monkeypatch):
+    """The safeguard missed here is knowledge: the new life of the holder knows nothing."""
+
+    class Remembers(lesson.Writer):
+        async def run(self):
+            await self.call("permission", "/release", self.me)
+            await super().run()
+
+    monkeypatch.setattr(lesson, "Writer", Remembers)
+    assert lesson.writing_resumes(World(seed=7), lesson.Permission)
+
+
+# ------------------------------------------------------------------------------- time to live
+@pytest.mark.parametrize("answer", ["still held", "expired"])
+def test_two_lost_refreshes_of_three_and_a_half_are_survived(lesson, answer):
+    panel, observation = opened(lesson, 3, answer)
+    press(panel, *["is alice online?"] * 5)
+    assert "let bob ask" in repr(observation)
+    press(panel, *["is alice online?"] * 3)
+    assert panel.verdict["mark"] == ("right" if answer == "still held" else "wrong")
+    assert "From 2 s to 5 s is less than 3.5 s" in repr(observation)
+    assert panel.lights[0]["row"] == -1
+
+
+def test_who_goes_back_and_loses_a_third_refresh_sees_it_expire(lesson):
+    panel, observation = opened(lesson, 3, "still held")
+    press(panel, *["is alice online?"] * 8)
+    assert panel.verdict["mark"] == "right"
+    panel.do("lose_next", "phone", "presence", at=4.4)
+    press(panel, *["is alice online?"] * 2)
+    assert "It was “expired”: the time to live was over when bob asked at 5.6" in repr(observation)
+    assert panel.lights[0]["text"] == "first broken at 5.6 s · bob"
+
+
+def test_who_did_not_look_in_the_gap_is_asked_to_start_over(lesson):
+    panel, observation = opened(lesson, 3, "expired")
+    press(panel, *[WAIT] * 8, "is alice online?")
+    assert "Nobody looked" in repr(observation)
+
+
+@pytest.mark.parametrize(("idle", "statuses"), [(False, [200, 401]), (True, [200, 200])])
+def test_idle_expiry_begins_anew_with_each_request_and_fixed_expiry_does_not(
+    lesson, idle, statuses
+):
+    world = World(seed=7)
+    world.start("web", lesson.UntilIdle if idle else lesson.UntilExpiry, 30.0)
+    alice = world.client("alice")
+    alice.put("web", "/alice")
+    found = []
+    for when in (20, 40):
+        world.run(until=when)
+        found.append(alice.get("web", "/alice").status)
+    assert found == statuses
+    world.run(until=80)
+    assert alice.get("web", "/alice").status == 401
+
+
+def test_a_longer_time_to_live_means_less_false_expiry_and_longer_outage(lesson):
+    dropped = [lesson.false_expiry(lesson.LIVES, ttl) for ttl in lesson.TTLS]
+    waits = [sum(lesson.outages(lesson.LIVES, ttl)) for ttl in lesson.TTLS]
+    assert dropped == sorted(dropped, reverse=True)
+    assert dropped[0] > 0.9 > 0.01 > dropped[-1]
+    assert waits == sorted(waits)
+
+
+def test_what_the_chart_counts_is_what_the_presence_service_does(lesson):
+    """For some lives, bob asks the service itself when the arrivals say that it has expired."""
+    for seed in range(5):
+        world = World(seed)
+        world.start("presence", lesson.Presence, 2.5)
+        world.start("phone", lesson.Phone)
+        world.link("phone", "presence", loss=lesson.LOSS)
+        words = []
+        for tenth in range(1, 300):
+            world.run(until=tenth / 10)
+            words.append(world.client("bob").get("presence", "/alice").body)
+        rows = [row for row in world.trace.rows if row.kind == "receive" and row.other == "phone"]
+        life = ([row.time for row in rows], 29.9)
+        assert lesson.false_expiry([life], 2.5) == ("offline" in words[1:])
+
+
+def test_without_loss_nobody_is_dropped(lesson, monkeypatch):
+    monkeypatch.setattr(lesson, "LOSS", 0.0)
+    assert lesson.false_expiry([lesson.one_life(seed) for seed in range(10)], 1.5) == 0
+
+
+def test_the_slider_of_the_lesson_says_what_each_time_to_live_costs(lesson):
+    slider = eval(cell("slider"), dict(vars(lesson)))
+    before = repr(slider)
+    slider.control.value = 8.0
+    assert "With a time to live of 8 s" in repr(slider) != before
+
+
+# ------------------------------------------------------------------------------- the workshop
+def test_what_the_worked_answer_says_of_a_worse_link_is_so(lesson, monkeypatch):
+    monkeypatch.setattr(lesson, "LOSS", 0.3)
+    lives = [lesson.one_life(seed) for seed in range(200)]
+    assert lesson.false_expiry(lives, 3.5) > 0.8
+    assert lesson.false_expiry(lives, 6.0) >= 0.1 > lesson.false_expiry(lives, 6.5)
+
+
+def test_the_run_code_of_the_bug_hunt_shows_the_breach_and_the_mended_server_has_none(lesson):
+    names = {}
+    exec(cell("hunt-run").partition("world =")[0], names)
+    run = Run.parse(names["code"])
+    world = run.replay(lesson.one_service)
+    assert world.trace.breach(lesson.NOT_LONGER).data[0] == 200
+    mended = World(run.seed)
+    args = {"server": lesson.KeepsTheMoment}
+    mended.replay(lesson.one_service.__wrapped__, args, list(run.inputs), run.horizon_us)
+    assert mended.trace.breach(lesson.NOT_LONGER) is None
+    assert [r.status for r in mended.trace.rows.requests()] == [200, 401]
+
+
+def test_a_countdown_fails_on_many_days_and_a_moment_on_none(lesson, seeds):
+    broken = 0
+    for seed in seeds(40):
+        for server in (lesson.CountsDown, lesson.KeepsTheMoment):
+            world = World(seed)
+            lesson.one_service(world, server=server)
+            lesson.a_day(world, random.Random(seed))
+            world.run(1)
+            rules = (lesson.NOT_LONGER, lesson.NOT_SHORTER)
+            breaches = [world.trace.breach(rule) for rule in rules]
+            assert breaches == [None, None] or server is lesson.CountsDown
+            broken += breaches[0] is not None
+    assert broken > 5
+
+
+@pytest.mark.parametrize("always", [True, False])
+def test_a_service_that_knows_everybody_or_nobody_passes_no_check(lesson, always):
+    class Simple(lesson.CountsDown):
+        async def handle(self, request):
+            known = always or request.method == "PUT"
+            return {"ok": True} if known else lesson.PLEASE_LOG_IN
+
+    world = World(seed=7)
+    lesson.one_service(world, server=Simple)
+    alice = world.client("alice")
+    alice.put("web", "/alice")
+    for _ in range(2):
+        alice.get("web", "/alice")
+        world.run(3)
+    breach = [world.trace.breach(rule) for rule in (lesson.NOT_LONGER, lesson.NOT_SHORTER)]
+    assert (breach[0] is not None, breach[1] is not None) == (always, not always)
+
+
+def test_the_same_check_fails_the_starter_and_passes_the_worked_answer(lesson, capsys):
+    def verdict(server):
+        rules = [lesson.NOT_LONGER, lesson.NOT_SHORTER]
+        args = {"server": server}
+        return lab.check(lesson.one_service, args, invariants=rules, day=lesson.a_day)
+
+    assert not verdict(lesson.CountsDown).passed
+    assert verdict(lesson.KeepsTheMoment).passed
+    assert "no login lasts longer than two seconds" in capsys.readouterr().out

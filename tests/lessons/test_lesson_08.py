@@ -1,0 +1,256 @@
+"""Lesson 08: four homes for a record, what a kill takes in each, and the same on real engines."""
+
+import lessons
+import nbformat
+import pytest
+
+from statelab import LiveWorld, Run, World, lab
+
+NAME = "08_sharing_state"
+lesson = lessons.load(NAME)
+
+
+def cell(name):
+    """The source of a cell by its id."""
+    notebook = nbformat.read(lessons.NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
+    return next(cell.source for cell in notebook.cells if cell.id == name)
+
+
+# ------------------------------------------------------------------------------- the panels
+def opened(number, answer):
+    """A panel of the lesson and its observation, as its cells make them, after a prediction."""
+    names = dict(vars(lesson))
+    exec(cell(f"predict-{number}"), names)
+    exec(cell(f"panel-{number}"), names)
+    names[f"guess_{number}"].answer(answer)
+    exec(f"observation = {cell(f'observe-{number}')}", names)
+    return names[f"panel_{number}"], names["observation"]
+
+
+def press(panel, *buttons):
+    for button in buttons:
+        panel.do(*button.split(maxsplit=1) if button.split()[0] in VERBS else ("action", button))
+        assert panel.error == ""
+
+
+VERBS = ("kill", "restart", "wait")
+GIVE, HER, HIMSELF = "give alice a coin", "look at alice", "look at himself"
+CENTRAL = (GIVE, HER, "kill central", HER, "restart central", "wait", "wait", "wait", HER)
+SHARE = (GIVE, "kill game-1", HER, HIMSELF)
+QUEUED = (
+    "win a coin", "kill game-1", GIVE, "restart game-1", "wait", "wait", "wait", "wait", HER,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("number", "buttons", "right", "wrong"),
+    [
+        (1, CENTRAL, "her dot", "her coins"),
+        (2, SHARE, "his own", "neither"),
+        (3, QUEUED, "it is accepted, and comes later", "it is refused"),
+    ],
+)
+def test_what_a_panel_asks_for_decides_its_prediction(number, buttons, right, wrong):
+    for answer, mark in ((right, "right"), (wrong, "wrong")):
+        panel, observation = opened(number, answer)
+        assert "Still to do" in repr(observation)
+        press(panel, *buttons)
+        assert panel.verdict["mark"] == mark
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_each_step_of_a_panel_says_what_is_still_to_do_next(number):
+    panel, observation = opened(number, {1: "both", 2: "both", 3: "it is refused"}[number])
+    seen = [repr(observation)]
+    for button in {1: CENTRAL, 2: SHARE, 3: QUEUED}[number]:
+        press(panel, button)
+        if repr(observation) != seen[-1]:
+            seen.append(repr(observation))
+    assert all("Still to do" in text for text in seen[:-1])
+    assert len(seen) >= 3
+    assert "Still to do" not in seen[-1]
+
+
+def test_the_light_goes_out_where_coins_are_lost_in_memory_and_stays_where_they_are_on_disk():
+    panel, _ = opened(1, "both")
+    press(panel, *CENTRAL)
+    assert panel.lights[0]["row"] > 0
+    names = dict(vars(lesson))
+    exec(cell("panel-disk"), names)
+    exec(f"observation = {cell('observe-disk')}", names)
+    press(names["panel_disk"], *CENTRAL)
+    assert names["panel_disk"].lights[0]["row"] == -1
+    assert "It was “both”" in repr(names["observation"])
+
+
+def test_just_after_a_gift_was_accepted_its_reader_still_sees_the_old_number():
+    panel, _ = opened(3, "it is refused")
+    press(panel, GIVE)
+    panel.do("action", HER, at=0.2)
+    gift, look = [r for r in panel.rows.requests() if r.client == "bob"]
+    assert (gift.status, look.answer["coins"]) == (202, 0)
+    press(panel, HER)
+    assert panel.rows.requests()[-1].answer["coins"] == 1
+
+
+def test_without_its_phone_a_dot_does_not_come_back_either():
+    world = World(seed=7)
+    lesson.game(world, server=lesson.AsksCentral, central=lesson.Keeper, phones=False)
+    lesson.says(world, "refresh", "bob")
+    assert lesson.says(world, "look", "bob")[1]["online"]
+    world.kill("central")
+    world.restart("central")
+    world.run(2)
+    assert not lesson.says(world, "look", "bob")[1]["online"]
+
+
+def test_a_dot_that_is_not_refreshed_goes_out_and_a_coin_stays():
+    for args, _ in lesson.WAYS.values():
+        world = World(seed=7)
+        lesson.game(world, **args, phones=False)
+        lesson.says(world, "coin", "alice")
+        assert lesson.says(world, "refresh", "alice")[1] == {"online": True, "coins": 1}
+        world.run(lesson.Keeper.lasts)
+        assert lesson.says(world, "look", "alice")[1] == {"online": False, "coins": 1}
+
+
+def test_what_the_hunt_asks_to_try_in_its_panel_pays_a_ride_twice():
+    names = dict(vars(lesson))
+    exec(cell("panel-hunt"), names)
+    panel = names["panel_hunt"]
+    press(panel, "ride", "kill worker", "restart worker", *["wait"] * 7)
+    assert panel.lights[0]["row"] > 0
+    assert panel.lights[1]["row"] == -1
+
+
+# ------------------------------------------------------------------------------- measured
+def test_each_way_pays_reads_and_loses_what_the_lesson_says():
+    found = {way: lesson.measured(*how) for way, how in lesson.WAYS.items()}
+    costs = {way: (of["own"][:2], of["other"][:2]) for way, of in found.items()}
+    assert costs == {
+        "divided, by RPC": ((1, 0), (2, 0)),
+        "divided, by a queue": ((1, 0), (4, 3)),
+        "central, in memory": ((2, 0), (2, 0)),
+        "central, on disk": ((2, 1), (2, 1)),
+    }
+    told = [found[way]["other"][2] for way in lesson.WAYS]
+    assert max(told) == told[3], "the disk is what takes longest"
+    read = {way: (of["at once"], of["later"]) for way, of in found.items()}
+    assert read.pop("divided, by a queue") == (0, 1)
+    assert set(read.values()) == {(1, 1)}
+    assert all(of["dot"] for of in found.values())
+    assert [of["coins"] for of in found.values()] == [0, 1, 0, 1]
+    assert [of["a coin meanwhile"] for of in found.values()] == [False, True, False, False]
+
+
+def test_a_choice_of_two_homes_costs_no_disk_write_for_dots_and_loses_no_coin(capsys):
+    names = dict(vars(lesson))
+    names["MEASURED"] = {way: lesson.measured(*how) for way, how in lesson.WAYS.items()}
+    exec(cell("change"), names)
+    dots, coins = capsys.readouterr().out.splitlines()
+    assert "10000 disk writes" in dots
+    names["bill"]({"dots": "divided, by RPC", "coins": "central, on disk"})
+    dots, coins = capsys.readouterr().out.splitlines()
+    assert " 0 disk writes" in dots
+    assert " 333 disk writes" in coins
+    assert coins.endswith("there")
+    names["bill"]({"dots": "divided, by RPC", "coins": "divided, by a queue"})
+    assert capsys.readouterr().out.splitlines()[1].endswith("lost")
+
+
+def test_a_phone_that_nobody_has_heard_says_again_that_it_is_online():
+    world = World(seed=7)
+    lesson.game(world, server=lesson.DividedByRPC, phones=False)
+    world.lose_next("alice", "game-2")
+    lesson.says_online(world)
+    assert lesson.says(world, "look", "bob")[1]["online"]
+
+
+# ------------------------------------------------------------------------------- the real thing
+AS = {
+    "divided, by RPC": "divided, by RPC",
+    "divided, Redis Stream": "divided, by a queue",
+    "central, Redis": "central, in memory",
+    "central, SQLite": "central, on disk",
+    "central, PostgreSQL": "central, on disk",
+}
+
+
+@pytest.mark.live
+@pytest.mark.engines("redis", "postgres")
+@pytest.mark.parametrize("way", lesson.REAL)
+def test_a_real_engine_reads_and_loses_as_its_model_does(way):
+    args, keeper = lesson.WAYS[AS[way]]
+    world = World(seed=7)
+    lesson.game(world, **args, phones=False)
+    model = lesson.readings(world, keeper)
+    with LiveWorld() as world:
+        assert lesson.readings(world, lesson.REAL[way](world)) == model
+
+
+@pytest.mark.live
+@pytest.mark.engines("redis")
+def test_a_redis_stream_delivers_again_what_its_reader_took_and_did_not_acknowledge():
+    with LiveWorld() as world:
+        keeper = lesson.on_stream(world)
+        assert lesson.says(world, "coin", "bob")[0] == 202
+        world.run(0.1)  # taken, and not yet done
+        world.kill(keeper)
+        world.restart(keeper)
+        for _ in range(60):
+            if lesson.coins_seen(world) == 1:
+                break
+            world.run(0.1)
+        assert lesson.coins_seen(world) == 1
+
+
+# ------------------------------------------------------------------------------- the workshop
+def verdict(worker):
+    return lab.check(
+        lesson.rides,
+        {"worker": worker},
+        invariants=[lesson.ONCE, lesson.NONE_LOST],
+        day=lesson.a_day_of_rides,
+        until=8.0,
+    )
+
+
+def test_the_check_fails_the_starter_and_passes_the_worked_answer(capsys):
+    starter = verdict(lesson.PaysOnce)
+    assert not starter.passed
+    assert "no ride is paid for twice" in capsys.readouterr().out
+    assert verdict(lesson.PaysByNumber).passed
+    world = Run.parse(starter.code).replay(lesson.rides)
+    assert world.trace.breach(lesson.ONCE).seq == starter.seq
+
+
+class AcksFirst(lesson.PaysRides):
+    """No mending: a kill between the two loses the ride."""
+
+    async def pay(self, ride):
+        await self.call("queue", "/ack", {"stream": "rides", "group": "pay", "id": ride["id"]})
+        await self.sleep(0.2)
+        await self.call("db", "/append", {"key": "paid", "value": ride["entry"]})
+
+
+class CountsByNumber(lesson.PaysRides):
+    """No mending either: to count under a number counts twice."""
+
+    async def pay(self, ride):
+        await self.call("db", "/incr", {"key": ride["entry"]})
+        await self.sleep(0.2)
+        await self.call("queue", "/ack", {"stream": "rides", "group": "pay", "id": ride["id"]})
+
+
+@pytest.mark.parametrize("worker", [AcksFirst, CountsByNumber])
+def test_what_only_seems_to_mend_it_fails_the_check(worker):
+    assert not verdict(worker).passed
+
+
+def test_nobody_is_dead_when_a_panel_of_the_recorded_lesson_opens():
+    notebook = nbformat.read(lessons.NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
+    panels = [cell for cell in notebook.cells if cell.id.startswith("panel-")]
+    assert len(panels) == 5
+    for panel in panels:
+        assert ", up" in panel.outputs[0].data["text/plain"]
+        assert ", dead" not in panel.outputs[0].data["text/plain"]

@@ -1,0 +1,223 @@
+"""Nothing outlives the kernel: however a live world ends, its processes and its folder go."""
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from processes import Counter, is_over, kernel, pids_of, wait_until_over
+
+from statelab.live.world import LiveWorld
+from statelab.message import NoReply, Refused
+from statelab.node import WrongState
+
+pytestmark = pytest.mark.live
+
+
+@pytest.mark.parametrize("fork", [True, False])
+def test_kill_9_of_the_kernel_leaves_no_process_and_no_folder(fork, kernel_kills):
+    for _ in range(kernel_kills):
+        process, pids, folder = kernel("time.sleep(1000)", fork)
+        assert folder.exists()
+        assert all(psutil.pid_exists(pid) for pid in pids)
+        os.killpg(process.pid, signal.SIGKILL)  # as Jupyter does
+        process.communicate()
+        wait_until_over(pids, folder)
+
+
+def test_a_normal_exit_without_close_leaves_nothing_and_says_nothing():
+    process, pids, folder = kernel("")
+    out, _ = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "")
+    wait_until_over(pids, folder)
+
+
+def test_an_interrupt_of_the_kernel_does_not_reach_the_nodes():
+    process, pids, folder = kernel("""
+        try:
+            print("ready", flush=True)
+            time.sleep(1000)
+        except KeyboardInterrupt:
+            print(world.call("a").body, world.status("b"), flush=True)
+        try:
+            world.client("alice").post("b", timeout=1000)
+        except KeyboardInterrupt:
+            world.resume("b")
+            world.release("alice", "b")
+            print(world.client("alice").post("b", timeout=5).body, flush=True)
+        world.close()
+    """)
+    assert process.stdout.readline() == "ready\n"
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.stdout.readline() == "1 paused\n"
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGINT)
+    # Alice's request was sent, and held, before the interrupt, so it counts too.
+    assert process.stdout.readline() == "3\n"
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+    wait_until_over(pids, folder)
+
+
+def test_a_kernel_that_forks_does_not_keep_its_world_alive_by_that():
+    process, pids, folder = kernel("""
+        helper = subprocess.Popen(["sleep", "1000"])
+        print(helper.pid, flush=True)
+        time.sleep(1000)
+    """)
+    helper = int(process.stdout.readline())
+    try:
+        process.kill()
+        process.wait()
+        wait_until_over(pids, folder)
+    finally:
+        os.kill(helper, signal.SIGKILL)
+        process.communicate()
+
+
+def test_close_ends_paused_nodes_too():
+    world = LiveWorld()
+    world.start("web", Counter)
+    world.pause("web")
+    pids, folder = pids_of(world), world._hub.folder
+    world.close()
+    assert is_over(pids, folder)
+    assert not world._hub.thread.is_alive()
+
+
+def test_a_world_that_nobody_holds_ends():
+    world = LiveWorld()
+    world.start("web", Counter)
+    world.call("web")
+    world.client("alice").post("web")
+    world.watch(lambda: None)
+    pids, folder = pids_of(world), world._hub.folder
+    del world
+    gc.collect()
+    wait_until_over(pids, folder, 5)
+
+
+def test_a_world_that_fails_in_its_with_ends():
+    pids = folder = None
+
+    def fail():
+        nonlocal pids, folder
+        with LiveWorld() as world:
+            world.start("web", Counter)
+            pids, folder = pids_of(world), world._hub.folder
+            raise ValueError("a cell that fails")
+
+    with pytest.raises(ValueError, match="a cell that fails"):
+        fail()
+    assert is_over(pids, folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_world_whose_warden_is_killed_ends_too(number):
+    world = LiveWorld()
+    world.start("web", Counter)
+    world.pause("web")
+    pids, folder = pids_of(world), world._hub.folder
+    os.kill(world._hub._process.pid, number)
+    wait_until_over(pids, folder)
+    world._hub.thread.join(5)
+    with pytest.raises(WrongState, match="this world is closed, for its warden is gone"):
+        world.call("web")
+    world.close()
+
+
+def test_a_world_that_cannot_begin_says_why(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(RuntimeError, match="cannot begin: FileNotFoundError"):
+        LiveWorld()
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with LiveWorld() as world, pytest.raises(WrongState, match="its warden is gone"):
+        world.start("web", Counter)
+
+
+def test_a_library_that_is_missing_is_named(monkeypatch, tmp_path):
+    (tmp_path / "h11.py").write_text("raise ImportError('no h11 here')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with LiveWorld() as world:
+        with pytest.raises(WrongState, match=r"its warden is gone .ImportError: no h11 here"):
+            world.start("web", Counter)
+        folder = world._hub.folder
+    assert not folder.exists()
+
+
+def test_a_kernel_that_dies_before_its_warden_is_there_leaves_no_folder(tmp_path):
+    for line in ("", '{"desk": 1, "token": "00", "forks": true}\n'):
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        root = str(Path(__file__).parents[2])
+        subprocess.run(
+            [sys.executable, "-P", "-m", "statelab.live.warden.main", str(folder)],
+            input=line, text=True, env={**os.environ, "PYTHONPATH": root}, timeout=20, check=True,
+        )  # fmt: skip
+        assert not folder.exists()
+
+
+def test_who_calls_while_the_world_closes_is_not_left_waiting():
+    for _ in range(3):
+        world = LiveWorld()
+        world.start("web", Counter)
+        ended = []
+
+        def work(world=world, ended=ended):
+            try:
+                while True:
+                    world.client("alice").post("web")
+                    world.call("web", timeout=None)
+            except (WrongState, NoReply, Refused) as error:
+                ended.append(error)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        world.run(0.05)
+        world.close()
+        for thread in threads:
+            thread.join(5)
+        assert len(ended) == 4
+
+
+def test_the_warden_ignores_what_an_impatient_user_may_send():
+    with LiveWorld() as world:
+        world.start("web", Counter)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            os.kill(world._hub._process.pid, number)
+        world.run(0.1)
+        assert world.call("web").body == 1
+
+
+def test_the_warden_runs_other_programs_and_ends_their_trees():
+    with LiveWorld() as world:
+        hub = world._hub
+        code = (
+            "import subprocess, sys, time\n"
+            "p = subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+            "print(p.pid, flush=True)\n"
+            "time.sleep(1000)"
+        )
+        log = hub.folder / "program.log"
+        tell = hub.tell_warden
+        argv = [sys.executable, "-c", code]
+        hub.loop.call_soon_threadsafe(tell, "program", -1, argv, str(log), {})
+        end = time.monotonic() + 5
+        while not (log.exists() and log.read_text()):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        child = int(log.read_text())
+        hub.loop.call_soon_threadsafe(tell, "tree", -1, "pause", 0)
+        end = time.monotonic() + 5
+        while psutil.Process(child).status() != psutil.STATUS_STOPPED:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        folder = hub.folder
+    assert is_over([child], folder)
