@@ -414,8 +414,9 @@ clicks = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.fuzz
 @given(st.lists(anything | clicks, min_size=1, max_size=5))
-@settings(max_examples=300)
+@settings(max_examples=max(300, settings().max_examples))
 def test_a_panel_answers_or_ignores_whatever_a_page_sends(sent):
     panel = lab.Panel(talk, actions=[says(1)])
     for content in sent:
@@ -452,8 +453,9 @@ VALUES = (
 
 
 @pytest.mark.parametrize("name", ASKED)
+@pytest.mark.fuzz
 @given(data=st.data())
-@settings(max_examples=300)
+@settings(max_examples=max(300, settings().max_examples))
 def test_what_a_page_sets_holds_or_is_not_taken(name, data):
     make, names = ASKED[name]
     widget, fresh = make(), make()

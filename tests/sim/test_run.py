@@ -105,6 +105,7 @@ def test_a_class_of_the_scenarios_module_travels_by_name():
 CODE = Run.of(a_run()).code()
 
 
+@pytest.mark.fuzz
 @given(st.data())
 def test_a_text_that_was_changed_anywhere_is_refused(data):
     code = CODE

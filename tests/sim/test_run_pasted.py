@@ -287,6 +287,7 @@ kept = st.one_of(
 
 
 @settings(max_examples=400)
+@pytest.mark.fuzz
 @given(kept)
 def test_a_whole_code_of_whatever_kind_is_read_or_refused_in_one_short_sentence(kept):
     code = packed(kept)
@@ -306,6 +307,7 @@ def test_a_whole_code_of_whatever_kind_is_read_or_refused_in_one_short_sentence(
 
 
 @settings(max_examples=200)
+@pytest.mark.fuzz
 @given(st.data())
 def test_the_bytes_of_a_code_may_be_anything(data):
     body = zlib.compress(json.dumps(["shop", {}, 7, [[5, "kill", "web"]], 9, "", ""]).encode())
