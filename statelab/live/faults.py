@@ -1,6 +1,6 @@
 """Faults of the links of a live world. Each works on both directions unless it says not.
 
-With its first fault a link begins to lead through the link proxy: see proxy.py. Connections that
+With its first fault a link begins to lead through the link proxy (relay/main.py). Connections that
 are open then stay open, and `request.peer` stays the caller's own port.
 """
 

@@ -63,7 +63,7 @@ class Inputs:
 
     def __init__(self):
         self._clock = Clock()
-        # What a replay needs besides the seed (runcode.py): the scenario with its arguments, or
+        # What a replay needs besides the seed (run.py): the scenario with its arguments, or
         # why there is none; and the inputs since, as (time_us, verb, arguments...).
         self.setup: tuple[Callable, dict[str, Any]] | str = "no scenario has set it up"
         self.inputs: list[tuple] = []

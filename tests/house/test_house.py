@@ -134,13 +134,34 @@ def test_what_the_house_must_not_have_is_seen(module, line, seen):
 def test_the_page_for_who_takes_over_shows_the_rooms_as_they_are():
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     assert picture() in text, f"python -m tests.house.test_house\n{picture()}"
-    files = set(re.findall(r"`([\w/]+\.(?:py|js|md))`", text))
-    assert sorted(name for name in files if not there(name)) == []
 
 
-def there(name):
-    """Whether a file that a page names is there, in the package or beside it."""
-    return any((root / name).exists() for root in (ROOT, ROOT / "statelab"))
+FOLDERS = ("statelab", "tests", "docs", "notebooks")
+
+
+def gone(text):
+    """The files that a text names, of Python, JavaScript or words, and that are nowhere."""
+    here = [f"/{path}" for top in FOLDERS for path in (ROOT / top).rglob("*.*")]
+    here += [f"/{path}" for path in ROOT.glob("*.*")]
+    named = set(re.findall(r"(?<![\w/.])(\w[\w/]*\.(?:py|js|md))\b", text))
+    return sorted(name for name in named if not any(file.endswith(f"/{name}") for file in here))
+
+
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_file_that_a_page_names_is_there(page):
+    assert gone(page.read_text("utf-8")) == []
+
+
+def test_a_file_that_code_names_is_there():
+    assert gone("\n".join(house().values())) == []
+
+
+def test_a_file_that_has_moved_is_seen():
+    text = "see lives.py, `live/faults.py` and docs/gone.md, not example.python"
+    assert gone(text) == ["docs/gone.md", "lives.py"]
 
 
 def picture():
@@ -148,8 +169,9 @@ def picture():
     modules = house()
     lines = []
     for room, others in ROOMS.items():
-        files = [m.rpartition(".")[2] for m in modules if room_of(m, modules) == room]
-        names = " ".join(name for name in files if name not in ("statelab", room.split("/")[-1]))
+        files = [module for module in modules if room_of(module, modules) == room]
+        doors = {module for module in files for other in modules if other.startswith(f"{module}.")}
+        names = " ".join(module.rpartition(".")[2] for module in files if module not in doors)
         inner = " ".join(sorted(others)) or "nothing"
         lines.append(f"{room:15} ← {inner:58} {names}")
     return "\n".join(lines)

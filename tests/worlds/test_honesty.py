@@ -1,7 +1,7 @@
 """The model-honesty table: for each fault, what the simulated and the live world do.
 
-Each row is one body that runs in both worlds. `python -m tests.test_honesty` prints the table as
-Markdown, for the docs.
+Each row is one body that runs in both worlds. `python -m tests.worlds.test_honesty` prints the
+table as Markdown, for the docs.
 """
 
 import asyncio
@@ -809,7 +809,7 @@ def table():
 
 def test_the_table_in_the_docs_is_the_one_that_is_tested():
     text = (Path(__file__).parents[2] / "docs" / "honesty.md").read_text(encoding="utf-8")
-    assert table() in text, "docs/honesty.md: put in what `python -m tests.test_honesty` prints"
+    assert table() in text, "put in what `python -m tests.worlds.test_honesty` prints"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Puts each of a check's two processes in a place of its own: another time, host, user and folder.
 
 What a server reads of its machine then differs between the two, on purpose and always in the same
-way, so that the same mistake gets the same verdict; and who reads it is seen (suspects.py),
+way, so that the same mistake gets the same verdict; and who reads it is seen (nondeterminism.py),
 whatever they do with it. What compiled code asks the system past Python (the 'now' of SQLite, the
 clock of numpy) nobody sees: it is found only if the two come out otherwise.
 """

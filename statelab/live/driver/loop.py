@@ -42,7 +42,7 @@ STEP_S = 10.0  # the longest that the warden may take for anything
 class Hub:
     """The loop, the desk, the warden, and the callers and the rows of one live world.
 
-    `nodes` does the part that concerns the lives of nodes: see lives.py.
+    `nodes` does the part that concerns the lives of nodes: see processes.py.
     """
 
     def __init__(self, fork: bool, nodes: Callable[[Hub], Any]):
