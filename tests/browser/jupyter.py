@@ -137,9 +137,9 @@ class Lab:
         page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
 
     def _failed(self, error):
-        # JupyterLab itself stumbles now and then, such as over a notebook that is closed. What our
+        # JupyterLab and its extensions stumble over a notebook without a kernel or page. What our
         # drawings had a part in has a module of theirs, a blob, in its stack.
-        if "/static/lab/" not in (error.stack or "") or "blob:" in error.stack:
+        if "/static/" not in (error.stack or "") or "blob:" in error.stack:
             self.errors.append(f"{error}\n{error.stack}")
 
     def _said(self, message):
