@@ -192,7 +192,7 @@ def test_a_real_engine_reads_and_loses_as_its_model_does(way):
 @pytest.mark.engines("redis")
 def test_a_redis_stream_delivers_again_what_its_reader_took_and_did_not_acknowledge():
     with LiveWorld() as world:
-        keeper = lesson.on_stream(world)
+        keeper = lesson.REAL["divided, Redis Stream"](world)
         assert lesson.says(world, "coin", "bob")[0] == 202
         world.run(0.1)  # taken, and not yet done
         world.kill(keeper)
