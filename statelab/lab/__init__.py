@@ -20,6 +20,7 @@ _HOMES = {
     "NotYet": "ask.prediction",
     "SweepError": "trials.sweep",
     "compare": "ask.prediction",
+    "lesson": "lesson",
     "need": "ask.prediction",
     "observe": "ask.prediction",
     "outcome_table": "show.tables",
