@@ -139,6 +139,12 @@ def test_the_list_is_gone_even_if_nobody_looked_while_the_process_was_dead():
     assert "At 1.5 s chat-1 answered, and knew nothing of it" in repr(observation)
 
 
+def test_a_kill_before_the_chat_was_opened_took_nothing_of_it():
+    panel, observation = lesson.opened(3, "gone for good")
+    press(panel, "kill chat-1", "restart chat-1", OPEN, LIST, LIST)
+    assert "The chat was there in 2 of 2 looks. Still to do: kill chat-1" in repr(observation)
+
+
 def test_a_chat_that_kept_its_list_on_disk_would_be_there_again():
     class ChatOnDisk(lesson.Chat):
         async def handle(self, request):
