@@ -98,6 +98,11 @@ class Exchange(NamedTuple):
         """Whether something became of it: an answer, a refusal, or no reply."""
         return self.end is not None
 
+    @property
+    def took(self) -> float:
+        """How many seconds passed from its sending to its end; infinite while it waits."""
+        return math.inf if self.ended is None else self.ended - self.sent
+
 
 _ENDS = {"answer": "answered", "refused": "refused", "noreply": "no reply"}
 

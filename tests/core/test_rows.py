@@ -71,6 +71,7 @@ def test_what_still_waits_is_not_over():
     world.run(0.1)
     login, waiting = world.trace.rows.requests()
     assert (login.over, waiting.over) == (True, False)
+    assert (login.took, waiting.took) == (login.ended - login.sent, math.inf)
     assert world.trace.rows.requests(over=True) == [login]
 
 
