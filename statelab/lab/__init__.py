@@ -20,7 +20,7 @@ _HOMES = {
     "NotYet": "ask.prediction",
     "SweepError": "trials.sweep",
     "compare": "ask.prediction",
-    "lesson": "lesson",
+    "lesson": "notebook",
     "need": "ask.prediction",
     "observe": "ask.prediction",
     "outcome_table": "show.tables",
