@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from statelab import World
+from statelab import World, lab
 from statelab.diagrams import Diagram, sequence
-from statelab.servers import AuthBySession, AuthByToken
+
+lesson = lab.lesson("04_authentication", Path(__file__).parents[1] / "notebooks")
 
 
-class KeepsAList(AuthBySession):
+class KeepsAList(lesson.AuthBySession):
     """Remembers who is in, in its memory."""
 
 
-class SignsTickets(AuthByToken):
+class SignsTickets(lesson.AuthByToken):
     """Remembers its key, which it is given again at each start."""
 
 

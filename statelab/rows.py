@@ -93,6 +93,16 @@ class Exchange(NamedTuple):
         """Whether an answer came, with a status below 400."""
         return self.status is not None and self.status < 400
 
+    @property
+    def over(self) -> bool:
+        """Whether something became of it: an answer, a refusal, or no reply."""
+        return self.end is not None
+
+    @property
+    def took(self) -> float:
+        """How many seconds passed from its sending to its end; infinite while it waits."""
+        return math.inf if self.ended is None else self.ended - self.sent
+
 
 _ENDS = {"answer": "answered", "refused": "refused", "noreply": "no reply"}
 
@@ -148,7 +158,7 @@ class Rows(list[Row]):
         """The requests of the clients in the order in which they were sent: the outcome table.
 
         `client` may name nodes, too, whose own requests are meant then. `wanted` are fields of the
-        exchange, such as `path="/login"` and `ok=True`.
+        exchange, such as `path="/login"`, `ok=True` and `over=True`.
         """
         first, last = self._after(after), self._before(before)
         clients = {row.node for row in self if row.kind == "client"} if client is None else client

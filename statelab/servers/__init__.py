@@ -1,25 +1,17 @@
 """The supporting cast: servers that lessons start and tests kill. They know no world."""
 
-from statelab.servers.auth import AuthByConnection, AuthBySession, AuthByToken, KeyMadeAtStart
 from statelab.servers.balancer import Balancer
 from statelab.servers.database import Database
 from statelab.servers.lease import Lease, LeaseServer, ServerLease
 from statelab.servers.queue import Queue
-from statelab.servers.replica import Original, Replica
 from statelab.servers.store import Store
 
 __all__ = [
-    "AuthByConnection",
-    "AuthBySession",
-    "AuthByToken",
     "Balancer",
     "Database",
-    "KeyMadeAtStart",
     "Lease",
     "LeaseServer",
-    "Original",
     "Queue",
-    "Replica",
     "ServerLease",
     "Store",
 ]

@@ -61,6 +61,20 @@ def test_requests_are_told_in_the_order_of_sending_with_what_came_of_them(rows):
         rows.requests(colour="red")
 
 
+def test_what_still_waits_is_not_over():
+    world = World(seed=7)
+    world.start("door", Door)
+    alice = world.client("alice")
+    alice.post("door", "/login", "alice")
+    world.pause("door")
+    alice.get("door", "/who", wait=False)
+    world.run(0.1)
+    login, waiting = world.trace.rows.requests()
+    assert (login.over, waiting.over) == (True, False)
+    assert (login.took, waiting.took) == (login.ended - login.sent, math.inf)
+    assert world.trace.rows.requests(over=True) == [login]
+
+
 def test_the_answer_to_one_question_may_stand_in_the_next(rows):
     login = rows.request(path="/login", ok=True)
     killed = rows.first("kill", after=login)

@@ -5,7 +5,7 @@ import pytest
 
 from statelab import LiveWorld, World, lab
 
-lesson = lessons.load("00_start_here")
+lesson = lessons.Lesson("00_start_here")
 
 
 def deployed(world):
@@ -29,19 +29,21 @@ def test_on_real_processes_it_is_the_same():
 
 
 def test_a_key_made_anew_at_each_start_would_log_bob_out_too(monkeypatch):
+    defined = lesson.module
+
     class KeyMadeAtStart(lesson.SignsTickets):
         def __init__(self):
             self.key = self.random.randbytes(32)
 
         async def handle(self, request):
             if request.path == "/login":
-                return {"token": lesson.signed(request.body["user"], self.key, 0, 3600)}
+                return {"token": defined.signed(request.body["user"], self.key, 0, 3600)}
             try:
-                return lesson.user_of(lesson.brought_by(request), self.key, 0)
-            except lesson.BadToken:
-                return lesson.PLEASE_LOG_IN
+                return defined.user_of(defined.brought_by(request), self.key, 0)
+            except defined.BadToken:
+                return defined.PLEASE_LOG_IN
 
-    monkeypatch.setattr(lesson, "SignsTickets", KeyMadeAtStart)
+    monkeypatch.setattr(lesson.module, "SignsTickets", KeyMadeAtStart)
     statuses, (choice, _) = deployed(World(seed=7))
     assert (statuses, choice) == ({"alice": 401, "bob": 401}, "neither")
 

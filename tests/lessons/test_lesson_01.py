@@ -5,39 +5,17 @@ import random
 from functools import reduce
 
 import lessons
-import nbformat
 import pytest
+from lessons import press
 
-from statelab import Run, World, lab
+from statelab import World
 
-NAME = "01_state"
-
-
-@pytest.fixture
-def lesson():
-    return lessons.load(NAME)
-
-
-def cell(name):
-    """The source of a cell by its id."""
-    notebook = nbformat.read(lessons.NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
-    return next(cell.source for cell in notebook.cells if cell.id == name)
-
-
-def opened(lesson, number, answer):
-    """The names of the lesson after it predicted, opened and observed what has that number."""
-    names = dict(vars(lesson), lab=lab)
-    for kind in ("predict", "panel"):
-        exec(cell(f"{kind}-{number}"), names)
-    names[f"guess_{number}"].answer(answer)
-    exec(f"observation = {cell(f'observe-{number}')}", names)
-    return names
+lesson = lessons.Lesson("01_state")
 
 
 # ------------------------------------------------------------------------------- the predictions
 def test_whether_hit_3_matters_depends_on_the_rest():
-    names = opened(lessons.load(NAME), 1, "the same")
-    scrub, observation = names["scrub"], names["observation"]
+    scrub, observation = lesson.opened(1, "the same")
     scrub.leave_out(2)
     assert "leave out input 4" in observation.verdict["text"]
     scrub.leave_out(4)
@@ -48,42 +26,34 @@ def test_whether_hit_3_matters_depends_on_the_rest():
 
 
 def test_who_first_leaves_out_too_much_is_told_how_to_go_on():
-    names = opened(lessons.load(NAME), 1, "the same or not, depending on the rest")
-    names["scrub"].leave_out(4, 5, 6)
-    assert "put the others back" in names["observation"].verdict["text"]
-    names["scrub"].leave_out(4)
-    assert names["observation"].verdict["mark"] == "right"
+    scrub, observation = lesson.opened(1, "the same or not, depending on the rest")
+    scrub.leave_out(4, 5, 6)
+    assert "put the others back" in observation.verdict["text"]
+    scrub.leave_out(4)
+    assert observation.verdict["mark"] == "right"
 
 
 def test_a_loot_left_out_besides_hit_3_tells_nothing_about_hits():
-    names = opened(lessons.load(NAME), 1, "different")
-    names["scrub"].leave_out(4)
-    names["scrub"].leave_out(4, 7)
-    assert names["observation"].verdict["mark"] == "open"
-    names["scrub"].leave_out(2, 3, 4)
-    assert names["observation"].verdict["mark"] == "wrong"
+    scrub, observation = lesson.opened(1, "different")
+    scrub.leave_out(4)
+    scrub.leave_out(4, 7)
+    assert observation.verdict["mark"] == "open"
+    scrub.leave_out(2, 3, 4)
+    assert observation.verdict["mark"] == "wrong"
 
 
 @pytest.mark.parametrize(("by_log", "mark"), [(True, "right"), (False, "wrong")])
 def test_the_copies_of_the_folder_decide_which_prediction_came_true(by_log, mark):
-    names = dict(vars(lessons.load(NAME)), lab=lab, by_files=True, by_log=by_log)
-    exec(cell("predict-3"), names)
-    names["guess_3"].answer("one of the two, no matter which")
-    exec(cell("observe-3").replace("lab.compare", "observation = lab.compare"), names)
-    assert names["observation"].verdict["mark"] == mark
+    guess, observation = lesson.shown("predict-3", "observe-3", by_files=True, by_log=by_log)
+    guess.answer("one of the two, no matter which")
+    assert observation.verdict["mark"] == mark
 
 
 WALK_TO_THE_GOLD = ("walk", "hit", "hit", "hit", "loot")
 
 
-def press(panel, *buttons):
-    for button in buttons:
-        panel.do(*(button if type(button) is tuple else ("action", button)))
-
-
 def test_the_same_packets_after_a_kill_come_to_the_same_record():
-    names = opened(lessons.load(NAME), 2, "100 gold")
-    panel, observation = names["panel"], names["observation"]
+    panel, observation = lesson.opened(2, "100 gold")
     assert observation.verdict["text"] == "Still to do: play until alice has the gold."
     press(panel, *WALK_TO_THE_GOLD)
     assert observation.verdict["text"] == "Still to do: kill the server, and restart it."
@@ -97,16 +67,16 @@ def test_the_same_packets_after_a_kill_come_to_the_same_record():
 
 
 def test_other_packets_after_the_kill_are_no_answer_to_the_question():
-    names = opened(lessons.load(NAME), 2, "100 gold")
-    press(names["panel"], *WALK_TO_THE_GOLD, ("kill", "game"), ("restart", "game"), "hit")
-    assert "These are other packets" in names["observation"].verdict["text"]
-    names["panel"].do("again")
-    press(names["panel"], "walk", ("kill", "game"))
-    assert "start over" in names["observation"].verdict["text"]
+    panel, observation = lesson.opened(2, "100 gold")
+    press(panel, *WALK_TO_THE_GOLD, ("kill", "game"), ("restart", "game"), "hit")
+    assert "These are other packets" in observation.verdict["text"]
+    panel.do("again")
+    press(panel, "walk", ("kill", "game"))
+    assert "start over" in observation.verdict["text"]
 
 
 # ------------------------------------------------------------------------------- what it says
-def test_one_hit_lost_changes_the_run_and_not_the_record(lesson):
+def test_one_hit_lost_changes_the_run_and_not_the_record():
     def played(lost=()):
         world = World(seed=7)
         lesson.game(world)
@@ -118,7 +88,7 @@ def test_one_hit_lost_changes_the_run_and_not_the_record(lesson):
     assert played((4, 5, 6))[0] != record
 
 
-def test_order_counts(lesson):
+def test_order_counts():
     ends = {
         tuple(sorted(reduce(lesson.play, log, lesson.new_record()).items()))
         for log in itertools.permutations(["/walk", "/hit", "/hit", "/hit", "/loot"])
@@ -127,7 +97,7 @@ def test_order_counts(lesson):
 
 
 @pytest.mark.parametrize("forgets", [False, True])
-def test_memory_is_made_again_from_all_of_its_changes_and_not_from_fewer(lesson, forgets):
+def test_memory_is_made_again_from_all_of_its_changes_and_not_from_fewer(forgets):
     world = World(seed=7, memory=True)
     lesson.game(world)
     lesson.adventure(world, lesson.LOG)
@@ -138,7 +108,7 @@ def test_memory_is_made_again_from_all_of_its_changes_and_not_from_fewer(lesson,
     assert lesson.memory_of(world, "game") is None
 
 
-def test_a_folder_is_made_again_from_its_log(lesson, tmp_path):
+def test_a_folder_is_made_again_from_its_log(tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
     for folder in (here, there):
         folder.mkdir()
@@ -150,10 +120,8 @@ def test_a_folder_is_made_again_from_its_log(lesson, tmp_path):
 
 
 # ------------------------------------------------------------------------------- the bug hunt
-def test_the_hunted_run_breaks_the_sentence_and_the_worked_answer_does_not(lesson):
-    names = {}
-    exec(cell("hunt-run").split("world =")[0], names)
-    run = Run.parse(names["code"])
+def test_the_hunted_run_breaks_the_sentence_and_the_worked_answer_does_not():
+    run = lesson.hunted()
     world = run.replay(lesson.game)  # checks the digest as well
     assert world.trace.breach(lesson.FOLD) is not None
     mended = World(seed=run.seed)
@@ -161,7 +129,7 @@ def test_the_hunted_run_breaks_the_sentence_and_the_worked_answer_does_not(lesso
     assert mended.trace.breach(lesson.FOLD) is None
 
 
-def test_a_journal_that_lacks_packets_fails_on_many_days_and_a_whole_one_on_none(lesson, seeds):
+def test_a_journal_that_lacks_packets_fails_on_many_days_and_a_whole_one_on_none(seeds):
     broken = 0
     for seed in seeds(30):
         for server in (lesson.Journal, lesson.WholeJournal):

@@ -3,27 +3,16 @@
 import sys
 
 import lessons
-import nbformat
 import pytest
+from lessons import press
 
 from statelab import LiveWorld, Node, World, lab
 
-NAME = "03_stateful_or_stateless"
+lesson = lessons.Lesson("03_stateful_or_stateless")
 WEB = ["web-1", "web-2"]
 
 
-@pytest.fixture
-def lesson():
-    return lessons.load(NAME)
-
-
-def cell(name):
-    """The source of a cell by its id."""
-    notebook = nbformat.read(lessons.NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
-    return next(cell.source for cell in notebook.cells if cell.id == name)
-
-
-def after_a_night(lesson, world):
+def after_a_night(world):
     """What each part answered, how often the cache looked up, and who was wrong."""
     lesson.shop(world)
     answers = lesson.night(world)
@@ -31,8 +20,8 @@ def after_a_night(lesson, world):
 
 
 # ------------------------------------------------------------------------------- which part must
-def test_only_the_counter_is_wrong_and_the_cache_has_to_ask_again(lesson):
-    answers, lookups, (choice, sentence) = after_a_night(lesson, World(seed=7))
+def test_only_the_counter_is_wrong_and_the_cache_has_to_ask_again():
+    answers, lookups, (choice, sentence) = after_a_night(World(seed=7))
     assert answers == {
         "calculator": [5, 5, 5], "counter": [1, 2, 1], "cache": [3, 3, 3], "database": [1, 2, 3],
     }  # fmt: skip
@@ -44,15 +33,15 @@ def test_only_the_counter_is_wrong_and_the_cache_has_to_ask_again(lesson):
 
 
 @pytest.mark.live
-def test_on_real_processes_it_is_the_same(lesson):
+def test_on_real_processes_it_is_the_same():
     with LiveWorld() as world:
-        real = after_a_night(lesson, world)
-    simulated = after_a_night(lesson, World(seed=7))
+        real = after_a_night(world)
+    simulated = after_a_night(World(seed=7))
     assert real[:2] == simulated[:2]
     assert real[2][0] == simulated[2][0]
 
 
-def test_a_database_that_kept_all_in_memory_would_be_found_out(lesson, monkeypatch):
+def test_a_database_that_kept_all_in_memory_would_be_found_out(monkeypatch):
     class Database(Node):
         def __init__(self):
             self.numbers = {}
@@ -62,35 +51,35 @@ def test_a_database_that_kept_all_in_memory_would_be_found_out(lesson, monkeypat
             self.numbers[name] = self.numbers.get(name, 0) + n
             return self.numbers[name]
 
-    monkeypatch.setattr(lesson, "Database", Database)
-    choice = after_a_night(lesson, World(seed=7))[2][0]
+    monkeypatch.setattr(lesson.module, "Database", Database)
+    choice = after_a_night(World(seed=7))[2][0]
     assert choice == "counter and database"
 
 
-def test_without_a_cache_every_price_would_take_its_time(lesson, monkeypatch):
+def test_without_a_cache_every_price_would_take_its_time(monkeypatch):
     class Cache(Node):
         async def handle(self, request):
             return (await self.call("database", "/get", request.body)).body
 
-    monkeypatch.setattr(lesson, "Cache", Cache)
-    answers, lookups, _ = after_a_night(lesson, World(seed=7))
+    monkeypatch.setattr(lesson.module, "Cache", Cache)
+    answers, lookups, _ = after_a_night(World(seed=7))
     assert (answers["cache"], lookups) == ([3, 3, 3], 3)
 
 
 # ------------------------------------------------------------------------------- each call itself
-def test_with_a_note_in_each_call_any_server_gives_the_same_answers_on_any_day(lesson):
+def test_with_a_note_in_each_call_any_server_gives_the_same_answers_on_any_day():
     seen = lesson.all_days(lesson.LooksEachTime, lambda: World(seed=7), range(100))
     assert seen == {("in", 1, 2, 2): 100}
 
 
-def test_a_server_that_remembers_logins_answers_by_what_happened_before(lesson):
+def test_a_server_that_remembers_logins_answers_by_what_happened_before():
     seen = lesson.all_days(lesson.RemembersLogin, lambda: World(seed=7), range(100))
     assert len(seen) > 3
     assert seen[("in", 1, 2, 2)] < 50
     assert {answer for answers in seen for answer in answers} == {"in", 0, 1, 2, "log in first"}
 
 
-def test_nobody_gets_in_without_a_note(lesson):
+def test_nobody_gets_in_without_a_note():
     world = World(seed=7)
     lesson.fruit(world)
     assert world.client("alice").post("web-1", "/apple").status == 401
@@ -99,25 +88,9 @@ def test_nobody_gets_in_without_a_note(lesson):
 
 
 # ------------------------------------------------------------------------------- the panels
-def opened(lesson, number, answer):
-    """A panel of the lesson and its observation, as its cells make them, after a prediction."""
-    names = dict(vars(lesson))
-    exec(cell(f"predict-{number}"), names)
-    exec(cell(f"panel-{number}"), names)
-    names[f"guess_{number}"].answer(answer)
-    exec(f"observation = {cell(f'observe-{number}')}", names)
-    return names[f"panel_{number}"], names["observation"]
-
-
-def press(panel, *buttons):
-    for button in buttons:
-        panel.do(*(button if type(button) is tuple else ("action", button)))
-    assert panel.error == ""
-
-
 @pytest.mark.parametrize(("answer", "mark"), [("counter", "right"), ("database", "wrong")])
-def test_the_first_panel_decides_when_all_four_were_restarted(lesson, answer, mark):
-    panel, observation = opened(lesson, 1, answer)
+def test_the_first_panel_decides_when_all_four_were_restarted(answer, mark):
+    panel, observation = lesson.opened(1, answer)
     for part, (what, _, _) in lesson.QUESTIONS.items():
         assert part in repr(observation).partition("Still to do")[2]
         press(panel, what, what, ("kill", part), ("restart", part), what)
@@ -128,8 +101,8 @@ def test_the_first_panel_decides_when_all_four_were_restarted(lesson, answer, ma
 @pytest.mark.parametrize(
     ("answer", "mark"), [("the same answers", "right"), ("nothing: REST stores nothing", "wrong")]
 )
-def test_the_second_panel_decides_when_both_servers_and_a_restart_were_tried(lesson, answer, mark):
-    panel, observation = opened(lesson, 2, answer)
+def test_the_second_panel_decides_when_both_servers_and_a_restart_were_tried(answer, mark):
+    panel, observation = lesson.opened(2, answer)
     press(panel, "login (web-1)", "an apple (web-1)", "an apple (web-2)")
     assert "Still to do" in repr(observation)
     press(panel, ("kill", "web-1"), ("restart", "web-1"), "how many? (web-1)")
@@ -137,7 +110,7 @@ def test_the_second_panel_decides_when_both_servers_and_a_restart_were_tried(les
     assert "web-1 was killed, and then still counted 2" in repr(observation)
 
 
-def test_the_same_clicks_at_the_server_that_remembers_give_other_answers(lesson):
+def test_the_same_clicks_at_the_server_that_remembers_give_other_answers():
     world = World(seed=7)
     lesson.fruit(world, server=lesson.RemembersLogin)
     alice = world.client("alice")
@@ -155,7 +128,7 @@ def test_the_same_clicks_at_the_server_that_remembers_give_other_answers(lesson)
 # ------------------------------------------------------------------------------- TCP
 @pytest.mark.live
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what it remembers")
-def test_tcp_counts_on_from_request_to_request_and_cannot_know_what_was_read(lesson):
+def test_tcp_counts_on_from_request_to_request_and_cannot_know_what_was_read():
     with LiveWorld() as world:
         rows = dict(lesson.by_hand(world).rows)
     size = len(lesson.REQUEST)
@@ -167,16 +140,16 @@ def test_tcp_counts_on_from_request_to_request_and_cannot_know_what_was_read(les
 
 
 # ------------------------------------------------------------------------------- the workshop
-def test_the_edit_of_the_workshop_lets_the_counter_come_through(lesson, capsys):
-    edited = cell("change").replace(
+def test_the_edit_of_the_workshop_lets_the_counter_come_through(capsys):
+    edited = lesson.cell("change").replace(
         "self.count += 1\n        return self.count",
         'self.disk["count"] = self.disk.get("count", 0) + 1\n        return self.disk["count"]',
     )
-    exec(edited, dict(vars(lesson)))
+    exec(edited, lesson.run())
     assert capsys.readouterr().out == "1 2 3\n"
 
 
-def test_the_same_check_fails_the_starter_and_passes_the_worked_answer(lesson, capsys):
+def test_the_same_check_fails_the_starter_and_passes_the_worked_answer(capsys):
     def verdict(server):
         return lab.check(
             lesson.counter_and_database,
@@ -190,7 +163,7 @@ def test_the_same_check_fails_the_starter_and_passes_the_worked_answer(lesson, c
     assert "a confirmed order stays" in capsys.readouterr().out
 
 
-def test_to_confirm_before_the_database_has_it_is_not_enough(lesson):
+def test_to_confirm_before_the_database_has_it_is_not_enough():
     """The nearest wrong answer: an order is handed on at once, and confirmed before it is there."""
 
     class ConfirmsFirst(Node):

@@ -1,36 +1,15 @@
-"""Lesson 04: its predictions come true, its forgeries fail, and its servers are the package's."""
-
-import inspect
+"""Lesson 04: its predictions come true, and its forgeries fail."""
 
 import lessons
-import nbformat
 import pytest
+from lessons import press
 
-from statelab import Run, World
-from statelab.servers import auth
+from statelab import World
 
-NAME = "04_authentication"
-
-
-@pytest.fixture
-def lesson():
-    return lessons.load(NAME)
+lesson = lessons.Lesson("04_authentication")
 
 
-def cell(name):
-    """The source of a cell by its id."""
-    notebook = nbformat.read(lessons.NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
-    return next(cell.source for cell in notebook.cells if cell.id == name)
-
-
-@pytest.mark.parametrize(
-    "name", ["AuthByConnection", "AuthBySession", "AuthByToken", "KeyMadeAtStart"]
-)
-def test_the_servers_that_the_lesson_shows_are_those_of_the_package(lesson, name):
-    assert inspect.getsource(getattr(lesson, name)) == inspect.getsource(getattr(auth, name))
-
-
-def test_each_server_forgets_what_the_lesson_says_it_forgets(lesson):
+def test_each_server_forgets_what_the_lesson_says_it_forgets():
     seen = [lesson.visit(World(seed=7), *server) for server in lesson.SERVERS]
     assert seen == [[200, 401, 401], [200, 200, 401], [200, 200, 200], [200, 200, 401]]
     seen = [lesson.price(World(seed=7), *server) for server in lesson.SERVERS]
@@ -41,21 +20,6 @@ def test_each_server_forgets_what_the_lesson_says_it_forgets(lesson):
 
 
 # ------------------------------------------------------------------------------- the panels
-def opened(lesson, number, answer):
-    """A panel of the lesson and its observation, as its cells make them, after a prediction."""
-    names = dict(vars(lesson))
-    exec(cell(f"predict-{number}"), names)
-    exec(cell(f"panel-{number}"), names)
-    names[f"guess_{number}"].answer(answer)
-    exec(f"observation = {cell(f'observe-{number}')}", names)
-    return names[f"panel_{number}"], names["observation"]
-
-
-def press(panel, *buttons):
-    for button in buttons:
-        panel.do(*(button if type(button) is tuple else ("action", button)))
-
-
 THE_DAY = (
     "log in", "profile", "new connection", "profile",
     "log in", ("kill", "web"), ("restart", "web"), "profile",
@@ -70,9 +34,9 @@ THE_DAY = (
         (3, "401", "200 until it expires, then 401"),
     ],
 )
-def test_the_day_that_a_panel_asks_for_decides_its_prediction(lesson, number, right, wrong):
+def test_the_day_that_a_panel_asks_for_decides_its_prediction(number, right, wrong):
     for answer, mark in ((right, "right"), (wrong, "wrong")):
-        panel, observation = opened(lesson, number, answer)
+        panel, observation = lesson.opened(number, answer)
         assert "Still to do" in repr(observation)
         press(panel, *THE_DAY)
         assert panel.error == ""
@@ -80,16 +44,17 @@ def test_the_day_that_a_panel_asks_for_decides_its_prediction(lesson, number, ri
         assert panel.verdict["text"].startswith("And so it was" if mark == "right" else "It was")
 
 
-def test_the_observation_names_the_moment_when_the_login_was_lost(lesson):
-    panel, observation = opened(lesson, 1, "after both")
+def test_the_observation_names_the_moment_when_the_login_was_lost():
+    panel, observation = lesson.opened(1, "after both")
     press(panel, *THE_DAY)
     assert "lost at 1.0 s, when her connection closed; she found out at 1.5 s" in repr(observation)
     assert "lost at 2.5 s, when the server was killed; she found out at 3.5 s" in repr(observation)
 
 
-def test_a_logged_out_alice_still_gets_in_with_her_token_and_mallory_never_does(lesson):
-    panel, _ = opened(lesson, 2, "after neither")
-    press(panel, "log in", "log out", "profile", "alice's token, renamed", "alice's old token")
+def test_a_logged_out_alice_still_gets_in_with_her_token_and_mallory_never_does():
+    panel, _ = lesson.opened(2, "after neither")
+    press(panel, "log in", "log out", "profile", "alice's token, renamed")
+    press(panel, "alice's old token")
     answers = [row.data[:2] for row in panel.rows if row.kind == "answer"]
     assert [status for status, _ in answers] == [200, 200, 200, 401, 401]
     assert answers[2][1] == {"user": "alice"}
@@ -97,10 +62,8 @@ def test_a_logged_out_alice_still_gets_in_with_her_token_and_mallory_never_does(
 
 
 # ------------------------------------------------------------------------------- the workshop
-def test_the_run_code_of_the_bug_hunt_shows_the_breach_and_the_mended_server_has_none(lesson):
-    names = {}
-    exec(cell("hunt-run").partition("world =")[0], names)
-    run = Run.parse(names["code"])
+def test_the_run_code_of_the_bug_hunt_shows_the_breach_and_the_mended_server_has_none():
+    run = lesson.hunted()
     world = run.replay(lesson.shop_with_a_key)
     breach = world.trace.breach(lesson.LOGOUT_COUNTS)
     assert breach.data[:2] == (200, {"user": "alice"})
@@ -112,15 +75,14 @@ def test_the_run_code_of_the_bug_hunt_shows_the_breach_and_the_mended_server_has
     assert statuses == [200, 200, 401, 401]
 
 
-def test_the_edit_of_the_workshop_keeps_sessions_through_a_restart(lesson):
-    names = dict(vars(lesson))
-    edited = cell("change").replace("self.logged_in", "self.disk")
+def test_the_edit_of_the_workshop_keeps_sessions_through_a_restart():
+    edited = lesson.cell("change").replace("self.logged_in", "self.disk")
     start, end = edited.index("    def __init__"), edited.index("    async def handle")
-    exec((edited[:start] + edited[end:]).partition("\n\n\nprint")[0], names)
+    names = lesson.run((edited[:start] + edited[end:]).partition("\n\n\nprint")[0])
     assert lesson.visit(World(seed=7), names["SessionOnDisk"]) == [200, 200, 200]
 
 
-def test_every_forgery_of_the_appendix_is_refused_and_the_honest_token_is_not(lesson):
+def test_every_forgery_of_the_appendix_is_refused_and_the_honest_token_is_not():
     world = World(seed=7)
     lesson.shop_with_a_key(world, server=lesson.AuthByToken)
     statuses = [

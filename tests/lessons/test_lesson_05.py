@@ -3,39 +3,12 @@
 import random
 
 import lessons
-import nbformat
 import pytest
+from lessons import press
 
-from statelab import Run, World, lab
+from statelab import World, lab
 
-NAME = "05_many_servers"
-
-
-@pytest.fixture
-def lesson():
-    return lessons.load(NAME)
-
-
-def cell(name):
-    """The source of a cell by its id."""
-    notebook = nbformat.read(lessons.NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
-    return next(cell.source for cell in notebook.cells if cell.id == name)
-
-
-def opened(lesson, number, answer):
-    """A panel of the lesson and its observation, as its cells make them, after a prediction."""
-    names = dict(vars(lesson))
-    exec(cell(f"predict-{number}"), names)
-    exec(cell(f"panel-{number}"), names)
-    names[f"guess_{number}"].answer(answer)
-    exec(f"observation = {cell(f'observe-{number}')}", names)
-    return names[f"panel_{number}"], names["observation"]
-
-
-def press(panel, *buttons):
-    for button in buttons:
-        panel.do(*(button if type(button) is tuple else ("action", button)))
-    assert panel.error == ""
+lesson = lessons.Lesson("05_many_servers")
 
 
 OPEN, LIST = "open a chat with bob", "list my chats"
@@ -43,7 +16,7 @@ A_DEPLOY = (OPEN, LIST, LIST, ("kill", "chat-1"), LIST, ("restart", "chat-1"), L
 
 
 # ------------------------------------------------------------------------------- the evening
-def test_only_what_is_in_the_database_is_there_for_every_instance_and_after_a_kill(lesson):
+def test_only_what_is_in_the_database_is_there_for_every_instance_and_after_a_kill():
     seen = [lesson.evening(World(seed=7), *design) for _, *design in lesson.DESIGNS]
     assert seen == [
         ["✓ ✓ ✓ ✓", "✓ ✓", "✓ ✓"],
@@ -53,20 +26,20 @@ def test_only_what_is_in_the_database_is_there_for_every_instance_and_after_a_ki
     ]
 
 
-def test_a_database_that_forgot_would_lose_the_baskets(lesson, monkeypatch):
+def test_a_database_that_forgot_would_lose_the_baskets(monkeypatch):
     class Forgetful(lesson.Store):
         async def handle(self, request):
             return None if request.path == "/get" else await super().handle(request)
 
-    monkeypatch.setattr(lesson, "Store", Forgetful)
+    monkeypatch.setattr(lesson.module, "Store", Forgetful)
     seen = lesson.evening(World(seed=7), lesson.shop, {}, "/basket/alice", "shop-1")
     assert seen == ["– – – –", "– –", "– –"]
 
 
 def test_two_inputs_at_one_moment_are_both_in_the_basket_and_a_kill_of_everything_takes_none(
-    lesson, capsys
+    capsys,
 ):
-    exec(cell("database"), dict(vars(lesson)))
+    lesson.run(lesson.cell("database"))
     tea, status, each, killed = capsys.readouterr().out.splitlines()
     assert tea.count("['tea']") == 3
     assert status.endswith("200 200")
@@ -77,8 +50,8 @@ def test_two_inputs_at_one_moment_are_both_in_the_basket_and_a_kill_of_everythin
 # ------------------------------------------------------------------------------- the panels
 @pytest.mark.parametrize("answer", ["nobody notices", "some baskets are lost with it"])
 @pytest.mark.parametrize("name", ["shop-1", "shop-2", "shop-3"])
-def test_nobody_notices_that_one_shop_died_whichever_it_was(lesson, answer, name):
-    panel, observation = opened(lesson, 1, answer)
+def test_nobody_notices_that_one_shop_died_whichever_it_was(answer, name):
+    panel, observation = lesson.opened(1, answer)
     press(panel, "add tea", ("action", "add rice", "bob"))
     assert "kill one of the three" in repr(observation)
     press(panel, ("kill", name), ("action", "look", "alice"), ("action", "look", "bob"))
@@ -89,7 +62,7 @@ def test_nobody_notices_that_one_shop_died_whichever_it_was(lesson, answer, name
     assert f"{name} was killed at 1.0 s, and had nothing to lose" in repr(observation)
 
 
-def test_a_shop_that_remembered_in_its_memory_would_be_missed(lesson):
+def test_a_shop_that_remembered_in_its_memory_would_be_missed():
     world = World(seed=7)
     lesson.shop(world, server=lesson.Chat)
     alice = world.client("alice")
@@ -102,9 +75,9 @@ def test_a_shop_that_remembered_in_its_memory_would_be_missed(lesson):
     assert lesson.noticed(world.trace.rows)[0] == "some baskets are lost with it"
 
 
-def test_without_a_retry_every_third_request_would_fail(lesson, monkeypatch):
-    monkeypatch.setattr(lesson, "Balancer", _never_retries(lesson.Balancer))
-    panel, _ = opened(lesson, 1, "every third request fails")
+def test_without_a_retry_every_third_request_would_fail(monkeypatch):
+    monkeypatch.setattr(lesson.module, "Balancer", _never_retries(lesson.Balancer))
+    panel, _ = lesson.opened(1, "every third request fails")
     look = ("action", "look", "alice")
     press(panel, "add tea", ("kill", "shop-2"), look, look, look)
     assert panel.verdict["mark"] == "right"
@@ -119,8 +92,8 @@ def _never_retries(balancer):
 
 
 @pytest.mark.parametrize("answer", ["always", "every other time"])
-def test_a_second_process_hides_the_chat_every_other_time(lesson, answer):
-    panel, observation = opened(lesson, 2, answer)
+def test_a_second_process_hides_the_chat_every_other_time(answer):
+    panel, observation = lesson.opened(2, answer)
     assert "let alice open a chat" in repr(observation)
     press(panel, OPEN, LIST, LIST, LIST)
     assert "four times. So far: 3" in repr(observation)
@@ -130,7 +103,7 @@ def test_a_second_process_hides_the_chat_every_other_time(lesson, answer):
     assert "only chat-1 knows of the chat. At 0.5 s the balancer" in repr(observation)
 
 
-def test_with_one_process_the_chat_appears_always(lesson):
+def test_with_one_process_the_chat_appears_always():
     world = World(seed=7)
     lesson.chat(world, processes=1)
     alice = world.client("alice")
@@ -140,8 +113,8 @@ def test_with_one_process_the_chat_appears_always(lesson):
     assert lesson.appears(world.trace.rows)[0] == "always"
 
 
-def test_who_opens_two_chats_or_kills_is_asked_to_start_over(lesson):
-    panel, observation = opened(lesson, 2, "always")
+def test_who_opens_two_chats_or_kills_is_asked_to_start_over():
+    panel, observation = lesson.opened(2, "always")
     press(panel, OPEN, OPEN)
     assert "Start over" in repr(observation)
     press(panel, ("again",), OPEN, ("kill", "chat-1"))
@@ -149,8 +122,8 @@ def test_who_opens_two_chats_or_kills_is_asked_to_start_over(lesson):
 
 
 @pytest.mark.parametrize("answer", ["gone for good", "there again, once her process is back"])
-def test_sticky_keeps_the_list_until_the_kill_and_not_after_it(lesson, answer):
-    panel, observation = opened(lesson, 3, answer)
+def test_sticky_keeps_the_list_until_the_kill_and_not_after_it(answer):
+    panel, observation = lesson.opened(3, answer)
     press(panel, *A_DEPLOY[:3])
     assert "The chat was there in 2 of 2 looks" in repr(observation)
     press(panel, *A_DEPLOY[3:])
@@ -158,15 +131,21 @@ def test_sticky_keeps_the_list_until_the_kill_and_not_after_it(lesson, answer):
     assert "lost at 1.5 s, with the memory of chat-1. At 3.0 s chat-2" in repr(observation)
 
 
-def test_the_list_is_gone_even_if_nobody_looked_while_the_process_was_dead(lesson):
-    panel, observation = opened(lesson, 3, "gone for good")
+def test_the_list_is_gone_even_if_nobody_looked_while_the_process_was_dead():
+    panel, observation = lesson.opened(3, "gone for good")
     press(panel, OPEN, ("kill", "chat-1"))
     assert "Still to do: list alice's chats" in repr(observation)
     press(panel, ("restart", "chat-1"), LIST)
     assert "At 1.5 s chat-1 answered, and knew nothing of it" in repr(observation)
 
 
-def test_a_chat_that_kept_its_list_on_disk_would_be_there_again(lesson):
+def test_a_kill_before_the_chat_was_opened_took_nothing_of_it():
+    panel, observation = lesson.opened(3, "gone for good")
+    press(panel, "kill chat-1", "restart chat-1", OPEN, LIST, LIST)
+    assert "The chat was there in 2 of 2 looks. Still to do: kill chat-1" in repr(observation)
+
+
+def test_a_chat_that_kept_its_list_on_disk_would_be_there_again():
     class ChatOnDisk(lesson.Chat):
         async def handle(self, request):
             if request.method == "POST":
@@ -181,16 +160,13 @@ def test_a_chat_that_kept_its_list_on_disk_would_be_there_again(lesson):
 
 
 # ------------------------------------------------------------------------------- the workshop
-def test_a_chat_in_the_database_is_there_for_every_process(lesson, capsys):
-    names = dict(vars(lesson))
-    exec(cell("change").replace("(Chat)", "(Shop)"), names)
+def test_a_chat_in_the_database_is_there_for_every_process(capsys):
+    lesson.run(lesson.cell("change").replace("(Chat)", "(Shop)"))
     assert capsys.readouterr().out == "✓ ✓ ✓ ✓   ✓ ✓   ✓ ✓\n"
 
 
-def test_the_run_code_of_the_bug_hunt_shows_the_breach_and_the_mended_shop_has_none(lesson):
-    names = {}
-    exec(cell("hunt-run").partition("world =")[0], names)
-    run = Run.parse(names["code"])
+def test_the_run_code_of_the_bug_hunt_shows_the_breach_and_the_mended_shop_has_none():
+    run = lesson.hunted()
     world = run.replay(lesson.shop)
     assert world.trace.breach(lesson.NOTHING_MISSING).data[:2] == (200, [])
     mended = World(run.seed)
@@ -199,7 +175,7 @@ def test_the_run_code_of_the_bug_hunt_shows_the_breach_and_the_mended_shop_has_n
     assert mended.trace.breach(lesson.NOTHING_MISSING) is None
 
 
-def test_a_shop_that_remembers_baskets_fails_on_many_days_and_one_that_asks_on_none(lesson, seeds):
+def test_a_shop_that_remembers_baskets_fails_on_many_days_and_one_that_asks_on_none(seeds):
     broken = 0
     for seed in seeds(30):
         for server in (lesson.FasterShop, lesson.AsksEachTime):
@@ -213,7 +189,7 @@ def test_a_shop_that_remembers_baskets_fails_on_many_days_and_one_that_asks_on_n
     assert broken > 5
 
 
-def test_the_same_check_fails_the_starter_and_passes_the_worked_answer(lesson, capsys):
+def test_the_same_check_fails_the_starter_and_passes_the_worked_answer(capsys):
     def verdict(server):
         args = {"server": server}
         invariants = [lesson.NOTHING_MISSING]

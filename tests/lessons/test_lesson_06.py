@@ -3,39 +3,12 @@
 import random
 
 import lessons
-import nbformat
 import pytest
+from lessons import press
 
-from statelab import Run, Soft, World, lab
+from statelab import Soft, World, lab
 
-NAME = "06_hard_and_soft_state"
-
-
-@pytest.fixture
-def lesson():
-    return lessons.load(NAME)
-
-
-def cell(name):
-    """The source of a cell by its id."""
-    notebook = nbformat.read(lessons.NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
-    return next(cell.source for cell in notebook.cells if cell.id == name)
-
-
-def opened(lesson, number, answer):
-    """A panel of the lesson and its observation, as its cells make them, after a prediction."""
-    names = dict(vars(lesson))
-    exec(cell(f"predict-{number}"), names)
-    exec(cell(f"panel-{number}"), names)
-    names[f"guess_{number}"].answer(answer)
-    exec(f"observation = {cell(f'observe-{number}')}", names)
-    return names[f"panel_{number}"], names["observation"]
-
-
-def press(panel, *buttons):
-    for button in buttons:
-        panel.do(*(button if type(button) is tuple else ("action", button)))
-    assert panel.error == ""
+lesson = lessons.Lesson("06_hard_and_soft_state")
 
 
 WAIT = ("wait",)
@@ -47,8 +20,8 @@ PROFILES = ("profile (until-logout)", "profile (for-30-s)")
 @pytest.mark.parametrize(
     "answer", ["only the one that waits for a logout", "neither: she did log out"]
 )
-def test_a_lost_logout_leaves_her_in_where_nothing_but_a_logout_ends_it(lesson, answer):
-    panel, observation = opened(lesson, 1, answer)
+def test_a_lost_logout_leaves_her_in_where_nothing_but_a_logout_ends_it(answer):
+    panel, observation = lesson.opened(1, answer)
     press(panel, *LOGOUTS)
     assert [r.outcome for r in panel.rows.requests()[2:]] == ["no reply", "no reply"]
     press(panel, *PROFILES)
@@ -61,14 +34,14 @@ def test_a_lost_logout_leaves_her_in_where_nothing_but_a_logout_ends_it(lesson, 
     assert panel.lights[0]["text"] == "first broken at 45.0 s · alice"
 
 
-def test_a_logout_that_arrives_is_no_answer_to_the_question(lesson):
-    panel, observation = opened(lesson, 1, "both")
+def test_a_logout_that_arrives_is_no_answer_to_the_question():
+    panel, observation = lesson.opened(1, "both")
     press(panel, LOGOUTS[0], LOGOUTS[0])
     assert "Start over" in repr(observation)
 
 
 @pytest.mark.parametrize("service", ["UntilLogout", "UntilExpiry", "UntilIdle"])
-def test_a_logout_that_arrives_ends_every_login(lesson, service):
+def test_a_logout_that_arrives_ends_every_login(service):
     world = World(seed=7)
     world.start("web", getattr(lesson, service), *([] if service == "UntilLogout" else [30.0]))
     alice = world.client("alice")
@@ -80,7 +53,7 @@ def test_a_logout_that_arrives_ends_every_login(lesson, service):
 
 @pytest.mark.parametrize("expires", [True, False])
 def test_without_its_expiry_the_second_service_would_keep_her_as_the_first_does(
-    lesson, expires, monkeypatch
+    expires, monkeypatch
 ):
     if not expires:
         monkeypatch.setattr(lesson.UntilExpiry, "handle", lesson.UntilLogout.handle)
@@ -95,8 +68,8 @@ def test_without_its_expiry_the_second_service_would_keep_her_as_the_first_does(
     assert statuses == [200, 401 if expires else 200]
 
 
-def test_no_reply_does_not_tell_whether_it_happened(lesson, capsys):
-    exec(cell("no-reply"), dict(vars(lesson)))
+def test_no_reply_does_not_tell_whether_it_happened(capsys):
+    lesson.run(lesson.cell("no-reply"))
     logout, answer = capsys.readouterr().out.splitlines()
     assert "no reply" in logout
     assert "no reply" in answer
@@ -104,7 +77,7 @@ def test_no_reply_does_not_tell_whether_it_happened(lesson, capsys):
     assert answer.endswith("401")
 
 
-def test_time_and_a_kill_are_two_questions(lesson):
+def test_time_and_a_kill_are_two_questions():
     found = dict(zip(lesson.KINDS, lesson.two_questions(World(seed=7)), strict=True))
     assert found == {
         ("hard", "memory"): [200, 401],
@@ -123,8 +96,8 @@ def held_by(panel):
 
 
 @pytest.mark.parametrize("answer", ["never", "once it is restarted", "while it is dead"])
-def test_nobody_writes_ever_again_when_the_release_of_a_hard_permission_is_lost(lesson, answer):
-    panel, observation = opened(lesson, 2, answer)
+def test_nobody_writes_ever_again_when_the_release_of_a_hard_permission_is_lost(answer):
+    panel, observation = lesson.opened(2, answer)
     assert "Still to do: wait" in repr(observation)
     press(panel, WAIT, WAIT)
     holder = held_by(panel)
@@ -138,17 +111,13 @@ def test_nobody_writes_ever_again_when_the_release_of_a_hard_permission_is_lost(
     assert panel.lights[0]["text"].startswith("first broken at ")
 
 
-def test_with_an_expiry_writing_resumes_although_the_holder_stays_dead(lesson):
-    names = dict(vars(lesson))
-    names["COLUMNS"] = {}
-    exec(cell("panel-soft"), names)
-    panel = names["panel_soft"]
-    exec(f"observation = {cell('observe-soft')}", names)
+def test_with_an_expiry_writing_resumes_although_the_holder_stays_dead():
+    panel, observation = lesson.shown("panel-soft", "observe-soft", COLUMNS={})
     press(panel, WAIT, WAIT)
     press(panel, ("kill", held_by(panel)))
-    assert "Leave it dead; wait" in repr(names["observation"])
+    assert "Leave it dead; wait" in repr(observation)
     press(panel, WAIT, WAIT, WAIT)
-    assert "It was “while it is dead" in repr(names["observation"])
+    assert "It was “while it is dead" in repr(observation)
     press(panel, *[WAIT] * 10)
     assert panel.lights[0]["row"] == -1
 
@@ -156,7 +125,7 @@ def test_with_an_expiry_writing_resumes_although_the_holder_stays_dead(lesson):
 @pytest.mark.parametrize(
     ("kind", "resumes"), [("Permission", False), ("PermissionThatExpires", True)]
 )
-def test_a_release_that_is_lost_on_its_way_does_what_a_death_does(lesson, kind, resumes):
+def test_a_release_that_is_lost_on_its_way_does_what_a_death_does(kind, resumes):
     args = {"permission": getattr(lesson, kind)}
     args |= {"lifetime_s": 5.0} if resumes else {}
     panel = lab.Panel(lesson.two_writers, args, invariants=[lesson.WRITING_GOES_ON], step=2.0)
@@ -165,32 +134,31 @@ def test_a_release_that_is_lost_on_its_way_does_what_a_death_does(lesson, kind, 
     assert (panel.lights[0]["row"] == -1) is resumes
 
 
-def test_the_kill_of_a_writer_that_holds_nothing_is_no_answer_to_the_question(lesson):
-    panel, observation = opened(lesson, 2, "never")
+def test_the_kill_of_a_writer_that_holds_nothing_is_no_answer_to_the_question():
+    panel, observation = lesson.opened(2, "never")
     press(panel, WAIT, WAIT)
     other = next(name for name in lesson.WRITERS if name != held_by(panel))
     press(panel, ("kill", other))
     assert "Start over" in repr(observation)
 
 
-def test_a_restart_before_the_expiry_is_not_taken_for_its_cure(lesson):
+def test_a_restart_before_the_expiry_is_not_taken_for_its_cure():
     args = {"permission": lesson.PermissionThatExpires, "lifetime_s": 5.0}
     panel = lab.Panel(lesson.two_writers, args, step=2.0)
     press(panel, WAIT, WAIT)
     holder = held_by(panel)
     press(panel, ("kill", holder), ("restart", holder), WAIT, WAIT, WAIT)
-    choice, text = lesson.writes_again(panel.rows)
-    assert choice is None
-    assert "leave it dead" in text
+    with pytest.raises(lab.NotYet, match="leave it dead"):
+        lesson.writes_again(panel.rows)
 
 
-def test_only_the_permission_that_expires_is_recovered_from(lesson, seeds):
+def test_only_the_permission_that_expires_is_recovered_from(seeds):
     for seed in seeds(20):
         found = [lesson.writing_resumes(World(seed), *kind) for _, *kind in lesson.PERMISSIONS]
         assert found == [False, True]
 
 
-def test_a_restarted_holder_that_knew_what_it_held_would_recover(lesson, monkeypatch):
+def test_a_restarted_holder_that_knew_what_it_held_would_recover(monkeypatch):
     """The safeguard missed here is knowledge: the new life of the holder knows nothing."""
 
     class Remembers(lesson.Writer):
@@ -198,14 +166,14 @@ def test_a_restarted_holder_that_knew_what_it_held_would_recover(lesson, monkeyp
             await self.call("permission", "/release", self.me)
             await super().run()
 
-    monkeypatch.setattr(lesson, "Writer", Remembers)
+    monkeypatch.setattr(lesson.module, "Writer", Remembers)
     assert lesson.writing_resumes(World(seed=7), lesson.Permission)
 
 
 # ------------------------------------------------------------------------------- time to live
 @pytest.mark.parametrize("answer", ["still held", "expired"])
-def test_two_lost_refreshes_of_three_and_a_half_are_survived(lesson, answer):
-    panel, observation = opened(lesson, 3, answer)
+def test_two_lost_refreshes_of_three_and_a_half_are_survived(answer):
+    panel, observation = lesson.opened(3, answer)
     press(panel, *["is alice online?"] * 5)
     assert "let bob ask" in repr(observation)
     press(panel, *["is alice online?"] * 3)
@@ -214,8 +182,8 @@ def test_two_lost_refreshes_of_three_and_a_half_are_survived(lesson, answer):
     assert panel.lights[0]["row"] == -1
 
 
-def test_who_goes_back_and_loses_a_third_refresh_sees_it_expire(lesson):
-    panel, observation = opened(lesson, 3, "still held")
+def test_who_goes_back_and_loses_a_third_refresh_sees_it_expire():
+    panel, observation = lesson.opened(3, "still held")
     press(panel, *["is alice online?"] * 8)
     assert panel.verdict["mark"] == "right"
     panel.do("lose_next", "phone", "presence", at=4.4)
@@ -224,16 +192,14 @@ def test_who_goes_back_and_loses_a_third_refresh_sees_it_expire(lesson):
     assert panel.lights[0]["text"] == "first broken at 5.6 s · bob"
 
 
-def test_who_did_not_look_in_the_gap_is_asked_to_start_over(lesson):
-    panel, observation = opened(lesson, 3, "expired")
+def test_who_did_not_look_in_the_gap_is_asked_to_start_over():
+    panel, observation = lesson.opened(3, "expired")
     press(panel, *[WAIT] * 8, "is alice online?")
     assert "Nobody looked" in repr(observation)
 
 
 @pytest.mark.parametrize(("idle", "statuses"), [(False, [200, 401]), (True, [200, 200])])
-def test_idle_expiry_begins_anew_with_each_request_and_fixed_expiry_does_not(
-    lesson, idle, statuses
-):
+def test_idle_expiry_begins_anew_with_each_request_and_fixed_expiry_does_not(idle, statuses):
     world = World(seed=7)
     world.start("web", lesson.UntilIdle if idle else lesson.UntilExpiry, 30.0)
     alice = world.client("alice")
@@ -247,7 +213,7 @@ def test_idle_expiry_begins_anew_with_each_request_and_fixed_expiry_does_not(
     assert alice.get("web", "/alice").status == 401
 
 
-def test_a_longer_time_to_live_means_less_false_expiry_and_longer_outage(lesson):
+def test_a_longer_time_to_live_means_less_false_expiry_and_longer_outage():
     dropped = [lesson.false_expiry(lesson.LIVES, ttl) for ttl in lesson.TTLS]
     waits = [sum(lesson.outages(lesson.LIVES, ttl)) for ttl in lesson.TTLS]
     assert dropped == sorted(dropped, reverse=True)
@@ -255,7 +221,7 @@ def test_a_longer_time_to_live_means_less_false_expiry_and_longer_outage(lesson)
     assert waits == sorted(waits)
 
 
-def test_what_the_chart_counts_is_what_the_presence_service_does(lesson):
+def test_what_the_chart_counts_is_what_the_presence_service_does():
     """For some lives, bob asks the service itself when the arrivals say that it has expired."""
     for seed in range(5):
         world = World(seed)
@@ -271,30 +237,28 @@ def test_what_the_chart_counts_is_what_the_presence_service_does(lesson):
         assert lesson.false_expiry([life], 2.5) == ("offline" in words[1:])
 
 
-def test_without_loss_nobody_is_dropped(lesson, monkeypatch):
-    monkeypatch.setattr(lesson, "LOSS", 0.0)
+def test_without_loss_nobody_is_dropped(monkeypatch):
+    monkeypatch.setattr(lesson.module, "LOSS", 0.0)
     assert lesson.false_expiry([lesson.one_life(seed) for seed in range(10)], 1.5) == 0
 
 
-def test_the_slider_of_the_lesson_says_what_each_time_to_live_costs(lesson):
-    slider = eval(cell("slider"), dict(vars(lesson)))
+def test_the_slider_of_the_lesson_says_what_each_time_to_live_costs():
+    slider = eval(lesson.cell("slider"), lesson.run())
     before = repr(slider)
     slider.control.value = 8.0
     assert "With a time to live of 8 s" in repr(slider) != before
 
 
 # ------------------------------------------------------------------------------- the workshop
-def test_what_the_worked_answer_says_of_a_worse_link_is_so(lesson, monkeypatch):
-    monkeypatch.setattr(lesson, "LOSS", 0.3)
+def test_what_the_worked_answer_says_of_a_worse_link_is_so(monkeypatch):
+    monkeypatch.setattr(lesson.module, "LOSS", 0.3)
     lives = [lesson.one_life(seed) for seed in range(200)]
     assert lesson.false_expiry(lives, 3.5) > 0.8
     assert lesson.false_expiry(lives, 6.0) >= 0.1 > lesson.false_expiry(lives, 6.5)
 
 
-def test_the_run_code_of_the_bug_hunt_shows_the_breach_and_the_mended_server_has_none(lesson):
-    names = {}
-    exec(cell("hunt-run").partition("world =")[0], names)
-    run = Run.parse(names["code"])
+def test_the_run_code_of_the_bug_hunt_shows_the_breach_and_the_mended_server_has_none():
+    run = lesson.hunted()
     world = run.replay(lesson.one_service)
     assert world.trace.breach(lesson.NOT_LONGER).data[0] == 200
     mended = World(run.seed)
@@ -304,7 +268,7 @@ def test_the_run_code_of_the_bug_hunt_shows_the_breach_and_the_mended_server_has
     assert [r.status for r in mended.trace.rows.requests()] == [200, 401]
 
 
-def test_a_countdown_fails_on_many_days_and_a_moment_on_none(lesson, seeds):
+def test_a_countdown_fails_on_many_days_and_a_moment_on_none(seeds):
     broken = 0
     for seed in seeds(40):
         for server in (lesson.CountsDown, lesson.KeepsTheMoment):
@@ -320,11 +284,13 @@ def test_a_countdown_fails_on_many_days_and_a_moment_on_none(lesson, seeds):
 
 
 @pytest.mark.parametrize("always", [True, False])
-def test_a_service_that_knows_everybody_or_nobody_passes_no_check(lesson, always):
+def test_a_service_that_knows_everybody_or_nobody_passes_no_check(always):
+    please_log_in = lesson.PLEASE_LOG_IN
+
     class Simple(lesson.CountsDown):
         async def handle(self, request):
             known = always or request.method == "PUT"
-            return {"ok": True} if known else lesson.PLEASE_LOG_IN
+            return {"ok": True} if known else please_log_in
 
     world = World(seed=7)
     lesson.one_service(world, server=Simple)
@@ -337,7 +303,7 @@ def test_a_service_that_knows_everybody_or_nobody_passes_no_check(lesson, always
     assert (breach[0] is not None, breach[1] is not None) == (always, not always)
 
 
-def test_the_same_check_fails_the_starter_and_passes_the_worked_answer(lesson, capsys):
+def test_the_same_check_fails_the_starter_and_passes_the_worked_answer(capsys):
     def verdict(server):
         rules = [lesson.NOT_LONGER, lesson.NOT_SHORTER]
         args = {"server": server}

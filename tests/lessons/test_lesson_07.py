@@ -3,20 +3,13 @@
 import inspect
 
 import lessons
-import nbformat
 import pytest
+from lessons import press
 
 from statelab import LiveWorld, Response, Run, World, lab
 from statelab.servers import database, lease
 
-NAME = "07_write_lease"
-lesson = lessons.load(NAME)
-
-
-def cell(name):
-    """The source of a cell by its id."""
-    notebook = nbformat.read(lessons.NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
-    return next(cell.source for cell in notebook.cells if cell.id == name)
+lesson = lessons.Lesson("07_write_lease")
 
 
 @pytest.mark.parametrize(
@@ -27,21 +20,6 @@ def test_the_servers_that_the_lesson_shows_are_those_of_the_package(name, module
 
 
 # ------------------------------------------------------------------------------- the panels
-def opened(number, answer):
-    """A panel of the lesson and its observation, as its cells make them, after a prediction."""
-    names = dict(vars(lesson))
-    exec(cell(f"predict-{number}"), names)
-    exec(cell(f"panel-{number}"), names)
-    names[f"guess_{number}"].answer(answer)
-    exec(f"observation = {cell(f'observe-{number}')}", names)
-    return names[f"panel_{number}"], names["observation"]
-
-
-def press(panel, *buttons):
-    for button in buttons:
-        panel.do(*button.split(maxsplit=1) if button.split()[0] in VERBS else ("action", button))
-
-
 VERBS = ("kill", "pause", "resume", "wait", "again")
 FIRST, OTHER = "bill by writer-1", "bill by writer-2"
 DIES = (FIRST, "kill writer-1", OTHER, "wait", OTHER, "wait", "wait", "wait")
@@ -59,7 +37,7 @@ WAKES_FIRST = (FIRST, "pause writer-1", "wait", "wait", "resume writer-1", OTHER
 )
 def test_what_a_panel_asks_for_decides_its_prediction(number, buttons, right, wrong):
     for answer, mark in ((right, "right"), (wrong, "wrong")):
-        panel, observation = opened(number, answer)
+        panel, observation = lesson.opened(number, answer)
         assert "Still to do" in repr(observation)
         press(panel, *buttons)
         assert panel.error == ""
@@ -68,7 +46,7 @@ def test_what_a_panel_asks_for_decides_its_prediction(number, buttons, right, wr
 
 
 def test_the_first_observation_names_the_death_the_end_and_the_next_holder():
-    panel, observation = opened(1, "never")
+    panel, observation = lesson.opened(1, "never")
     press(panel, *DIES)
     assert "writer-1 was killed at 1.0 s, with the right until 1.7 s. writer-2 has had it" in repr(
         observation
@@ -90,7 +68,7 @@ def test_without_an_end_or_with_nobody_who_looks_at_it_a_dead_writer_keeps_the_r
 
 
 def test_the_second_observation_tells_of_two_bills_and_alice_was_told_of_none():
-    panel, observation = opened(2, "it lands")
+    panel, observation = lesson.opened(2, "it lands")
     press(panel, *SLEEPS)
     assert "with token 1, was written at 4.0 s, after one with a newer token" in repr(observation)
     told = {row.other: row.kind for row in panel.rows if row.node == "alice" if row.kind in ENDS}
@@ -101,7 +79,7 @@ ENDS = ("answer", "refused", "noreply")
 
 
 def test_the_third_panel_refuses_once_the_newer_token_was_seen_and_asks_for_the_other_order():
-    panel, observation = opened(3, "it lands")
+    panel, observation = lesson.opened(3, "it lands")
     press(panel, *SLEEPS)
     assert panel.verdict["mark"] == "open"
     assert "This time writer-2 had written first. The database refused writer-1's token 1" in repr(
@@ -202,20 +180,18 @@ LOOK_AGAIN = (
 
 
 def test_to_look_twice_stops_the_sleeper_and_not_the_write_that_is_on_its_way(capsys):
-    names = dict(vars(lesson))
-    exec(cell("change"), names)
+    lesson.run(lesson.cell("change"))
     assert capsys.readouterr().out.count("'the other', 'the s") == 2
-    exec(cell("change").replace(*LOOK_AGAIN), names)
+    lesson.run(lesson.cell("change").replace(*LOOK_AGAIN))
     sleeper, slow = capsys.readouterr().out.splitlines()
     assert sleeper == str({"the sleeper's bill": 503, "landed": ["the other"]})
     assert slow == str({"landed": ["the other", "the slow one"]})
 
 
 def test_the_failing_day_opens_in_a_panel_that_watches_the_sentence_of_the_hunt():
-    names = dict(vars(lesson))
-    exec(cell("panel-hunt"), names)
+    names = lesson.run(lesson.cell("panel-hunt"))
     assert names["panel_hunt"].lights[0]["row"] == -1
-    exec(cell("hunt"), names)
+    exec(lesson.cell("hunt"), names)
     assert names["panel_hunt"].lights[0]["row"] == names["verdict"].seq
 
 

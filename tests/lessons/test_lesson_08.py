@@ -3,36 +3,14 @@
 import lessons
 import nbformat
 import pytest
+from lessons import press
 
 from statelab import LiveWorld, Run, World, lab
 
-NAME = "08_sharing_state"
-lesson = lessons.load(NAME)
-
-
-def cell(name):
-    """The source of a cell by its id."""
-    notebook = nbformat.read(lessons.NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
-    return next(cell.source for cell in notebook.cells if cell.id == name)
+lesson = lessons.Lesson("08_sharing_state")
 
 
 # ------------------------------------------------------------------------------- the panels
-def opened(number, answer):
-    """A panel of the lesson and its observation, as its cells make them, after a prediction."""
-    names = dict(vars(lesson))
-    exec(cell(f"predict-{number}"), names)
-    exec(cell(f"panel-{number}"), names)
-    names[f"guess_{number}"].answer(answer)
-    exec(f"observation = {cell(f'observe-{number}')}", names)
-    return names[f"panel_{number}"], names["observation"]
-
-
-def press(panel, *buttons):
-    for button in buttons:
-        panel.do(*button.split(maxsplit=1) if button.split()[0] in VERBS else ("action", button))
-        assert panel.error == ""
-
-
 VERBS = ("kill", "restart", "wait")
 GIVE, HER, HIMSELF = "give alice a coin", "look at alice", "look at himself"
 CENTRAL = (GIVE, HER, "kill central", HER, "restart central", "wait", "wait", "wait", HER)
@@ -52,7 +30,7 @@ QUEUED = (
 )
 def test_what_a_panel_asks_for_decides_its_prediction(number, buttons, right, wrong):
     for answer, mark in ((right, "right"), (wrong, "wrong")):
-        panel, observation = opened(number, answer)
+        panel, observation = lesson.opened(number, answer)
         assert "Still to do" in repr(observation)
         press(panel, *buttons)
         assert panel.verdict["mark"] == mark
@@ -60,7 +38,7 @@ def test_what_a_panel_asks_for_decides_its_prediction(number, buttons, right, wr
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_each_step_of_a_panel_says_what_is_still_to_do_next(number):
-    panel, observation = opened(number, {1: "both", 2: "both", 3: "it is refused"}[number])
+    panel, observation = lesson.opened(number, {1: "both", 2: "both", 3: "it is refused"}[number])
     seen = [repr(observation)]
     for button in {1: CENTRAL, 2: SHARE, 3: QUEUED}[number]:
         press(panel, button)
@@ -72,19 +50,17 @@ def test_each_step_of_a_panel_says_what_is_still_to_do_next(number):
 
 
 def test_the_light_goes_out_where_coins_are_lost_in_memory_and_stays_where_they_are_on_disk():
-    panel, _ = opened(1, "both")
+    panel, _ = lesson.opened(1, "both")
     press(panel, *CENTRAL)
     assert panel.lights[0]["row"] > 0
-    names = dict(vars(lesson))
-    exec(cell("panel-disk"), names)
-    exec(f"observation = {cell('observe-disk')}", names)
-    press(names["panel_disk"], *CENTRAL)
-    assert names["panel_disk"].lights[0]["row"] == -1
-    assert "It was “both”" in repr(names["observation"])
+    panel, observation = lesson.shown("panel-disk", "observe-disk")
+    press(panel, *CENTRAL)
+    assert panel.lights[0]["row"] == -1
+    assert "It was “both”" in repr(observation)
 
 
 def test_just_after_a_gift_was_accepted_its_reader_still_sees_the_old_number():
-    panel, _ = opened(3, "it is refused")
+    panel, _ = lesson.opened(3, "it is refused")
     press(panel, GIVE)
     panel.do("action", HER, at=0.2)
     gift, look = [r for r in panel.rows.requests() if r.client == "bob"]
@@ -115,9 +91,7 @@ def test_a_dot_that_is_not_refreshed_goes_out_and_a_coin_stays():
 
 
 def test_what_the_hunt_asks_to_try_in_its_panel_pays_a_ride_twice():
-    names = dict(vars(lesson))
-    exec(cell("panel-hunt"), names)
-    panel = names["panel_hunt"]
+    (panel,) = lesson.shown("panel-hunt")
     press(panel, "ride", "kill worker", "restart worker", *["wait"] * 7)
     assert panel.lights[0]["row"] > 0
     assert panel.lights[1]["row"] == -1
@@ -144,9 +118,8 @@ def test_each_way_pays_reads_and_loses_what_the_lesson_says():
 
 
 def test_a_choice_of_two_homes_costs_no_disk_write_for_dots_and_loses_no_coin(capsys):
-    names = dict(vars(lesson))
-    names["MEASURED"] = {way: lesson.measured(*how) for way, how in lesson.WAYS.items()}
-    exec(cell("change"), names)
+    measured = {way: lesson.measured(*how) for way, how in lesson.WAYS.items()}
+    names = lesson.run(lesson.cell("change"), MEASURED=measured)
     dots, coins = capsys.readouterr().out.splitlines()
     assert "10000 disk writes" in dots
     names["bill"]({"dots": "divided, by RPC", "coins": "central, on disk"})
@@ -192,7 +165,7 @@ def test_a_real_engine_reads_and_loses_as_its_model_does(way):
 @pytest.mark.engines("redis")
 def test_a_redis_stream_delivers_again_what_its_reader_took_and_did_not_acknowledge():
     with LiveWorld() as world:
-        keeper = lesson.on_stream(world)
+        keeper = lesson.REAL["divided, Redis Stream"](world)
         assert lesson.says(world, "coin", "bob")[0] == 202
         world.run(0.1)  # taken, and not yet done
         world.kill(keeper)
@@ -248,7 +221,7 @@ def test_what_only_seems_to_mend_it_fails_the_check(worker):
 
 
 def test_nobody_is_dead_when_a_panel_of_the_recorded_lesson_opens():
-    notebook = nbformat.read(lessons.NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
+    notebook = nbformat.read(lessons.NOTEBOOKS / f"{lesson.name}.ipynb", as_version=4)
     panels = [cell for cell in notebook.cells if cell.id.startswith("panel-")]
     assert len(panels) == 5
     for panel in panels:

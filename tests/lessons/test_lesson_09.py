@@ -1,50 +1,17 @@
 """Lesson 09: its predictions come true, its copies part where it says, on PostgreSQL too."""
 
-import inspect
 import random
 
 import lessons
-import nbformat
 import pytest
+from lessons import press
 
-from statelab import Run, World, lab
-from statelab.servers import replica
+from statelab import Response, Run, World, lab
 
-NAME = "09_replicas"
-lesson = lessons.load(NAME)
-
-
-def cell(name):
-    """The source of a cell by its id."""
-    notebook = nbformat.read(lessons.NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
-    return next(cell.source for cell in notebook.cells if cell.id == name)
-
-
-@pytest.mark.parametrize("name", ["Table", "Original", "Replica"])
-def test_the_servers_that_the_lesson_shows_are_those_of_the_package(name):
-    assert inspect.getsource(getattr(lesson, name)) == inspect.getsource(getattr(replica, name))
+lesson = lessons.Lesson("09_replicas")
 
 
 # ------------------------------------------------------------------------------- the panels
-def opened(number, answer):
-    """A panel of the lesson and its observation, as its cells make them, after a prediction."""
-    names = dict(vars(lesson))
-    exec(cell(f"predict-{number}"), names)
-    exec(cell(f"panel-{number}"), names)
-    names[f"guess_{number}"].answer(answer)
-    exec(f"observation = {cell(f'observe-{number}')}", names)
-    return names[f"panel_{number}"], names["observation"]
-
-
-def press(panel, *buttons):
-    for button in buttons:
-        verb, *names = button.split()
-        if verb in ("kill", "wait", "again", "hold", "release", "lose_next"):
-            panel.do(verb, *names)
-        else:
-            panel.do("action", button)
-
-
 COME, SELL, COUNT = "3 cups come in", "sell a cup", "count: 10 cups"
 DELETES = (COME, "wait", "DELETE, no WHERE", "wait")
 LOSES = (COME, "wait", "lose_next original replica", COME, "wait", SELL, "wait", COUNT, "wait")
@@ -62,7 +29,7 @@ EVENING = ("wait", "hold original replica", *["wait"] * 8, "kill original", "pro
 )
 def test_what_a_panel_asks_for_decides_its_prediction(number, buttons, right, wrong):
     for answer, mark in ((right, "right"), (wrong, "wrong")):
-        panel, observation = opened(number, answer)
+        panel, observation = lesson.opened(number, answer)
         assert "Still to do" in repr(observation)
         press(panel, *buttons)
         assert panel.error == ""
@@ -76,7 +43,7 @@ def lights(panel):
 
 
 def test_an_obedient_copy_is_behind_while_the_link_is_held_and_never_parts():
-    panel, _ = opened(1, "nothing")
+    panel, _ = lesson.opened(1, "nothing")
     press(panel, "hold original replica", COME, SELL, "wait", "wait")
     positions = {row.node: row.data[0] for row in panel.world.trace.states()}
     assert positions["original"]["position"] == 2
@@ -88,7 +55,7 @@ def test_an_obedient_copy_is_behind_while_the_link_is_held_and_never_parts():
 
 
 def test_the_second_panel_names_the_first_event_at_which_the_copy_parts():
-    panel, observation = opened(2, "not at all")
+    panel, observation = lesson.opened(2, "not at all")
     press(panel, *LOSES)
     (light,) = panel.lights
     row = panel.rows[light["row"]]
@@ -97,7 +64,7 @@ def test_the_second_panel_names_the_first_event_at_which_the_copy_parts():
 
 
 def test_a_lost_count_makes_what_is_sold_after_it_come_out_otherwise():
-    panel, observation = opened(2, "not at all")
+    panel, observation = lesson.opened(2, "not at all")
     press(panel, "lose_next original replica", COUNT, "wait", SELL, "wait")
     assert "[('cups', 9)] and [('cups', 0)]" in repr(observation) or "[('cups', 10)]" in repr(
         observation
@@ -108,16 +75,13 @@ def test_a_lost_count_makes_what_is_sold_after_it_come_out_otherwise():
 
 
 def test_what_is_acknowledged_by_one_is_lost_and_what_is_by_two_is_not():
-    panel, observation = opened(3, "fewer")
+    panel, observation = lesson.opened(3, "fewer")
     press(panel, *EVENING)
     assert "60 were acknowledged" in repr(observation)
     assert lights(panel) == {"what was acknowledged survives"}
-    names = dict(vars(lesson))
-    exec(cell("panel-synchronous"), names)
-    panel = names["panel_synchronous"]
-    exec(f"observation = {cell('observe-synchronous')}", names)
+    panel, observation = lesson.shown("panel-synchronous", "observe-synchronous")
     press(panel, *EVENING)
-    assert "Nothing was lost" in repr(names["observation"])
+    assert "Nothing was lost" in repr(observation)
     assert lights(panel) == set()
     assert 0 < lesson.thanked(panel.rows) < 60  # the till waits
 
@@ -160,8 +124,8 @@ THROW_FIRST = (
 
 
 def test_a_log_of_what_came_out_keeps_the_replica_equal(capsys):
-    exec(cell("change"), dict(vars(lesson)))
-    exec(cell("change").replace(*THROW_FIRST), dict(vars(lesson)))
+    lesson.run(lesson.cell("change"))
+    exec(lesson.cell("change").replace(*THROW_FIRST), lesson.run())
     assert capsys.readouterr().out.splitlines() == ["the same: False", "the same: True"]
 
 
@@ -195,7 +159,7 @@ def test_to_refuse_only_what_it_has_is_not_enough(capsys):
     class OnlyInOrder(lesson.TakesAnything):
         async def handle(self, request):
             if request.path == "/input" and request.body["position"] > self.position + 1:
-                return lesson.Response(409, {})
+                return Response(409, {})
             return await super().handle(request)
 
     for half in (OnlyOnce, OnlyInOrder):

@@ -5,32 +5,21 @@ import subprocess
 import sys
 
 import lessons
-import nbformat
 import pytest
+from lessons import press
 
 from statelab import Run, World, lab
 
-NAME = "10_capstone"
+lesson = lessons.Lesson("10_capstone")
 
 
-@pytest.fixture(scope="module")
-def lesson():
-    return lessons.load(NAME)
-
-
-def cell(name):
-    """The source of a cell by its id."""
-    notebook = nbformat.read(lessons.NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
-    return next(cell.source for cell in notebook.cells if cell.id == name)
-
-
-def broken(table, lesson):
+def broken(table):
     """The places, in RULES, of the rules that some day broke."""
     return {place for place, name in enumerate(lesson.SENTENCES) if not table[name].all()}
 
 
 # ------------------------------------------------------------------------------- the judge
-def test_hostile_days_rank_three_designs_rightly_and_the_sound_one_survives_a_thousand(lesson):
+def test_hostile_days_rank_three_designs_rightly_and_the_sound_one_survives_a_thousand():
     naive, reasonable, sound = (
         lesson.judged(design, lesson.HOSTILE, days)
         for design, days in ((lesson.MINE, 300), (lesson.NEIGHBOUR, 300), (lesson.SOUND, 1000))
@@ -61,14 +50,14 @@ LOGIN, LOST, TWICE, OVER, STILL, LIST, BOARD = range(7)
         ({"board": "told"}, BOARD, 30),
     ],
 )
-def test_each_weaker_choice_in_a_sound_design_breaks_its_own_rule(lesson, choice, rule, days):
-    weaker = broken(lesson.judged({**lesson.SOUND, **choice}, lesson.HOSTILE, days), lesson)
+def test_each_weaker_choice_in_a_sound_design_breaks_its_own_rule(choice, rule, days):
+    weaker = broken(lesson.judged({**lesson.SOUND, **choice}, lesson.HOSTILE, days))
     assert rule in weaker
     also = {LOST, TWICE, BOARD} if "coins" in choice else set()
     assert weaker <= {rule, *also}
 
 
-def test_a_login_in_the_store_is_sound_too_and_asks_more(lesson):
+def test_a_login_in_the_store_is_sound_too_and_asks_more():
     by_store = lesson.judged({**lesson.SOUND, "login": "store"}, lesson.HOSTILE, 100)
     assert lesson.survived(by_store) == 100
     quiet = [
@@ -78,19 +67,19 @@ def test_a_login_in_the_store_is_sound_too_and_asks_more(lesson):
     assert quiet[0] < quiet[1]
 
 
-def test_on_a_perfect_network_only_a_list_in_two_memories_breaks_a_rule(lesson):
+def test_on_a_perfect_network_only_a_list_in_two_memories_breaks_a_rule():
     for design in (lesson.MINE, lesson.NEIGHBOUR, lesson.SOUND):
         assert lesson.survived(lesson.judged(design, lesson.PERFECT, 30)) == 30
     table = lesson.judged({**lesson.MINE, "online": "memory"}, lesson.PERFECT, 30)
-    assert broken(table, lesson) == {LIST}
+    assert broken(table) == {LIST}
 
 
-def test_the_reasonable_design_survives_kills_and_not_the_days_without_one(lesson):
+def test_the_reasonable_design_survives_kills_and_not_the_days_without_one():
     days = {
         name: lesson.survived(
             lesson.judged(lesson.NEIGHBOUR, lesson.storm(trouble, gap=(0.1, 0.4)), 60)
         )
-        for name, trouble in vars(lesson).items()
+        for name, trouble in vars(lesson.module).items()
         if name in ("kill", "loss", "pause", "duplicate")
     }
     assert days["kill"] >= 55
@@ -98,7 +87,7 @@ def test_the_reasonable_design_survives_kills_and_not_the_days_without_one(lesso
     assert days["pause"] < 10
 
 
-def test_no_rule_judges_the_end_of_a_day_that_is_not_over(lesson):
+def test_no_rule_judges_the_end_of_a_day_that_is_not_over():
     world = World(7)
     lesson.backend(world, **{**lesson.MINE, "online": "memory"})
     world.run(1.0)
@@ -108,7 +97,7 @@ def test_no_rule_judges_the_end_of_a_day_that_is_not_over(lesson):
     assert [rule.first_breach(world.trace.rows) for rule in lesson.RULES[STILL:]] == [None] * 3
 
 
-def test_a_design_with_a_word_that_is_no_choice_is_refused_by_name(lesson):
+def test_a_design_with_a_word_that_is_no_choice_is_refused_by_name():
     with pytest.raises(lab.SweepError, match="coins is 'cloud': choose one of"):
         lesson.judged({**lesson.MINE, "coins": "cloud"}, lesson.PERFECT, 1)
 
@@ -123,14 +112,14 @@ print(Run.parse(sys.argv[2]).replay(lesson.backend).trace.digest())
 """
 
 
-def test_the_naive_designs_worst_day_is_the_same_in_another_process(lesson):
+def test_the_naive_designs_worst_day_is_the_same_in_another_process():
     table = lesson.judged(lesson.MINE, lesson.HOSTILE, 100)
     seed = lesson.worst(table)
     of_all = (~table[lesson.SENTENCES]).sum(axis=1)
     assert of_all[seed] == of_all.max() >= 4
     code = table["code"][seed]
     run = subprocess.run(
-        [sys.executable, "-c", REPLAY, NAME, code],
+        [sys.executable, "-c", REPLAY, lesson.name, code],
         env={**os.environ, "PYTHONHASHSEED": "99", "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
@@ -142,7 +131,7 @@ def test_the_naive_designs_worst_day_is_the_same_in_another_process(lesson):
         assert (world.trace.breach(rule) is None) == table[name][seed]
 
 
-def test_a_day_taken_apart_keeps_only_what_the_breach_needs(lesson):
+def test_a_day_taken_apart_keeps_only_what_the_breach_needs():
     table = lesson.judged(lesson.MINE, lesson.HOSTILE, 40)
     apart = 0
     for code in table["code"][~table[lesson.SENTENCES].all(axis=1)][:10]:
@@ -159,27 +148,13 @@ def test_a_day_taken_apart_keeps_only_what_the_breach_needs(lesson):
 
 
 # ------------------------------------------------------------------------------- the panel
-def opened(lesson, answer):
-    names = dict(vars(lesson))
-    for name in ("predict-2", "panel-2"):
-        exec(cell(name), names)
-    names["guess_2"].answer(answer)
-    exec(f"observation = {cell('observe-2')}", names)
-    return names["panel_2"], names["observation"]
-
-
-def press(panel, *clicks):
-    for click in clicks:
-        panel.do(*click)
-
-
 WAIT, PAUSE, RESUME = ("wait",), ("pause", "web-1"), ("resume", "web-1")
 
 
-def test_a_pause_in_the_panel_decides_the_prediction(lesson):
+def test_a_pause_in_the_panel_decides_the_prediction():
     for answer, mark in (("yes, and a pause is enough", "right"), ("no: nothing died", "wrong")):
         choice = next(c for c in ("yes, and a pause is enough", NOTHING) if c.startswith(answer))
-        panel, observation = opened(lesson, choice)
+        panel, observation = lesson.opened(2, choice)
         assert "Still to do" in repr(observation)
         press(panel, WAIT, WAIT, WAIT, WAIT, PAUSE, WAIT)
         assert panel.verdict["mark"] == mark
@@ -189,15 +164,15 @@ def test_a_pause_in_the_panel_decides_the_prediction(lesson):
 NOTHING = "no: nothing died, so nothing is lost"
 
 
-def test_a_kill_in_the_panel_is_not_what_was_asked(lesson):
-    panel, observation = opened(lesson, NOTHING)
+def test_a_kill_in_the_panel_is_not_what_was_asked():
+    panel, observation = lesson.opened(2, NOTHING)
     press(panel, WAIT, ("kill", "web-1"))
     assert "Start over, and kill nothing" in repr(observation)
 
 
-def test_a_sound_design_in_the_panel_decides_for_no(lesson, monkeypatch):
-    monkeypatch.setattr(lesson, "MINE", lesson.SOUND)
-    panel, observation = opened(lesson, NOTHING)
+def test_a_sound_design_in_the_panel_decides_for_no(monkeypatch):
+    monkeypatch.setattr(lesson.module, "MINE", lesson.SOUND)
+    panel, observation = lesson.opened(2, NOTHING)
     press(panel, *[WAIT] * 4, PAUSE, WAIT, WAIT, RESUME)
     assert "No rule is broken yet" in repr(observation)
     press(panel, *[WAIT] * 8)
@@ -205,15 +180,14 @@ def test_a_sound_design_in_the_panel_decides_for_no(lesson, monkeypatch):
 
 
 # ------------------------------------------------------------------------------- the workshop
-def test_a_restart_costs_dee_her_login_and_her_coins_unless_they_live_elsewhere(lesson):
+def test_a_restart_costs_dee_her_login_and_her_coins_unless_they_live_elsewhere():
     assert lesson.visit(World(7), lesson.MINE) == ({"coins": 10}, 401, "please log in")
     for design in (lesson.NEIGHBOUR, lesson.SOUND):
         assert lesson.visit(World(7), design) == ({"coins": 10}, 200, {"coins": 20})
 
 
-def test_one_lost_answer_breaks_the_neighbours_design_and_one_kill_does_not(lesson):
-    names = dict(vars(lesson))
-    exec(cell("attack").partition("\n\n")[2].partition("\n\nrule")[0], names)
+def test_one_lost_answer_breaks_the_neighbours_design_and_one_kill_does_not():
+    names = lesson.run(lesson.cell("attack").partition("\n\n")[2].partition("\n\nrule")[0])
     assert lesson.first_broken(names["world"]) == (None, None)
     assert [given[1] for given in names["world"].inputs] == ["kill", "restart"]
     world = World(7)
@@ -223,7 +197,7 @@ def test_one_lost_answer_breaks_the_neighbours_design_and_one_kill_does_not(less
     assert [given[1] for given in world.inputs] == ["lose_next"]
 
 
-def test_the_check_fails_the_neighbours_design_and_passes_the_sound_one(lesson, capsys):
+def test_the_check_fails_the_neighbours_design_and_passes_the_sound_one(capsys):
     options = {"invariants": lesson.RULES, "day": lesson.HOSTILE, "until": lesson.DAY_S}
     failed = lab.check(lesson.backend, lesson.NEIGHBOUR, **options)
     assert not failed.passed

@@ -6,9 +6,9 @@ import lessons
 import pytest
 
 from statelab import World
-from statelab.servers import Original, Replica
 
 lesson = lessons.load("09_replicas")
+Original, Replica = lesson.Original, lesson.Replica
 LOG = lesson.LOG
 
 

@@ -6,20 +6,16 @@ import subprocess
 import sys
 
 import jwt
+import lessons
 import pytest
 from forgery import KEY, encoded, forged, served
 
 from statelab import NoReply, Refused, World
-from statelab.servers import (
-    AuthByConnection,
-    AuthBySession,
-    AuthByToken,
-    Balancer,
-    KeyMadeAtStart,
-    Store,
-    tokens,
-)
+from statelab.servers import Balancer, Store, tokens
 
+lesson = lessons.load("04_authentication")
+AuthByConnection, AuthBySession = lesson.AuthByConnection, lesson.AuthBySession
+AuthByToken, KeyMadeAtStart = lesson.AuthByToken, lesson.KeyMadeAtStart
 OTHER_KEY = b"somebody else's key has 32 bytes"
 SERVERS = [(AuthByConnection,), (AuthBySession,), (AuthByToken, KEY), (KeyMadeAtStart,)]
 
@@ -443,7 +439,7 @@ def test_the_servers_import_neither_a_world_nor_anything_from_outside():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["statelab"]
-    for module in ("auth", "store", "balancer", "database", "lease", "tokens"):
+    for module in ("store", "balancer", "database", "lease", "tokens"):
         source = inspect.getsource(sys.modules[f"statelab.servers.{module}"])
         imported = [line.split()[1] for line in source.splitlines() if line.startswith("from ")]
         assert {name for name in imported if name.startswith("statelab")} <= {

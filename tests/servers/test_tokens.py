@@ -9,7 +9,7 @@ from forgery import KEY, forged, served
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statelab.servers import AuthBySession, AuthByToken, tokens
+from statelab.servers import tokens
 
 LESSON = lessons.load("04_authentication")
 
@@ -48,9 +48,9 @@ def test_a_token_that_was_taken_back_opens_nothing_however_it_is_written(lists):
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
-@pytest.mark.parametrize("server", [AuthBySession, AuthByToken])
+@pytest.mark.parametrize("server", [LESSON.AuthBySession, LESSON.AuthByToken])
 def test_the_scheme_of_a_header_may_be_written_in_any_case(server, scheme):
-    world, alice = served(server, *([KEY] if server is AuthByToken else []))
+    world, alice = served(server, *([KEY] if server is LESSON.AuthByToken else []))
     headers = {"authorization": f"{scheme} {alice.token}"}
     assert world.call("web", "/profile", method="GET", headers=headers).status == 200
     headers = {"authorization": f"Basic {alice.token}"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import traitlets
 
@@ -118,7 +118,7 @@ def observe(panel: Judged, outcome: Outcome) -> Observe:
     """Compares, in one sentence that follows the panel, its prediction with the outcome.
 
     `outcome(rows)` returns the choice that came true, or None while that is undecided, and a
-    sentence: what decided it, or what is still to do.
+    sentence: what decided it, or what is still to do. `need` says the latter, too.
     """
     if not hasattr(panel, "judge"):
         raise TypeError(f"observe follows a panel, a scrub or a wire, and not {panel!r:.100}")
@@ -126,6 +126,20 @@ def observe(panel: Judged, outcome: Outcome) -> Observe:
     observation = Observe()
     traitlets.dlink((panel, "verdict"), (observation, "verdict"))
     return observation
+
+
+class NotYet(Exception):
+    """An outcome is undecided; its text says what is still to do."""
+
+
+Found = TypeVar("Found")
+
+
+def need(found: Found, todo: str) -> Found:
+    """What an outcome needs: what was found, or `todo` is said, a sentence, until it is there."""
+    if not found:
+        raise NotYet(todo)
+    return found
 
 
 def compare(prediction: Predict, choice: str, sentence: str) -> Observe:
@@ -161,5 +175,7 @@ def judged(outcome: Outcome | None, seen: Any, prediction: Predict | None) -> di
     """What a learner's `outcome` says of what was `seen`, as a verdict; what it raises is said."""
     try:
         return verdict(prediction, *((None, "") if outcome is None else outcome(seen)))
+    except NotYet as undecided:
+        return verdict(prediction, None, str(undecided))
     except BaseException as wrong:  # nobody would see it, and SystemExit would end the kernel
         return verdict(prediction, None, f"The outcome could not be told: {sentence(wrong)}")
