@@ -36,7 +36,7 @@ class Mark(IntEnum):
     WAIT, OK, FAIL = range(3)
 
 
-class Span(IntEnum):
+class Period(IntEnum):
     """What a bar on a lane is: a client's request, a node's life, a time of a link's fault."""
 
     REQUEST, UP, PAUSED, CUT, HELD = range(5)

@@ -71,11 +71,12 @@ class Drawn(View):
             {"client": action.client, "label": action.label, "line": action.line()}
             for action in self._buttons
         ]
-        super().__init__(actions=buttons, **shown)
         if prediction is not None:
             given(Predict, prediction, "the prediction")
             prediction.observe(lambda _: self._predicted(), "done")
-        self._predicted()
+        # With its question from the start: a drawing may begin before later changes have come.
+        super().__init__(actions=buttons, gate=self._question(), **shown)
+        self._judge()
 
     @property
     def rows(self):
@@ -98,9 +99,12 @@ class Drawn(View):
         if bundle is not None:
             display(bundle[0], metadata=bundle[1], raw=True)
 
-    def _predicted(self) -> None:
+    def _question(self) -> str:
         closed = self._prediction is not None and not self._prediction.done
-        self.gate = self._prediction.question if closed else ""
+        return self._prediction.question if closed else ""
+
+    def _predicted(self) -> None:
+        self.gate = self._question()
         self._judge()
 
     def _judge(self) -> None:

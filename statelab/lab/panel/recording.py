@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from statelab.lab.panel.columns import GONE, Columns, Flag, Mark, Span
+from statelab.lab.panel.columns import GONE, Columns, Flag, Mark, Period
 from statelab.lab.panel.symbols import Book
 from statelab.lab.words import brief, clock, cut, in_full, parts, status_word
 from statelab.rows import Row
@@ -149,7 +149,7 @@ class Recording(Columns):
         self._set(at, subject, "caption", _caption("new", row) if later else "memory")
         self._set(at, subject, "died", "")
         self._forget(at, subject, "m\t", set())
-        self._begin(at, ("life", row.node), subject, Span.UP)
+        self._begin(at, ("life", row.node), subject, Period.UP)
 
     def _client(self, row: Row, at: int) -> None:
         self._set(at, self.book.node(row.node), "status", "client")
@@ -170,7 +170,7 @@ class Recording(Columns):
         subject, paused = self.book.node(row.node), row.kind == "pause"
         self._set(at, subject, "status", "paused" if paused else "up")
         self._end(at, ("life", row.node), Mark.OK, "")
-        self._begin(at, ("life", row.node), subject, Span.PAUSED if paused else Span.UP)
+        self._begin(at, ("life", row.node), subject, Period.PAUSED if paused else Period.UP)
 
     def _connect(self, row: Row, at: int) -> None:
         self._count(at, row, "open", 1 if row.kind == "connect" else -1)
@@ -186,7 +186,9 @@ class Recording(Columns):
         link = self.book.link(row.node, row.other)
         if row.kind in ("partition", "hold"):
             self._set(at, link, field, field)
-            self._begin(at, (field, link), link, Span.CUT if field == "cut" else Span.HELD, field)
+            self._begin(
+                at, (field, link), link, Period.CUT if field == "cut" else Period.HELD, field
+            )
         else:
             self._set(at, link, field, "")
             self._end(at, (field, link), Mark.OK, "")
@@ -207,7 +209,7 @@ class Recording(Columns):
     def _request(self, at: int, row: Row, what: str) -> None:
         book = self.book
         key = (row.node, row.message)
-        self._begin(at, key, book.node(row.node), Span.REQUEST, what, book.node(row.other))
+        self._begin(at, key, book.node(row.node), Period.REQUEST, what, book.node(row.other))
 
     def _begin(
         self, at: int, key: tuple, lane: int, kind: int, what: str = "", to: int = GONE

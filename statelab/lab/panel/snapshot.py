@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from statelab.lab.panel.columns import GONE, Flag, Mark, Span
+from statelab.lab.panel.columns import GONE, Flag, Mark, Period
 from statelab.lab.panel.recording import Recording
 from statelab.lab.panel.symbols import COLUMNS
 
@@ -115,7 +115,7 @@ def _requests(recording: Recording, at: int) -> list[dict[str, Any]]:
     book, tables = recording.book, recording.tables
     texts, found = book.texts, {}
     for bar, (when, lane, kind, what, to) in enumerate(zip(*tables["bars"].values(), strict=True)):
-        if when <= at and kind == Span.REQUEST:
+        if when <= at and kind == Period.REQUEST:
             found[bar] = {
                 "client": book.subjects[lane]["name"], "to": book.subjects[to]["name"],
                 "what": texts[what], "time": tables["rows"]["time"][when] / 1e6, "mark": "wait",
