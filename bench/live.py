@@ -1,21 +1,10 @@
-"""The live world: how fast its processes come up, how soon a kill is seen, and what is left.
-
-`python -m bench.live` is a stand-in for a notebook's kernel: it holds a live world with one node
-paused, tells the numbers of its processes and its folder, and waits to be killed.
-"""
+"""The live world: how fast its processes come up, how soon a kill is seen, what a relay costs."""
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
-
-import psutil
 
 from bench.table import Line, at_most
 from statelab import Node, NoReply
@@ -48,19 +37,16 @@ class Asker(Node):
 
 
 def lines() -> list[Line]:
-    """Start, kill, restart, and the end of everything when the kernel is killed."""
+    """Start, kill, restart, and a request through the relay of a link."""
     up_ms = [_five_up_ms() for _ in range(REPEATS)]
     with LiveWorld() as world:
         world.start("web", Slow)
         seen_ms, back_ms = zip(*(_kill_and_restart_ms(world) for _ in range(REPEATS)), strict=True)
-    left, gone_s = _kernel_killed()
     direct_ms, proxied_ms, first_ms = _through_the_proxy_ms()
     return [
         at_most("five live nodes, from nothing to answered", statistics.median(up_ms), 300, "ms"),
         at_most("SIGKILL to its client's error", statistics.median(seen_ms), 20, "ms"),
         Line("restart on the same port, to answered", f"{statistics.median(back_ms):.3g} ms"),
-        at_most("kernel killed, one node paused: all is gone after", gone_s, 2, "s"),
-        Line("processes and folders left then", str(left), "0", left == 0),
         Line("a request through the link proxy", f"{proxied_ms / direct_ms:.2f} × a direct one"),
         Line("the first fault of a world's links", f"{first_ms:.3g} ms"),
     ]
@@ -117,45 +103,3 @@ def _through_the_proxy_ms() -> tuple[float, float, float]:
         first_ms = (time.perf_counter() - start) * 1000
         world.release("asker", "web")
         return direct_ms, median_ms(), first_ms
-
-
-def _kernel_killed() -> tuple[int, float]:
-    """What a killed kernel leaves after 2 s, and the seconds until nothing was left."""
-    kernel = subprocess.Popen(
-        [sys.executable, "-m", "bench.live"], stdout=subprocess.PIPE, text=True
-    )
-    pids, folder = json.loads(kernel.stdout.readline())
-    start = time.perf_counter()
-    kernel.kill()
-    kernel.communicate()
-    while left := _left(pids, Path(folder)):
-        if time.perf_counter() - start > 2:
-            break
-        time.sleep(0.005)
-    return left, time.perf_counter() - start
-
-
-def _left(pids: list[int], folder: Path) -> int:
-    return sum(map(_lives, pids)) + folder.exists()
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _hold() -> None:
-    world = LiveWorld()
-    world.start("one", Slow)
-    world.start("two", Slow)
-    world.pause("two")
-    own = psutil.Process(os.getpid()).children(recursive=True)
-    pids = [process.pid for process in own]
-    print(json.dumps([pids, str(world._hub.folder)]), flush=True)
-    time.sleep(60)
-
-
-if __name__ == "__main__":
-    _hold()

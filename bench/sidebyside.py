@@ -25,18 +25,16 @@ SLICES = 40
 
 OURS, MEMORY = "statelab", "statelab, memory recorded"
 BY_HAND, STORE = "simpy, mailboxes by hand", "simpy, Store"
-BY_PROCESSES = "simpy by hand, a process a request"
 SIDES_OF = {
     "timers": (OURS, MEMORY, BY_HAND),
     "ping_pong": (OURS, MEMORY, BY_HAND, STORE),
-    "requests": (OURS, MEMORY, BY_HAND, BY_PROCESSES, STORE),
+    "requests": (OURS, MEMORY, BY_HAND, STORE),
 }
 SIDES: dict[str, Callable[[str], workloads.Built]] = {
     OURS: lambda name: workloads.WORKLOADS[name](World(7)),
     MEMORY: lambda name: workloads.WORKLOADS[name](World(7, memory=True)),
     BY_HAND: lambda name: simpy_peers.WORKLOADS[name](simpy_peers.Mailbox),
     STORE: lambda name: simpy_peers.WORKLOADS[name](simpy.Store),
-    BY_PROCESSES: lambda name: simpy_peers.requests_by_processes(simpy_peers.Mailbox),
 }
 
 
@@ -105,7 +103,7 @@ def lines() -> list[Line]:
     for workload, targets in {
         "timers": {BY_HAND: 1.0},
         "ping_pong": {STORE: 1.0, BY_HAND: None},
-        "requests": {STORE: 2.5, BY_HAND: 1.0, BY_PROCESSES: None},
+        "requests": {STORE: 2.5, BY_HAND: 1.0},
     }.items():
         seconds = seconds_of(workload)
         ours = seconds[OURS]

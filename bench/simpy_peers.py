@@ -3,9 +3,7 @@
 What crosses the network is one Timeout whose callback delivers, the cheapest that simpy has (a
 process for each message, as its documentation shows, is slower). Nothing is copied, recorded,
 timed out or lost here. In `requests` the balancer is a loop over its mailbox that passes requests
-and answers on, and the servers are loops too: nothing of theirs can wait, which is the fastest. In
-`requests_by_processes` they handle each request in a process, as who wants handlers that may wait
-must do in simpy; that is what a statelab node does.
+and answers on, and the servers are loops too: nothing of theirs can wait, which is the fastest.
 """
 
 from __future__ import annotations
@@ -16,17 +14,8 @@ from typing import Any
 
 import simpy
 
-from bench.workloads import (
-    CLIENTS,
-    LATENCY_S,
-    PINGS,
-    REQUESTS,
-    SERVERS,
-    SLEEPERS,
-    SLEEPS,
-    Built,
-    nap_s,
-)
+from bench import workloads
+from bench.workloads import LATENCY_S, PINGS, SLEEPERS, SLEEPS, Built, nap_s
 
 
 class Mailbox:
@@ -115,13 +104,13 @@ def requests(box: Box) -> Built:
     env = simpy.Environment()
     post = Post(env)
     at_balancer = box(env)
-    at_servers = [box(env) for _ in range(SERVERS)]
-    at_clients = [box(env) for _ in range(CLIENTS)]
-    answers, counts = [0] * CLIENTS, [0] * SERVERS
+    at_servers = [box(env) for _ in range(workloads.SERVERS)]
+    at_clients = [box(env) for _ in range(workloads.CLIENTS)]
+    answers, counts = [0] * workloads.CLIENTS, [0] * workloads.SERVERS
 
     def client(who: int):
         mine = at_clients[who]
-        for turn in range(REQUESTS):
+        for turn in range(workloads.REQUESTS):
             yield env.timeout(nap_s(who, turn))
             post.send(at_balancer, (True, mine, {"user": "alice", "item": 17}))
             yield mine.get()
@@ -133,7 +122,7 @@ def requests(box: Box) -> Built:
             is_request, asker, body = yield at_balancer.get()
             if is_request:
                 post.send(at_servers[turn], (asker, body))
-                turn = (turn + 1) % SERVERS
+                turn = (turn + 1) % workloads.SERVERS
             else:
                 post.send(asker, body)
 
@@ -145,59 +134,9 @@ def requests(box: Box) -> Built:
             post.send(at_balancer, (False, asker, {"user": "alice", "item": 17}))
 
     env.process(balancer())
-    for number in range(SERVERS):
+    for number in range(workloads.SERVERS):
         env.process(server(number))
-    for who in range(CLIENTS):
-        env.process(client(who))
-    return _counted(env, answers)
-
-
-def requests_by_processes(box: Box) -> Built:
-    """The same, with a process for each request that the balancer or a server handles."""
-    env = simpy.Environment()
-    post = Post(env)
-    at_balancer = box(env)
-    at_servers = [box(env) for _ in range(SERVERS)]
-    at_clients = [box(env) for _ in range(CLIENTS)]
-    answers, counts = [0] * CLIENTS, [0] * SERVERS
-
-    def client(who: int):
-        mine = at_clients[who]
-        for turn in range(REQUESTS):
-            yield env.timeout(nap_s(who, turn))
-            post.send(at_balancer, (mine, {"user": "alice", "item": 17}))
-            yield mine.get()
-            answers[who] += 1
-
-    def balance(asker: Mailbox, body: dict, number: int):
-        mine = box(env)
-        post.send(at_servers[number], (mine, body))
-        answer = yield mine.get()
-        post.send(asker, answer)
-
-    def balancer():
-        turn = 0
-        while True:
-            asker, body = yield at_balancer.get()
-            env.process(balance(asker, body, turn))
-            turn = (turn + 1) % SERVERS
-
-    def serve(asker: Mailbox, body: dict, number: int):
-        counts[number] += 1
-        post.send(asker, {"user": "alice", "item": 17})
-        return
-        yield  # it could wait here
-
-    def server(number: int):
-        mine = at_servers[number]
-        while True:
-            asker, body = yield mine.get()
-            env.process(serve(asker, body, number))
-
-    env.process(balancer())
-    for number in range(SERVERS):
-        env.process(server(number))
-    for who in range(CLIENTS):
+    for who in range(workloads.CLIENTS):
         env.process(client(who))
     return _counted(env, answers)
 

@@ -8,6 +8,8 @@ pytestmark = pytest.mark.browser
 
 PICTURES_ARE_THERE = """() => [...document.querySelectorAll('.jp-Notebook img')]
   .every((picture) => picture.complete && picture.naturalWidth > 0)"""
+PANELS_ARE_THERE = """(count) =>
+  document.querySelectorAll('.sl-panel > :is(.sl-gate, .sl-body)').length === count"""
 
 
 @pytest.mark.parametrize("name", lessons.names())
@@ -22,7 +24,11 @@ def test_a_lesson_runs_and_its_panels_answer_and_look_well(name, opened, all_loo
     notebook.unfold()
     page.wait_for_function(PICTURES_ARE_THERE)
     panels = page.locator(".sl-panel")
-    for number in range(sum("Panel(" in str(cell["outputs"]) for cell in cells)):
+    count = sum("Panel(" in str(cell["outputs"]) for cell in cells)
+    # Views are made in whatever order their models come, and begin with what has come: before all
+    # are there, the first panel of the page may become the second while it is used.
+    page.wait_for_function(PANELS_ARE_THERE, arg=count)
+    for number in range(count):
         use(panels.nth(number))
     for theme in ("Light", "Dark"):
         notebook.theme(theme)
@@ -36,7 +42,7 @@ def test_a_lesson_runs_and_its_panels_answer_and_look_well(name, opened, all_loo
 def use(panel):
     """Skips the prediction, presses each client's first button, and kills the first server."""
     panel.scroll_into_view_if_needed()
-    panel.locator(".sl-header").wait_for()
+    panel.locator(".sl-gate, .sl-body").wait_for()
     skip = panel.get_by_role("button", name="Skip the prediction")
     if skip.is_visible():
         skip.click()

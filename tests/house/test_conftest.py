@@ -5,37 +5,63 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 ROOT = Path(__file__).parents[2]
-SKIPS = "import pytest\n\ndef test_engine(): pytest.skip('no engine here')\n"
-SKIPPED_MODULE = "import pytest\n\npytest.skip('no engine here', allow_module_level=True)\n"
-WORKER = "def test_worker(worker_id): print('worker', worker_id)\n"
+RULES = ("conftest.py", "pyproject.toml", "tests/helpers/notebook_kernels.py")
+SERVERS = [f"STATELAB_{name}" for name in ("REDIS_URL", "ZOOKEEPER_HOSTS", "POSTGRES_URL")]
+NO_JAVA = """
+from pathlib import Path
+from xml.etree import ElementTree
+from statelab.engines import zookeeper
+
+zookeeper.JAR = Path("nowhere.jar")
+"""
+BROKEN = {
+    "test_skips.py": "import pytest\n\ndef test_engine(): pytest.skip('no engine here')\n",
+    "test_module.py": "import pytest\n\npytest.skip('no such module', allow_module_level=True)\n",
+    "test_marked.py": "import pytest\n\n@pytest.mark.engines('zookeeper')\ndef test_it(): pass\n",
+    "test_unknown.py": "import pytest\n\n@pytest.mark.engines('zokeeper')\ndef test_it(): pass\n",
+    "test_servers.py": f"import os\n\ndef test_it(): assert not os.environ.keys() & {SERVERS}\n",
+}
 
 
-@pytest.fixture
-def project(tmp_path):
-    """A project with the rules of this one, and a way to run pytest in it."""
-    for name in ("conftest.py", "pyproject.toml", "tests/helpers/notebook_kernels.py"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
-    (tmp_path / "notebooks").mkdir()
+def run(folder, *arguments, **variables):
+    """Runs pytest in a project; returns {file: what became of its tests}, and all that was said.
 
-    def run(*arguments, **variables):
-        variables = {**os.environ, "STATELAB_CI": "", **variables}
-        for name in [name for name in variables if name.startswith("PYTEST_")]:
-            del variables[name]  # this run's own worker
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", *arguments]
-        done = subprocess.run(
-            command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
+    One run tries many rules: most of its time is what a notebook's libraries take to be imported.
+    """
+    variables = {**os.environ, "STATELAB_CI": "", **variables}
+    for name in [name for name in variables if name.startswith("PYTEST_")]:
+        del variables[name]  # this run's own worker
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", *arguments]
+    done = subprocess.run(
+        [*command, "--junitxml=ends.xml"], cwd=folder, env=variables,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    ends = {}
+    for case in ElementTree.parse(folder / "ends.xml").iter("testcase"):
+        where = (
+            (case.get("classname") or case.get("name")).removesuffix(".ipynb").rpartition(".")[2]
         )
-        return done.returncode, done.stdout
+        said = {part.tag for part in case if part.tag in ("skipped", "failure", "error")}
+        ends.setdefault(where, set()).update(said or {"passed"})
+    return ends, done.stdout
 
-    run.folder = tmp_path
-    return run
+
+def project(folder, tests):
+    """A project with the rules of this one."""
+    for name in RULES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    (folder / "notebooks").mkdir()
+    for name, text in tests.items():
+        (folder / "tests" / name).write_text(text)
+    return folder
 
 
 def write_notebook(path, printed, **metadata):
@@ -48,80 +74,75 @@ def write_notebook(path, printed, **metadata):
     nbformat.write(new_notebook(cells=cells, metadata=metadata), path)
 
 
-def test_in_ci_a_skipped_test_and_a_skipped_module_fail_and_say_why(project):
-    (project.folder / "tests" / "test_it.py").write_text(SKIPS)
-    (project.folder / "tests" / "test_module.py").write_text(SKIPPED_MODULE)
-    code, printed = project("--continue-on-collection-errors", "tests", STATELAB_CI="1")
-    assert code == 1
-    assert printed.count("a skip is a failure in CI. Skipped: no engine here") >= 2
-    assert "1 failed, 1 error" in printed
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """A project that breaks every rule, on a machine without Java."""
+    folder = project(tmp_path_factory.mktemp("broken"), BROKEN)
+    (folder / "tests" / "conftest.py").write_text(NO_JAVA)
+    write_notebook(folder / "notebooks" / "other.ipynb", "43\n")
+    engines = {"engines": ["zookeeper"]}
+    write_notebook(folder / "notebooks" / "engine.ipynb", "42\n", statelab=engines)
+    return folder
 
 
-@pytest.mark.notebooks
-def test_cells_of_a_notebook_share_a_kernel_and_browser_tests_a_worker(project):
-    for name in ("a", "b"):
-        write_notebook(project.folder / "notebooks" / f"{name}.ipynb", "42\n")
-        (project.folder / "tests" / f"test_browser_{name}.py").write_text(WORKER)
-    code, printed = project("-n", "2")
-    assert code == 0, printed
-    assert "6 passed" in printed
-    workers = {line for line in printed.splitlines() if line.startswith("worker ")}
-    assert len(workers) == 1
+@pytest.fixture(scope="module")
+def at_home(broken):
+    """What became of it at somebody's, who runs servers."""
+    return run(broken, **dict.fromkeys(SERVERS, "somewhere"))
+
+
+@pytest.fixture(scope="module")
+def in_ci(broken):
+    """What became of it in CI."""
+    return run(broken, "--continue-on-collection-errors", STATELAB_CI="1")
+
+
+def test_a_test_or_notebook_without_its_engines_skips_as_a_whole_and_says_why(at_home):
+    ends, said = at_home
+    assert ends["test_marked"] == ends["engine"] == {"skipped"}
+    assert "sudo apt install libzookeeper-java" in said
+
+
+def test_in_ci_a_skip_of_a_test_a_module_or_a_notebook_fails_and_says_why(at_home, in_ci):
+    for name, why in {
+        "test_skips": "no engine here",
+        "test_module": "no such module",
+        "engine": "there is no ZooKeeper here",
+    }.items():
+        assert at_home[0][name] == {"skipped"}
+        assert in_ci[0][name] <= {"failure", "error"}
+        assert f"a skip is a failure in CI. Skipped: {why}" in in_ci[1]
+
+
+def test_a_mark_that_names_no_engine_is_an_error(at_home):
+    assert at_home[0]["test_unknown"] <= {"failure", "error"}
+    assert "no engine is named 'zokeeper'" in at_home[1]
+
+
+def test_no_test_touches_a_server_that_somebody_runs(at_home):
+    assert at_home[0]["test_servers"] == {"passed"}
 
 
 @pytest.mark.notebooks
 @pytest.mark.skipif(
     "config.option.nbval_lax", reason="outputs are compared on the reference Python only"
 )
-def test_a_notebook_with_another_output_fails(project):
-    write_notebook(project.folder / "notebooks" / "a.ipynb", "43\n")
-    code, printed = project()
-    assert code == 1
-    assert "Cell outputs differ" in printed
-
-
-NO_JAVA = """
-from pathlib import Path
-from statelab.engines import zookeeper
-
-zookeeper.JAR = Path("nowhere.jar")
-"""
+def test_a_notebook_with_another_output_fails(at_home):
+    assert "failure" in at_home[0]["other"]
+    assert "Cell outputs differ" in at_home[1]
 
 
 @pytest.mark.notebooks
-def test_a_notebook_without_its_engines_skips_as_a_whole_and_says_why(project):
-    write_notebook(
-        project.folder / "notebooks" / "a.ipynb", "43\n", statelab={"engines": ["zookeeper"]}
-    )
-    (project.folder / "tests" / "conftest.py").write_text(NO_JAVA)
-    code, printed = project("notebooks", "tests/conftest.py")
-    assert "2 skipped" in printed
-    assert "sudo apt install libzookeeper-java" in printed
-    code, printed = project("notebooks", "tests/conftest.py", STATELAB_CI="1")
-    assert code == 1
-    assert printed.count("a skip is a failure in CI. Skipped: there is no ZooKeeper here") >= 2
-
-
-def test_a_test_without_its_engines_skips_and_with_them_runs(project):
-    marked = "import pytest\n\n@pytest.mark.engines('zookeeper')\ndef test_it(): pass\n"
-    (project.folder / "tests" / "test_it.py").write_text(marked)
-    (project.folder / "tests" / "conftest.py").write_text(NO_JAVA)
-    assert "1 skipped" in project("tests")[1]
+def test_cells_of_a_notebook_share_a_kernel_and_browser_tests_a_worker(tmp_path):
+    """And a test whose engines are there runs."""
+    worker = "def test_worker(worker_id): print('worker', worker_id)\n"
+    tests = {f"test_browser_{name}.py": worker for name in ("a", "b")}
+    folder = project(tmp_path, {**tests, "test_marked.py": BROKEN["test_marked.py"]})
     here = NO_JAVA.replace("nowhere.jar", __file__) + "zookeeper.shutil.which = str\n"
-    (project.folder / "tests" / "conftest.py").write_text(here)
-    assert "1 passed" in project("tests")[1]
-
-
-def test_a_mark_or_notebook_that_names_no_engine_is_an_error(project):
-    marked = "import pytest\n\n@pytest.mark.engines('zokeeper')\ndef test_it(): pass\n"
-    (project.folder / "tests" / "test_it.py").write_text(marked)
-    code, printed = project("tests")
-    assert code == 1
-    assert "no engine is named 'zokeeper'" in printed
-
-
-def test_no_test_touches_a_server_that_somebody_runs(project):
-    names = [f"STATELAB_{name}" for name in ("REDIS_URL", "ZOOKEEPER_HOSTS", "POSTGRES_URL")]
-    code = f"import os\n\ndef test_it(): assert not os.environ.keys() & {set(names)}\n"
-    (project.folder / "tests" / "test_it.py").write_text(code)
-    assert "1 passed" in project("tests", **dict.fromkeys(names, "somewhere"))[1]
+    (folder / "tests" / "conftest.py").write_text(here)
+    for name in ("a", "b"):
+        write_notebook(folder / "notebooks" / f"{name}.ipynb", "42\n")
+    ends, said = run(folder, "-n", "2")
+    assert set().union(*ends.values()) == {"passed"}, said
+    assert "7 passed" in said
+    assert len({line for line in said.splitlines() if line.startswith("worker ")}) == 1

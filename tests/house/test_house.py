@@ -2,6 +2,7 @@
 
 import ast
 import collections
+import graphlib
 import re
 from pathlib import Path
 
@@ -81,6 +82,20 @@ def strays(modules):
     return sorted(found)
 
 
+def circles(modules):
+    """One circle of imports, if there are any; also those for annotations only."""
+    try:
+        graphlib.TopologicalSorter(arrows(modules)).prepare()
+    except graphlib.CycleError as wrong:
+        return wrong.args[1]
+    return []
+
+
+def too_long(modules):
+    """The files of more than 300 lines."""
+    return sorted(module for module, source in modules.items() if source.count("\n") > 300)
+
+
 def public_names(source):
     """What a module defines for others."""
     for node in ast.parse(source).body:
@@ -111,6 +126,14 @@ def test_every_room_is_in_the_table_and_every_arrow_is_one_of_its():
     assert strays(modules) == []
 
 
+def test_imports_go_one_way():
+    assert circles(house()) == []
+
+
+def test_a_file_is_read_in_one_go():
+    assert too_long(house()) == []
+
+
 def test_a_name_has_one_meaning():
     assert doubled(house()) == {}
 
@@ -123,6 +146,9 @@ def test_a_name_has_one_meaning():
         ("statelab.engines.redis", "import statelab.live.transport.control", strays),
         ("statelab.rows", "if TYPE_CHECKING:\n    from statelab.sim.life import Life", strays),
         ("statelab.trace", "def micros(): ...", doubled),
+        ("statelab.message", "from statelab.client import Client", circles),
+        ("statelab.words", "if TYPE_CHECKING:\n    import statelab.trace", circles),
+        ("statelab.lab.view", "\n" * 300, too_long),
     ],
 )
 def test_what_the_house_must_not_have_is_seen(module, line, seen):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from statelab.lab.given import given
+from statelab.message import shown
 from statelab.node import DEFAULT_TIMEOUT, Call, checked_name
 
 NODE_FAULTS = ("kill", "restart", "pause", "resume")
@@ -76,3 +78,14 @@ class Action:
             return f"{self.client} closes its connections"
         body = "" if self.body is None else f" {self.body!r}"
         return f"{self.client} sends {self.method} {self.path}{body} to {self.to}"
+
+
+def named(actions: Sequence[Action], label: str | int, client: str | None = None) -> Action:
+    """The action that is meant by its place, or its label and client. Raises ValueError."""
+    if type(label) is int and 0 <= label < len(actions):
+        return actions[label]
+    for action in actions:
+        if action.label == label and client in (None, action.client):
+            return action
+    known = ", ".join(f"{action.client}: {action.label}" for action in actions) or "none"
+    raise ValueError(f"no action {shown(label)}; the panel's actions: {known}")

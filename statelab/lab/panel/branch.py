@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from statelab.lab.panel.recording import Recording
+from statelab.lab.words import clock, sentence
 from statelab.rows import Row
-from statelab.trace import Trace
+from statelab.trace import Invariant, Trace
 
 
 class Branch:
@@ -51,3 +52,14 @@ class Branch:
             "number": self.number, "label": self.label, "parent": self.parent,
             "parting": self.parting if parted else None,
         }  # fmt: skip
+
+    def light(self, invariant: Invariant) -> dict[str, Any]:
+        """Whether an invariant holds in this run, and where it first did not."""
+        row, text = -1, ""
+        try:
+            breach = self.trace().breach(invariant)
+            if breach is not None:
+                row, text = breach.seq, f"first broken at {clock(breach.time)} · {breach.node}"
+        except BaseException as wrong:  # a learner's function
+            text = sentence(wrong)
+        return {"sentence": invariant.sentence, "row": row, "text": text}

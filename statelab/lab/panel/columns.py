@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from enum import IntEnum, IntFlag
 from typing import Any
 
 # Each column is of 64-bit floats ('d') or 32-bit ints ('i'). A text or a subject is its number in
@@ -22,11 +22,24 @@ TABLES = {
     "landings": {"at": "i", "flight": "i", "lost": "i"},
 }  # fmt: skip
 GONE = -1  # the value of what is no longer there
-HELD, TOKEN, PORT = 1, 2, 4  # flags: it is not empty; it is a token; it is a client's port
-WAIT, OK, FAIL = 0, 1, 2  # marks
-# A bar on the lane of a client, a node or a link: a request, a life as far as it was up or paused,
-# a time in which the link was cut or held.
-REQUEST, UP, PAUSED, CUT, HELD_UP = range(5)
+
+
+class Flag(IntFlag):
+    """What is known of a value: it is not empty; it is a token; it is a client's port."""
+
+    HELD, TOKEN, PORT = 1, 2, 4
+
+
+class Mark(IntEnum):
+    """What became of what was asked."""
+
+    WAIT, OK, FAIL = range(3)
+
+
+class Period(IntEnum):
+    """What a bar on a lane is: a client's request, a node's life, a time of a link's fault."""
+
+    REQUEST, UP, PAUSED, CUT, HELD = range(5)
 
 
 class Columns:
@@ -77,13 +90,3 @@ class Columns:
             counts[name] = [start, len(next(iter(columns.values())))]
             buffers += [values[start:].tobytes() for values in columns.values()]
         return counts, buffers
-
-
-def framed(header: Mapping[str, Any], buffers: Iterable[bytes]) -> bytes:
-    """One chunk: the header's length, the header as JSON, then the columns, each on 8 bytes."""
-    # In ASCII, so that half a character travels, too.
-    head = json.dumps(header, separators=(",", ":")).encode()
-    pieces = [len(head).to_bytes(4, "little"), head, bytes(-(4 + len(head)) % 8)]
-    for buffer in buffers:
-        pieces += [buffer, bytes(-len(buffer) % 8)]
-    return b"".join(pieces)

@@ -15,21 +15,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from statelab.lab.panel.columns import (
-    CUT,
-    FAIL,
-    GONE,
-    HELD,
-    HELD_UP,
-    OK,
-    PAUSED,
-    PORT,
-    REQUEST,
-    TOKEN,
-    UP,
-    WAIT,
-    Columns,
-)  # fmt: skip
+from statelab.lab.panel.columns import GONE, Columns, Flag, Mark, Period
 from statelab.lab.panel.symbols import Book
 from statelab.lab.words import brief, clock, cut, in_full, parts, status_word
 from statelab.rows import Row
@@ -144,7 +130,7 @@ class Recording(Columns):
     ) -> None:
         token = name == "token"
         text = cut(value, 16) if token else brief(value)
-        flags = (HELD if value else 0) | (TOKEN if token else 0) | (PORT if name == "ports" else 0)
+        flags = Flag.HELD * bool(value) | Flag.TOKEN * token | Flag.PORT * (name == "ports")
         full = in_full(value) if "…" in text else ""
         self._set(at, subject, field, text, full, flags, until)
 
@@ -163,7 +149,7 @@ class Recording(Columns):
         self._set(at, subject, "caption", _caption("new", row) if later else "memory")
         self._set(at, subject, "died", "")
         self._forget(at, subject, "m\t", set())
-        self._begin(at, ("life", row.node), subject, UP)
+        self._begin(at, ("life", row.node), subject, Period.UP)
 
     def _client(self, row: Row, at: int) -> None:
         self._set(at, self.book.node(row.node), "status", "client")
@@ -173,7 +159,7 @@ class Recording(Columns):
         self._set(at, subject, "status", "dead")
         self._set(at, subject, "caption", _caption("lost", row))
         self._set(at, subject, "died", f"died of {row.data}" if row.kind == "crash" else "")
-        self._end(at, ("life", row.node), FAIL, "dead")
+        self._end(at, ("life", row.node), Mark.FAIL, "dead")
         for link in self.book.links(row.node):
             if "open" in self._last.get(link, {}):
                 self._set(at, link, "open", "0")
@@ -183,8 +169,8 @@ class Recording(Columns):
     def _halt(self, row: Row, at: int) -> None:
         subject, paused = self.book.node(row.node), row.kind == "pause"
         self._set(at, subject, "status", "paused" if paused else "up")
-        self._end(at, ("life", row.node), OK, "")
-        self._begin(at, ("life", row.node), subject, PAUSED if paused else UP)
+        self._end(at, ("life", row.node), Mark.OK, "")
+        self._begin(at, ("life", row.node), subject, Period.PAUSED if paused else Period.UP)
 
     def _connect(self, row: Row, at: int) -> None:
         self._count(at, row, "open", 1 if row.kind == "connect" else -1)
@@ -200,10 +186,12 @@ class Recording(Columns):
         link = self.book.link(row.node, row.other)
         if row.kind in ("partition", "hold"):
             self._set(at, link, field, field)
-            self._begin(at, (field, link), link, CUT if field == "cut" else HELD_UP, field)
+            self._begin(
+                at, (field, link), link, Period.CUT if field == "cut" else Period.HELD, field
+            )
         else:
             self._set(at, link, field, "")
-            self._end(at, (field, link), OK, "")
+            self._end(at, (field, link), Mark.OK, "")
 
     def _lose(self, row: Row, at: int) -> None:
         self._count(at, row, f"lose\t{row.other}", 1)
@@ -216,12 +204,12 @@ class Recording(Columns):
         book.link(row.node, row.other)
         if book.subjects[subject]["column"] == "clients":
             self._request(at, row, what)
-        self._fly(at, row, what, WAIT)
+        self._fly(at, row, what, Mark.WAIT)
 
     def _request(self, at: int, row: Row, what: str) -> None:
         book = self.book
         key = (row.node, row.message)
-        self._begin(at, key, book.node(row.node), REQUEST, what, book.node(row.other))
+        self._begin(at, key, book.node(row.node), Period.REQUEST, what, book.node(row.other))
 
     def _begin(
         self, at: int, key: tuple, lane: int, kind: int, what: str = "", to: int = GONE
@@ -236,7 +224,7 @@ class Recording(Columns):
             self._add("ends", at, bar, mark, self.book.text(word), self.book.text(answer))
 
     def _reply(self, row: Row, at: int) -> None:
-        self._fly(at, row, str(row.data[0]), OK if row.data[0] < 400 else FAIL)
+        self._fly(at, row, str(row.data[0]), Mark.OK if row.data[0] < 400 else Mark.FAIL)
 
     def _fly(self, at: int, row: Row, label: str, mark: int) -> None:
         """A message leaves `row.node` for `row.other`."""
@@ -275,7 +263,7 @@ class Recording(Columns):
         word = {"refused": "refused", "noreply": "no reply"}.get(row.kind) or status_word(status)
         if isinstance(body, dict) and list(body) == ["error"]:
             body = body["error"]
-        mark = OK if status is not None and status < 400 else FAIL
+        mark = Mark.OK if status is not None and status < 400 else Mark.FAIL
         answer = "" if body is None else cut(body, 60)
         self._end(at, (row.node, row.message), mark, word, answer)
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from statelab.lab.panel.columns import FAIL, GONE, HELD, OK, REQUEST, TOKEN
+from statelab.lab.panel.columns import GONE, Flag, Mark, Period
 from statelab.lab.panel.recording import Recording
 from statelab.lab.panel.symbols import COLUMNS
 
-_MARKS = {OK: "ok", FAIL: "fail"}
+_MARKS = {Mark.OK: "ok", Mark.FAIL: "fail"}
 
 
 def still(recording: Recording, at: int | None = None) -> dict[str, Any]:
@@ -52,8 +52,8 @@ def _fields(recording: Recording, at: int) -> dict[int, dict[str, dict[str, Any]
             fields.pop(texts[field], None)
         else:
             fields[texts[field]] = {
-                "text": texts[value], "full": texts[full], "token": bool(flags & TOKEN),
-                "held": bool(flags & HELD), "until": until,
+                "text": texts[value], "full": texts[full], "token": bool(flags & Flag.TOKEN),
+                "held": bool(flags & Flag.HELD), "until": until,
             }  # fmt: skip
     return found
 
@@ -66,7 +66,7 @@ def _ever(recording: Recording, at: int) -> list[str]:
         _plain(texts[field])
         for when, field, flags in zip(*columns, strict=True)
         if when <= at and "\t" in texts[field] and texts[field][:2] in ("m\t", "d\t")
-        and (flags & HELD or texts[field][0] == "d")
+        and (flags & Flag.HELD or texts[field][0] == "d")
     )  # fmt: skip
     return list(dict.fromkeys(names))
 
@@ -115,7 +115,7 @@ def _requests(recording: Recording, at: int) -> list[dict[str, Any]]:
     book, tables = recording.book, recording.tables
     texts, found = book.texts, {}
     for bar, (when, lane, kind, what, to) in enumerate(zip(*tables["bars"].values(), strict=True)):
-        if when <= at and kind == REQUEST:
+        if when <= at and kind == Period.REQUEST:
             found[bar] = {
                 "client": book.subjects[lane]["name"], "to": book.subjects[to]["name"],
                 "what": texts[what], "time": tables["rows"]["time"][when] / 1e6, "mark": "wait",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import socket
 from collections.abc import Callable
@@ -17,7 +16,7 @@ import traitlets
 from statelab.lab import previous
 from statelab.lab.ask.prediction import Outcome, Predict, judged
 from statelab.lab.given import function, given
-from statelab.lab.interrupt import interruptible
+from statelab.lab.kernel import Kernel
 from statelab.live import LiveWorld, tcp
 from statelab.message import IP
 from statelab.node import Node
@@ -57,10 +56,7 @@ class Wire(ipywidgets.VBox):
         self._ledger: tcp.Ledger | None = None
         self._lines: list[tuple[str, tcp.Counts]] = []  # the ledger's, when it was last shown
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="wire")
-        try:
-            self._loop = asyncio.get_running_loop()
-        except RuntimeError:  # a plain script
-            self._loop = None
+        self._kernel = Kernel()
         self._shown, self._words = ipywidgets.HTML(), ipywidgets.HTML()
         self._bar = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
         self._buttons = [
@@ -146,7 +142,7 @@ class Wire(ipywidgets.VBox):
             said = "There is nothing new to read."
         except BaseException as wrong:  # a thread that ends by SystemExit says nothing
             said = f"{type(wrong).__name__}: {wrong}"
-        self._on_its_loop(lambda: self._show(said))
+        self._kernel.do(lambda: self._show(said))
 
     def _begin(self) -> None:
         self._end()
@@ -164,13 +160,6 @@ class Wire(ipywidgets.VBox):
         self._world = self._sock = self._ledger = None
 
     # --------------------------------------------------------------------------- what is shown
-    def _on_its_loop(self, work: Callable[[], None]) -> None:
-        """Traits are set where the notebook sets them."""
-        if self._loop is None:
-            work()
-        elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(interruptible, work)
-
     def _show(self, said: str) -> None:
         ledger = self._ledger
         if ledger is not None:

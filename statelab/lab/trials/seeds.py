@@ -12,7 +12,6 @@ import contextlib
 import functools
 import gc
 import os
-import random
 import signal
 import threading
 import time
@@ -21,11 +20,10 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from statelab.lab.trials.trial import failure, name_of, stopped, unpacked
-from statelab.sim.run import Run, RunCodeError
+from statelab.lab.trials.seed import name_of, raised, run_code, run_seed
+from statelab.lab.trials.trial import unpacked
 from statelab.sim.world import World
 from statelab.trace import Invariant
-from statelab.words import described
 
 
 class Seed(NamedTuple):
@@ -81,28 +79,23 @@ def _job(parcel: bytes) -> dict[str, Any]:
 
 def _run(job: dict[str, Any], seed: int) -> Seed:
     world = World(seed)
-    scenario, day, measure = job["scenario"], job["day"], job["measure"]
-    doing, broken, measured = name_of(scenario), [], {}
-    try:
-        world.set_up(scenario, job["args"])
-        if day is not None:
-            doing = name_of(day)
-            day(world, random.Random(f"{seed}:day"))
-        doing = "the run"
-        world.run(until=max(job["until"], world.now()))
-        rows = world.trace.rows
-        failed = failure(rows)
-        if failed is not None:
-            return Seed(seed, _code(world), wrong=["a server failed:", described(failed)])
-        for invariant in job["invariants"]:
-            doing = f"the check of “{invariant.sentence}”"
-            broken.append(invariant.first_breach(rows))
-        if measure is not None:
-            doing = name_of(measure)
-            measured = _columns(measure(rows), job["invariants"])
-    except BaseException as wrong:
-        return Seed(seed, _code(world), wrong=stopped(f"{doing} stopped", wrong))
-    return Seed(seed, _code(world), broken, measured)
+    wrong = run_seed(job, world)
+    measure, broken, measured = job["measure"], [], {}
+    if wrong is None:
+        rows, doing = world.trace.rows, ""
+        try:
+            for invariant in job["invariants"]:
+                doing = f"the check of “{invariant.sentence}”"
+                broken.append(invariant.first_breach(rows))
+            if measure is not None:
+                doing = name_of(measure)
+                measured = _columns(measure(rows), job["invariants"])
+        except BaseException as failed:
+            wrong = raised(doing, failed)
+    lines = wrong.lines if wrong else []
+    if wrong and wrong.kind == "error":
+        lines = ["a server failed:", *lines]
+    return Seed(seed, run_code(world), broken, measured, lines)
 
 
 def _columns(measured: Any, invariants: Sequence[Invariant]) -> dict[str, Any]:
@@ -118,12 +111,6 @@ def columns_of(invariants: Sequence[Invariant]) -> list[str]:
     """The two columns of each invariant: whether it held, and the row where it first broke."""
     sentences = [invariant.sentence for invariant in invariants]
     return [name for text in sentences for name in (text, f"broken at: {text}")]
-
-
-def _code(world: World) -> str:
-    with contextlib.suppress(RunCodeError, TypeError):
-        return Run.of(world).code()
-    return ""
 
 
 # ------------------------------------------------------------------------------- own processes

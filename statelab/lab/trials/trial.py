@@ -20,22 +20,20 @@ import linecache
 import marshal
 import os
 import queue
-import random
 import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from statelab.canonical import canonical
 from statelab.lab.trials.elsewhere import Elsewhere
 from statelab.lab.trials.made import work_out
-from statelab.lab.trials.nondeterminism import WATCH, entered, is_learners_code, place
+from statelab.lab.trials.nondeterminism import WATCH, entered, place
+from statelab.lab.trials.seed import Wrong, raised, run_code, run_seed
 from statelab.lab.trials.steps import Steps
-from statelab.node import NoReply, Refused, said
+from statelab.node import said
 from statelab.rows import Row
-from statelab.sim.run import Run, RunCodeError
 from statelab.sim.world import World
 from statelab.words import described
 
@@ -52,7 +50,6 @@ class Trial:
         self._place = place
         self.world = World()
         self.seed: int | None = None
-        self._begun = False  # whether the last run got past its set-up
         classes = [value for value in job["args"].values() if isinstance(value, type)]
         methods = [method for cls in classes for method in vars(cls).values()]
         place.move([job["scenario"], job["day"], *methods])
@@ -71,35 +68,24 @@ class Trial:
         self.seed = seed
         self._place.begin()
         self.world = world = World(seed, memory=True)
-        self._begun = False
-        job, doing = self._job, name_of(self._job["scenario"])
-        try:
-            with WATCH:
-                world.set_up(job["scenario"], job["args"])
-                self._begun = True
-                if job["day"] is not None:
-                    doing = name_of(job["day"])
-                    job["day"](world, random.Random(f"{seed}:day"))
-                doing = "the run"
-                world.run(until=max(job["until"], world.now()))
-            digest = world.trace.digest()
-        except BaseException as wrong:
-            return {"digest": "", "wrong": ["raised", stopped(f"{doing} stopped", wrong), None]}
-        return {"digest": digest, "wrong": self._broken()}
+        digest = ""
+        with WATCH:
+            wrong = run_seed(self._job, world)
+            if wrong is None or wrong.kind != "raised":
+                try:
+                    digest = world.trace.digest()
+                except BaseException as failed:
+                    wrong = raised("the run", failed)
+        return {"digest": digest, "wrong": wrong or (self._breach() if digest else None)}
 
-    def _broken(self) -> list | None:
-        trace = self.world.trace
-        failed = failure(trace.rows)
-        if failed is not None:
-            return ["error", [described(failed)], failed.seq]
+    def _breach(self) -> Wrong | None:
         for invariant in self._job["invariants"]:
             try:
-                row = trace.breach(invariant)
+                row = self.world.trace.breach(invariant)
             except Exception as wrong:
-                what = f"the check of “{invariant.sentence}” stopped"
-                return ["raised", stopped(what, wrong), None]
+                return raised(f"the check of “{invariant.sentence}”", wrong)
             if row is not None:
-                return ["breach", [invariant.sentence, described(row)], row.seq]
+                return Wrong("breach", [invariant.sentence, described(row)], row.seq)
         return None
 
     def rows(self) -> list[list]:
@@ -130,28 +116,8 @@ class Trial:
         return steps.taken
 
     def code(self, signed: bool) -> str:
-        """The run code of the last run, '' if it has none; `signed` if it can be made again."""
-        with contextlib.suppress(RunCodeError, TypeError):
-            if self._begun:
-                return Run.of(self.world, signed=signed).code()
-        return ""
-
-
-_EXPECTED = tuple(f"{kind.__name__}:" for kind in (Refused, NoReply))
-
-
-def failure(rows: Sequence[Row]) -> Row | None:
-    """The row in which a server's own code failed, and not a call of it; None if there is none."""
-    for row in rows:
-        expected = row.kind == "error" and row.data.startswith(_EXPECTED)
-        if row.kind == "crash" or (row.kind == "error" and not expected):
-            return row
-    return None
-
-
-def name_of(function: Any) -> str:
-    """What to call a function of the job."""
-    return getattr(function, "__name__", "the scenario")
+        """The run code of the last run; see `run_code`."""
+        return run_code(self.world, signed)
 
 
 def _stamp(form: Any) -> str:
@@ -161,20 +127,6 @@ def _stamp(form: Any) -> str:
 def _memory(row: Row, name: str, value: Any) -> list:
     text = f"{row.time:.6f} s  #{row.seq}  {row.node} now keeps {name} = {value!r}"
     return [row.seq, _stamp((row.seq, row.node, name, canonical(value))), text]
-
-
-def stopped(what: str, wrong: BaseException) -> list[str]:
-    """What stopped, of which error, and the learner's line that it came from, in lines."""
-    lines = [f"{what}: {said(wrong)}"]
-    at, deepest = wrong.__traceback__, None
-    while at is not None:
-        if is_learners_code(at.tb_frame.f_code):
-            deepest = at
-        at = at.tb_next
-    if deepest is not None:
-        function, line = place(deepest.tb_frame, deepest.tb_lineno)
-        lines += [f"in {function}:", f"    {line}"]
-    return lines
 
 
 # ------------------------------------------------------------------------------- the process
