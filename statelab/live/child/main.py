@@ -13,6 +13,7 @@ import selectors
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from statelab.live.child.life import Incarnation
@@ -58,7 +59,7 @@ def _serve(spec: dict[str, Any]) -> None:
         send(("failed", said(wrong)))
         channel.recv(1)  # until the driver has read it, and has this process killed
         raise
-    loop.add_reader(channel, _hear, loop, channel, life, Frames())
+    loop.add_reader(channel, _hear, loop, channel, life, send, Frames())
     life.report(stepped=True)
     send(("up", dict(life.disk)))
     loop.call_soon(life.run)
@@ -72,16 +73,19 @@ def _holder(spec: dict[str, Any]) -> Any:
 
 
 def _hear(
-    loop: asyncio.AbstractEventLoop, channel: socket.socket, life: Incarnation, frames: Frames
-) -> None:
+    loop: asyncio.AbstractEventLoop, channel: socket.socket, life: Incarnation,
+    send: Callable[[Any], None], frames: Frames,
+) -> None:  # fmt: skip
     """The driver says something, or has ended.
 
     Its end the warden has seen too, and kills this process with all that came of it. Only if the
     warden is gone as well, the process ends by itself.
     """
     data = channel.recv(1 << 16)
-    for message in frames.feed(data):
-        life.told(*message)
+    for _, number, names in frames.feed(data):  # all that it says is "divert"
+        for name in names:
+            life.divert(name)
+        send(("done", number, None, ""))
     if not data:
         loop.remove_reader(channel)
         loop.call_later(1.0, os._exit, 0)

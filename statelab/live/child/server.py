@@ -21,6 +21,7 @@ import h11
 
 from statelab.live.child.life import Incarnation
 from statelab.live.transport import http
+from statelab.live.transport.control import unread
 from statelab.message import Request, Response, copied
 from statelab.node import MAX_HEADERS, MAX_HEADERS_SIZE, MAX_PATH, METHODS
 
@@ -66,7 +67,7 @@ class Server:
         """Somebody has come; of too many who say nothing, one must go."""
         self._unknown[inbound] = None
         if len(self._unknown) > MOST_SILENT:
-            words = {other: other.unread() for other in self._unknown}
+            words = {other: unread(other.transport) for other in self._unknown}
             gone = [other for other, word in words.items() if word == b""]
             silent = [other for other, word in words.items() if word is None]
             for other in gone or silent[:1]:
@@ -89,7 +90,7 @@ class Server:
 class Inbound(asyncio.Protocol):
     """One connection that somebody has opened to the node."""
 
-    _transport: asyncio.Transport
+    transport: asyncio.Transport
 
     def __init__(self, server: Server):
         self._server = server
@@ -112,7 +113,7 @@ class Inbound(asyncio.Protocol):
 
     # --------------------------------------------------------------------------- the connection
     def connection_made(self, transport: Any) -> None:
-        self._transport = transport
+        self.transport = transport
         self._peer = transport.get_extra_info("peername") or ("unknown", 0)
         self._server.came(self)
 
@@ -146,18 +147,8 @@ class Inbound(asyncio.Protocol):
         self._deaf = True
         self._server.forget(self)
         with contextlib.suppress(OSError):
-            self._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-        self._transport.abort()
-
-    def unread(self) -> bytes | None:
-        """The beginning of what was not looked at yet: b'' is its end, None nothing so far."""
-        with self._transport.get_extra_info("socket").dup() as sock:
-            try:
-                return sock.recv(1, socket.MSG_PEEK)
-            except BlockingIOError:
-                return None
-            except OSError:
-                return b""
+            self.transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        self.transport.abort()
 
     # --------------------------------------------------------------------------- a request
     def _read(self) -> None:
@@ -168,7 +159,7 @@ class Inbound(asyncio.Protocol):
             for _ in range(_TURN):
                 if self.waits:
                     if self._came:
-                        self._transport.pause_reading()
+                        self.transport.pause_reading()
                     return None
                 event = self._http.next_event()
                 if type(event) is h11.Request:
@@ -178,10 +169,10 @@ class Inbound(asyncio.Protocol):
                 elif type(event) is h11.EndOfMessage:
                     self._handle()
                 elif event is not h11.NEED_DATA:  # it is closed, or has said its last
-                    return self._transport.close()
+                    return self.transport.close()
                 elif not self._feed():
                     return self._await_more()
-            self._transport.pause_reading()
+            self.transport.pause_reading()
             asyncio.get_running_loop().call_soon(self._read)
         except h11.RemoteProtocolError as wrong:
             status = wrong.error_status_hint
@@ -205,7 +196,7 @@ class Inbound(asyncio.Protocol):
         return True
 
     def _await_more(self) -> None:
-        self._transport.resume_reading()
+        self.transport.resume_reading()
         if self._http.they_are_waiting_for_100_continue:
             self._send(h11.InformationalResponse(status_code=100, headers=[]))
 
@@ -295,14 +286,14 @@ class Inbound(asyncio.Protocol):
         self._send(head, said, h11.EndOfMessage())
 
     def _send(self, *events: Any) -> None:
-        self._transport.write(b"".join(self._http.send(event) for event in events))
+        self.transport.write(b"".join(self._http.send(event) for event in events))
 
     def _close(self) -> None:
         """Closes it so that what was written is read: a reset would overtake it."""
         self._deaf = True
-        self._transport.resume_reading()
-        self._transport.write_eof()
-        asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
+        self.transport.resume_reading()
+        self.transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER_S, self.transport.abort)
 
 
 def _json(data: bytes) -> Any:

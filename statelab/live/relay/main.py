@@ -20,7 +20,7 @@ import traceback
 from typing import Any, NoReturn
 
 from statelab.live.relay.stream import Line, Relayed
-from statelab.live.transport import fdpass as handover
+from statelab.live.transport import fdpass
 from statelab.live.transport.control import Frames, connect, pack
 from statelab.live.transport.fdpass import Handed
 from statelab.live.transport.ports import listener
@@ -41,11 +41,11 @@ class Proxy:
         self._tasks: set[asyncio.Task] = set()
         self._frames = Frames()
         unix = socket.socket(socket.AF_UNIX)
-        with handover.as_address(spec["handover"]) as address:
+        with fdpass.as_address(spec["relay"]) as address:
             unix.bind(address)
-        os.chmod(spec["handover"], 0o600)
+        os.chmod(spec["relay"], 0o600)
         self._listen(unix, self._handed)
-        self._channel = connect(spec["desk"], spec["token"], ("proxy", os.getpid()))
+        self._channel = connect(spec["desk"], spec["token"], ("relay", os.getpid()))
         loop.add_reader(self._channel, self._told)
 
     # --------------------------------------------------------------------------- the driver
@@ -55,7 +55,7 @@ class Proxy:
             os._exit(0)
         for verb, number, *args in self._frames.feed(data):
             result = getattr(self, f"_do_{verb}")(*args)
-            self._later(_ROUNDS, ("done", number, result))
+            self._later(_ROUNDS, ("done", number, result, ""))
 
     def _later(self, rounds: int, message: tuple) -> None:
         """Says something when what came in before is done with, closings included."""
@@ -111,7 +111,7 @@ class Proxy:
         def take() -> None:
             self._loop.remove_reader(near)
             try:
-                handed, far = handover.take(near)
+                handed, far = fdpass.take(near)
             except OSError:
                 near.close()
             else:

@@ -80,8 +80,8 @@ class Warden:
                     data = self._channel.recv(1 << 16)
                     if not data:
                         return
-                    for verb, key, *args in frames.feed(data):
-                        self._do(verb, key, *args)
+                    for verb, number, key, *args in frames.feed(data):
+                        self._do(verb, number, key, *args)
                 self._reap()
         except OSError:
             pass  # the driver is gone
@@ -98,13 +98,13 @@ class Warden:
         self._channel.sendall(pack(message))
 
     # --------------------------------------------------------------------------- verbs
-    def _do(self, verb: str, key: int, *args: Any) -> None:
+    def _do(self, verb: str, number: int, key: int, *args: Any) -> None:
+        result, why = None, ""
         try:
             result = getattr(self, f"_do_{verb}")(key, *args)
         except OSError as wrong:
-            self._tell("failed", key, str(wrong))
-        else:
-            self._tell(verb, key, result)
+            why = str(wrong) or repr(wrong)
+        self._tell("done", number, result, why)
 
     def _do_node(self, key: int, spec: dict[str, Any]) -> int:
         """Starts a node's process; returns its pid."""
@@ -112,8 +112,8 @@ class Warden:
             spec["holder"] = self._holder(spec["port"]).fileno()
         return self._python(key, "statelab.live.child.main", spec)
 
-    def _do_proxy(self, key: int, spec: dict[str, Any]) -> int:
-        """Starts the link proxy; returns its pid."""
+    def _do_relay(self, key: int, spec: dict[str, Any]) -> int:
+        """Starts the relay; returns its pid."""
         return self._python(key, "statelab.live.relay.main", spec)
 
     def _do_hold(self, key: int, port: int, shared: bool) -> None:
@@ -139,14 +139,13 @@ class Warden:
         """Keeps a program to be run when the world has ended, and nothing runs any more."""
         self._after.append((argv, options))
 
-    def _do_tree(self, key: int, verb: str, number: int) -> int:
-        """Kills, pauses or resumes a process and all that came of it; returns `number`."""
+    def _do_tree(self, key: int, verb: str) -> None:
+        """Kills, pauses or resumes a process and all that came of it."""
         from statelab.live.warden import trees
 
         for pid, owner in self._pids.items():
             if owner == key:
                 getattr(trees, verb)(pid)
-        return number
 
     # --------------------------------------------------------------------------- processes
     def _python(self, key: int, module: str, spec: dict[str, Any]) -> int:
@@ -272,7 +271,7 @@ def _serve(config: dict[str, Any]) -> None:
             gc.enable()
         Warden(channel, forks).serve()
     except Exception as wrong:
-        channel.sendall(pack(("lost", 0, said(wrong))))
+        channel.sendall(pack(("lost", said(wrong))))
         while channel.recv(4096):  # until the driver has taken note
             pass
 

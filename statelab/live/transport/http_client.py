@@ -1,0 +1,338 @@
+"""Who calls over HTTP/1.1, by h11: a node of a live world, or one of its clients.
+
+Rules of this file:
+
+1. One connection for each (server, via), and one request at a time on it, in their order.
+2. What was never sent is `Refused`; what was sent and has no answer is `NoReply`.
+3. A row is recorded before the bytes it tells of leave, so no row can come before its cause.
+4. The socket is the caller's own until its link has a fault; then the relay gets it, and what
+   is said goes through the relay, in the middle of a request too. The server sees no difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import h11
+
+from statelab.live.transport import http
+from statelab.live.transport.fdpass import NOBODY, RESET, Handed, hand_over
+from statelab.message import IP, NoReply, Refused, Response, copied
+from statelab.node import Call, UnknownNode, WrongState
+from statelab.rows import LOST, NOBODY_THERE
+
+CLOSED = "the world was closed"
+_PIECE = 1 << 16  # bytes
+
+
+class Caller:
+    """Who calls: a node or a client.
+
+    `prefix` begins the numbers of its messages. `port_of(name)` raises UnknownNode; `record(kind,
+    other, message, cause, data)` returns what a later row can give as its cause; `go_on(task,
+    value, error)` steps a task. By the world's `secret` a node knows whom a request comes from;
+    what goes to those in `diverted` goes through the relay, which takes connections at `relay`.
+    """
+
+    def __init__(
+        self, name: str, prefix: str, loop: asyncio.AbstractEventLoop,
+        port_of: Callable[[str], int], record: Callable[..., int], go_on: Callable[..., None],
+        secret: str, relay: str, diverted: list[str],
+    ):  # fmt: skip
+        self.name = name
+        self.loop = loop
+        self.port_of = port_of
+        self.record = record
+        self.go_on = go_on
+        self.secret = secret
+        self.relay = relay
+        self.diverted = set(diverted)
+        self.port: int | None = None  # that its connections come from; None for any
+        self.connections: dict[Any, HttpConnection] = {}
+        self._prefix = prefix
+        self._numbers = itertools.count(1)
+
+    def call(self, task: Any, call: Call, once: bool = False) -> None:
+        """Begins an exchange, on a connection of its own if `once`. Raises UnknownNode."""
+        self.port_of(call.to)
+        message = f"{self._prefix}{next(self._numbers)}"
+        key = (call.to, message) if once else (call.to, call.via)
+        connection = self.connections.get(key)
+        if connection is None:
+            connection = self.connections[key] = HttpConnection(self, call.to, key)
+        until = None if call.timeout_us is None else self.loop.time() + call.timeout_us / 1e6
+        # It begins when the step which called has ended and is reported.
+        exchange = self._exchange(connection, task, call, message, until, once)
+        connection.exchanges.add(self.loop.create_task(exchange))
+
+    async def _exchange(
+        self, connection: HttpConnection, task: Any, call: Call, message: str,
+        until: float | None, once: bool,
+    ) -> None:  # fmt: skip
+        """One request, from the wait for its turn to what becomes of it."""
+        what, sent = f"{call.method} {call.path} to {call.to}", False
+        try:
+            async with asyncio.timeout_at(until), connection.turn:
+                while not connection.is_there():
+                    await connection.open()
+                    cause = self.record("connect", call.to, None, task.cause, connection.port)
+                    task.cause = cause
+                data = connection.request(call, message)
+                content = (call.method, call.path, call.body, call.headers)
+                task.cause = self.record("send", call.to, message, task.cause, content)
+                sent = True
+                connection.send(data)
+                outcome, why = await connection.answer(), ""
+        except TimeoutError:
+            after = f"{what} after {call.timeout_us / 1e6:g} s"
+            if sent:
+                outcome = NoReply(f"no answer to {after}: it may or may not have happened")
+                why = "timed out"
+            else:
+                text = f"still waiting for the connection: {after}; it was never sent"
+                outcome, why = Refused(text), "timed out before it was sent"
+        except ConnectionRefusedError:
+            text = f"nobody took {what}: {call.to} is dead; it did not happen"
+            outcome, why = Refused(text), NOBODY_THERE
+        except asyncio.CancelledError:
+            text = f"nobody knows: {CLOSED}" if sent else f"never sent: {CLOSED}"
+            outcome, why = (NoReply if sent else Refused)(text), CLOSED
+        except (OSError, UnknownNode) as wrong:
+            if sent:
+                text = f"{call.to} died during {what}: it may or may not have happened"
+                outcome, why = NoReply(text), LOST
+            else:
+                why = f"port {self.port} is in use" if self.port else str(wrong)
+                outcome = Refused(f"{what} could not be sent: {why}; it did not happen")
+        except (h11.ProtocolError, TypeError, ValueError) as wrong:
+            if sent:
+                text = f"{call.to} gave an answer that makes no sense ({wrong!s:.200}) to {what}"
+                outcome, why = NoReply(f"{text}: it may or may not have happened"), "no sense"
+            else:
+                why = f"HTTP has no form for it: {wrong}"
+                outcome = Refused(f"{call.method} {call.path} was not sent: {why}")
+        connection.exchanges.discard(asyncio.current_task())
+        if isinstance(outcome, Response):
+            data = (outcome.status, outcome.frozen_body(), dict(outcome.headers))
+            task.cause = self.record("answer", call.to, message, task.cause, data)
+            if once or not connection.is_reusable():
+                connection.close("one call" if once else "the server closed it", task.cause)
+            self.go_on(task, outcome, None)
+        else:
+            kind = "noreply" if isinstance(outcome, NoReply) else "refused"
+            task.cause = self.record(kind, call.to, message, task.cause, why)
+            if sent:
+                # Of a request that has timed out the server may still read every byte, as it may
+                # of a real client's; all else ends at once.
+                connection.close(why, task.cause, resets=why != "timed out")
+            connection.forget_if_unused()
+            self.go_on(task, None, outcome)
+
+    def ports(self) -> dict[str, int]:
+        """The port of each open connection, by the server's name."""
+        return {c.to: c.port for c in list(self.connections.values()) if c.is_open}
+
+    def divert(self, name: str) -> None:
+        """Has all that goes to `name` from here on go through the relay."""
+        self.diverted.add(name)
+        for connection in self.connections.values():
+            if connection.to == name:
+                connection.divert()
+
+    def close_all(self, why: str = "closed by the client") -> None:
+        """Closes its connections; raises WrongState if it waits for an answer on one."""
+        for connection in self.connections.values():
+            if connection.exchanges:
+                raise WrongState(
+                    f"{self.name} waits for an answer of {connection.to}: close its connections "
+                    "when that has come"
+                )
+        for connection in list(self.connections.values()):
+            connection.close(why, None)
+
+
+class HttpConnection:
+    """A caller's connection to one server: TCP while it is open, and whose turn it is on it."""
+
+    def __init__(self, caller: Caller, to: str, key: Any):
+        self.caller = caller
+        self.to = to
+        self.port: int | None = None  # its own, once it is open
+        self.turn = asyncio.Lock()
+        self.exchanges: set[asyncio.Task] = set()  # those that wait for their turn, too
+        self._key = key
+        self._socket: socket.socket | None = None  # while it is open
+        self._relayed = False
+        self._rest = b""  # what the connection has not taken of a request yet
+        self._came: asyncio.Future[bytes] | None = None  # while an answer is awaited
+        self._http: h11.Connection | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has been opened, and not closed yet."""
+        return self._socket is not None
+
+    def is_there(self) -> bool:
+        """Whether it is open at both ends, told by the system or not yet; else it is closed."""
+        if self._socket is None:
+            return False
+        try:
+            came = self._socket.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return True
+        except OSError:
+            came = b""
+        if came != NOBODY:  # its end, or bytes that nobody asked for
+            self.close("reset", None)
+        return came == NOBODY
+
+    async def open(self) -> None:
+        """Opens it. Raises OSError, UnknownNode."""
+        caller, sock = self.caller, socket.socket()
+        try:
+            sock.setblocking(False)
+            if caller.port is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # A port that connect() chose could be shared with another program's connection to
+            # elsewhere, and then nobody could take it again; one that bind() chose is held alone.
+            sock.bind((IP, caller.port or 0))
+            self.port = sock.getsockname()[1]
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._relayed = self.to in caller.diverted
+            if self._relayed:
+                sock = self._given(sock, connected=False)
+            else:
+                await caller.loop.sock_connect(sock, (IP, caller.port_of(self.to)))
+            await asyncio.sleep(0)  # so that time can run out, whatever the server does
+        except BaseException as wrong:
+            sock.close()
+            if isinstance(wrong, TimeoutError):  # the system's, and not the call's
+                raise ConnectionAbortedError(wrong) from None
+            raise
+        self._socket = sock
+        caller.loop.add_reader(sock, self._readable)
+        if self.to in caller.diverted:  # meanwhile, perhaps
+            self.divert()
+
+    def _given(self, sock: socket.socket, *, connected: bool) -> socket.socket:
+        """Gives its socket to the relay; returns what to use in its place. Raises OSError."""
+        caller = self.caller
+        port, resets = caller.port_of(self.to), caller.port is not None
+        handed = Handed(caller.name, self.to, port, connected, resets)
+        near = hand_over(caller.relay, sock, handed)
+        sock.close()
+        return near
+
+    def divert(self) -> None:
+        """Goes through the relay from here on."""
+        old, loop = self._socket, self.caller.loop
+        if old is None or self._relayed:
+            return  # what is being opened sees to it when that is done
+        self._relayed = True
+        loop.remove_reader(old)
+        loop.remove_writer(old)
+        try:
+            self._socket = self._given(old, connected=True)
+        except OSError:
+            self._take(b"")
+            return
+        loop.add_reader(self._socket, self._readable)
+        self._write()
+
+    def close(self, why: str, cause: int | None, *, resets: bool = True) -> None:
+        """Closes it, unless it is closed; a row says why."""
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            self.caller.loop.remove_reader(sock)
+            self.caller.loop.remove_writer(sock)
+            self.caller.record("close", self.to, None, cause, why)
+            if resets or self.caller.port or self._rest:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            self._rest = b""
+            sock.close()
+        self.forget_if_unused()
+
+    def forget_if_unused(self) -> None:
+        """Has no place any more, if it is closed and nobody waits for it."""
+        if self._socket is None and not self.exchanges:
+            self.caller.connections.pop(self._key, None)
+
+    # --------------------------------------------------------------------------- an exchange
+    def request(self, call: Call, message: str) -> bytes:
+        """The request as HTTP has it. Raises ProtocolError or ValueError if HTTP has no form."""
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=1_000_000)
+        host = f"{IP}:{self.caller.port_of(self.to)}"
+        events = http.request_events(call, host, message, self.caller.secret)
+        return b"".join(self._http.send(event) for event in events)
+
+    def send(self, data: bytes) -> None:
+        """Sends the request, or what the system takes of it; the rest follows."""
+        self._came = self.caller.loop.create_future()
+        self._rest = data
+        self._write()
+
+    def _write(self) -> None:
+        try:
+            while self._rest:
+                self._rest = self._rest[self._socket.send(self._rest) :]
+        except (BlockingIOError, InterruptedError):
+            self.caller.loop.add_writer(self._socket, self._write)
+            return
+        except OSError:  # it is broken, as who reads it will see
+            self._rest = b""
+        self.caller.loop.remove_writer(self._socket)
+
+    async def answer(self) -> Response:
+        """Reads the answer. Raises OSError if none comes, ProtocolError, TypeError or ValueError.
+
+        The last three are for what no node can have said.
+        """
+        head, body, data = None, [], None
+        try:
+            while type(event := self._http.next_event()) is not h11.EndOfMessage:
+                if event is h11.NEED_DATA:
+                    data = await self._came
+                    if self._relayed and head is None and data == NOBODY:
+                        raise ConnectionRefusedError
+                    self._came = self.caller.loop.create_future()
+                    self._http.receive_data(data)
+                elif type(event) is h11.Response:
+                    head = event
+                elif type(event) is h11.Data:
+                    body.append(bytes(event.data))
+        except h11.RemoteProtocolError:
+            if data == b"":  # it has ended in the middle
+                raise ConnectionResetError from None
+            raise
+        finally:
+            self._came = None
+        response = Response(head.status_code, None, http.visible(head.headers))
+        response.freeze(copied(http.read_body(b"".join(body))))
+        return response
+
+    def is_reusable(self) -> bool:
+        """Whether another request can follow the one that was answered."""
+        states, rest = (self._http.our_state, self._http.their_state), self._http.trailing_data[0]
+        return self.is_open and states == (h11.DONE, h11.DONE) and not rest
+
+    def _readable(self) -> None:
+        if self._came is not None and self._came.done():
+            return  # the last piece is not looked at yet
+        try:
+            data = self._socket.recv(_PIECE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Something has come, b'' if it is the end."""
+        if self._came is None:  # nobody has asked for it
+            self.close("reset", None)
+        elif not self._came.done():
+            self._came.set_result(data)
