@@ -16,8 +16,7 @@ import psutil
 import pytest
 
 from statelab.live.transport import http
-from statelab.live.transport.caller import Caller
-from statelab.live.transport.connection import HttpConnection
+from statelab.live.transport.http_client import Caller, HttpConnection
 from statelab.live.world import LiveWorld
 from statelab.message import NoReply, Refused
 from statelab.node import Call, Node
@@ -230,12 +229,12 @@ class Asked:
                     "alice", "a.", loop, lambda name: server.getsockname()[1],
                     lambda *row: self.rows.append(row[0]) or len(self.rows),
                     lambda task, value, error: ended.set_result(value or error),
+                    self.SECRET, "", [],
                 )  # fmt: skip
-                caller.secret = self.SECRET
                 ended = loop.create_future()
                 caller.call(self, Call("web", "/", None, "POST", None, None))
                 outcome = await asyncio.wait_for(ended, 10)
-                caller.give_up("the end")
+                caller.close_all("the end")
                 return outcome
 
         return asyncio.run(run())
@@ -279,11 +278,11 @@ def test_what_is_no_http_is_no_reply():
 def test_a_connection_that_is_closed_before_anything_was_said_costs_no_call(monkeypatch):
     """It was not sent, so it goes by another one."""
     closed = threading.Event()
-    made = HttpConnection.connection_made
+    opened = HttpConnection.open
 
-    def late(connection, transport):
+    async def late(connection):
+        await opened(connection)
         assert closed.wait(5)
-        made(connection, transport)
 
     def serve(sock):
         if not closed.is_set():
@@ -292,7 +291,7 @@ def test_a_connection_that_is_closed_before_anything_was_said_costs_no_call(monk
         else:
             says(b"1")(sock)
 
-    monkeypatch.setattr(HttpConnection, "connection_made", late)
+    monkeypatch.setattr(HttpConnection, "open", late)
     asked = Asked()
     assert asked.ask(serve, 2).body == 1
     assert asked.rows == ["connect", "close", "connect", "send", "answer", "close"]
