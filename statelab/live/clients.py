@@ -60,7 +60,7 @@ class Clients:
         return Caller(
             name, f"client{next(self._numbers)}.", asyncio.get_running_loop(),
             driver.where.book.__getitem__, record, LivePending.go_on, told["secret"],
-            told["relay"], driver.links.of(name),
+            told["relay"], set(driver.links.of(name)),
         )  # fmt: skip
 
     def _check_free(self, port: int) -> None:

@@ -229,7 +229,7 @@ class Asked:
                     "alice", "a.", loop, lambda name: server.getsockname()[1],
                     lambda *row: self.rows.append(row[0]) or len(self.rows),
                     lambda task, value, error: ended.set_result(value or error),
-                    self.SECRET, "", [],
+                    self.SECRET, "", set(),
                 )  # fmt: skip
                 ended = loop.create_future()
                 caller.call(self, Call("web", "/", None, "POST", None, None))

@@ -307,7 +307,8 @@ def test_a_node_that_dies_is_dead_though_its_own_fork_lives_on():
         world.restart("web")
         assert world.call("web").status == 200
         assert psutil.pid_exists(child)
-    assert is_over([child], folder_of(world))
+        folder = folder_of(world)
+    assert is_over([child], folder)
 
 
 # ------------------------------------------------------------------------------- shared memory

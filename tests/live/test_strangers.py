@@ -12,7 +12,7 @@ import psutil
 import pytest
 from processes import desk_of, relay_of
 
-from statelab.live.child import server
+from statelab.live.child import strangers
 from statelab.live.world import LiveWorld
 from statelab.node import Node
 
@@ -419,7 +419,7 @@ def test_silent_connections_lock_nobody_out():
         assert said(world, "GET /ask HTTP/1.0\r\n\r\n").startswith("HTTP/1.1 200")
         assert all_of(slow).startswith("HTTP/1.1 200")  # it was not silent: it waited
         process = psutil.Process(world.pid("bank"))
-        assert len(process.net_connections("tcp")) < server.MOST_STRANGERS + 10
+        assert len(process.net_connections("tcp")) < strangers.MOST_STRANGERS + 10
         # This world's own connections may be silent for as long as they like.
         assert alice.get("bank", "/ask").status == 200
         assert alice.ports["bank"] == port
@@ -452,7 +452,7 @@ def test_requests_in_one_go_are_answered_one_by_one(world, pays):
 
 
 def test_strangers_who_wait_for_slow_answers_lock_nobody_out(world):
-    socks = [connect(world) for _ in range(server.MOST_STRANGERS + 20)]
+    socks = [connect(world) for _ in range(strangers.MOST_STRANGERS + 20)]
     for sock in socks:
         sock.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert world.call("bank", "/ask", timeout=10).status == 200
@@ -475,7 +475,7 @@ def test_no_stranger_pushes_out_a_call_of_this_worlds(world, says, after):
                 with contextlib.suppress(OSError):  # it was pushed out already
                     sock.sendall(says)
 
-        come(server.MOST_STRANGERS + 10)
+        come(strangers.MOST_STRANGERS + 10)
         world.run(0.05)
         world.pause("bank")
         calls = []

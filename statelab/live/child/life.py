@@ -26,18 +26,18 @@ from statelab.unawaited import kept
 
 
 class Incarnation:
-    """One incarnation of a node: `spec` is what the driver said about it, `send` reports."""
+    """One incarnation of a node: `spec` is what the driver said about it, `say` reports."""
 
     shut = False  # a dead process needs no shut door
     keeps = True  # until it is born
 
-    def __init__(self, spec: dict, loop: asyncio.AbstractEventLoop, send: Callable[[Any], None]):
+    def __init__(self, spec: dict, loop: asyncio.AbstractEventLoop, say: Callable[..., None]):
         self.name: str = spec["name"]
         self.number: int = spec["life"]
         self.current: Task | None = None
         self.random = random.Random(f"{spec['seed']}:{self.name}:{self.number}")
         self._loop = loop
-        self._send = send
+        self._say = say
         self._origin_ns: int = spec["origin_ns"]
         self._book = Path(spec["book"])
         self._ports: dict[str, int] = {}
@@ -50,7 +50,7 @@ class Incarnation:
         self._prefix = f"{spec['key']}."  # of its messages
         self._caller = Caller(
             self.name, self._prefix, loop, self._port_of, self.record, self._go_on,
-            spec["secret"], spec["relay"], spec["diverted"],
+            spec["secret"], spec["relay"], set(spec["diverted"]),
         )  # fmt: skip
         self.call = self._caller.call
         self.divert = self._caller.divert
@@ -176,7 +176,7 @@ class Incarnation:
             self._observe()
         if self._rows:
             rows, self._rows = self._rows, []
-            self._send(("rows", rows))
+            self._say("rows", rows)
 
     def _observe(self) -> None:
         changed = {}

@@ -13,12 +13,12 @@ import selectors
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 from statelab.live.child.life import Incarnation
 from statelab.live.child.server import Server
-from statelab.live.transport.control import Frames, connect, let_go, pack
+from statelab.live.transport.control import Frames, connect, let_go, say
 from statelab.live.transport.ports import listener
 from statelab.node import said
 
@@ -41,9 +41,6 @@ def _serve(spec: dict[str, Any]) -> None:
     sys.path[:] = spec["path"]
     channel = connect(spec["desk"], spec["token"], ("node", spec["key"], os.getpid()))
 
-    def send(message: Any) -> None:
-        channel.sendall(pack(message))
-
     selector = selectors.DefaultSelector()
     if hasattr(os, "register_at_fork"):  # what the node forks is not the node
         os.register_at_fork(after_in_child=lambda: let_go(selector))
@@ -53,15 +50,15 @@ def _serve(spec: dict[str, Any]) -> None:
         os.chdir(spec["cwd"])
         with _holder(spec) as holder:
             sock = listener(spec["port"], holder)
-        life = Incarnation(spec, loop, send)
+        life = Incarnation(spec, loop, partial(say, channel))
     except BaseException as wrong:
         traceback.print_exc()
-        send(("failed", said(wrong)))
+        say(channel, "failed", said(wrong))
         channel.recv(1)  # until the driver has read it, and has this process killed
         raise
-    loop.add_reader(channel, _hear, loop, channel, life, send, Frames())
+    loop.add_reader(channel, _hear, loop, channel, life, Frames())
     life.report(stepped=True)
-    send(("up", dict(life.disk)))
+    say(channel, "up", dict(life.disk))
     loop.call_soon(life.run)
     loop.run_until_complete(Server(life, spec["secret"]).serve(sock))
     loop.run_forever()
@@ -73,9 +70,8 @@ def _holder(spec: dict[str, Any]) -> Any:
 
 
 def _hear(
-    loop: asyncio.AbstractEventLoop, channel: socket.socket, life: Incarnation,
-    send: Callable[[Any], None], frames: Frames,
-) -> None:  # fmt: skip
+    loop: asyncio.AbstractEventLoop, channel: socket.socket, life: Incarnation, frames: Frames
+) -> None:
     """The driver says something, or has ended.
 
     Its end the warden has seen too, and kills this process with all that came of it. Only if the
@@ -85,7 +81,7 @@ def _hear(
     for _, number, names in frames.feed(data):  # all that it says is "divert"
         for name in names:
             life.divert(name)
-        send(("done", number, None, ""))
+        say(channel, "done", number, None, "")
     if not data:
         loop.remove_reader(channel)
         loop.call_later(1.0, os._exit, 0)

@@ -24,7 +24,7 @@ from statelab.live.driver.warden import WardenProcess
 from statelab.live.driver.whereabouts import Whereabouts
 from statelab.live.transport import fdpass
 from statelab.live.transport.control import Desk
-from statelab.live.transport.http_client import CLOSED
+from statelab.live.transport.unanswered import CLOSED
 
 
 class Driver:

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from statelab.live.relay.stream import Line, Relayed
 from statelab.live.transport import fdpass
-from statelab.live.transport.control import Frames, connect, pack
+from statelab.live.transport.control import Frames, connect, say
 from statelab.live.transport.fdpass import Handed
 from statelab.live.transport.ports import listener
 
@@ -62,10 +62,7 @@ class Proxy:
         if rounds:
             self._loop.call_soon(self._later, rounds - 1, message)
         else:
-            self._say(message)
-
-    def _say(self, message: tuple) -> None:
-        self._channel.sendall(pack(message))
+            say(self._channel, *message)
 
     def _do_set(self, a: str, b: str, held: bool, cut: bool, latency: tuple[float, float]) -> None:
         link = self._link(a, b)
@@ -140,7 +137,7 @@ class Proxy:
 
     def _lost(self, sender: str, receiver: str, message: str, why: str) -> None:
         now_us = (time.monotonic_ns() - self._origin_ns) // 1000
-        self._say(("dropped", now_us, sender, receiver, message, why))
+        say(self._channel, "dropped", now_us, sender, receiver, message, why)
 
 
 def live(spec: dict[str, Any]) -> NoReturn:

@@ -85,6 +85,11 @@ def connect(port: int, token: bytes, hello: tuple) -> socket.socket:
     return channel
 
 
+def say(channel: socket.socket, *message: Any) -> None:
+    """Says something to the driver."""
+    channel.sendall(pack(message))
+
+
 def unread(transport: asyncio.BaseTransport) -> bytes | None:
     """The beginning of what has come and was not read yet: b'' is its end, None nothing so far."""
     with transport.get_extra_info("socket").dup() as sock:

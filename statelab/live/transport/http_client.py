@@ -12,23 +12,23 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
-import itertools
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import h11
 
 from statelab.live.transport import http
 from statelab.live.transport.fdpass import NOBODY, RESET, Handed, hand_over
-from statelab.message import IP, NoReply, Refused, Response, copied
-from statelab.node import Call, UnknownNode, WrongState
-from statelab.rows import LOST, NOBODY_THERE
+from statelab.live.transport.unanswered import FAILURES, TIMED_OUT, unanswered
+from statelab.message import IP, NoReply, Response, copied
+from statelab.node import Call, WrongState
 
-CLOSED = "the world was closed"
 _PIECE = 1 << 16  # bytes
 
 
+@dataclass(eq=False)
 class Caller:
     """Who calls: a node or a client.
 
@@ -38,89 +38,59 @@ class Caller:
     what goes to those in `diverted` goes through the relay, which takes connections at `relay`.
     """
 
-    def __init__(
-        self, name: str, prefix: str, loop: asyncio.AbstractEventLoop,
-        port_of: Callable[[str], int], record: Callable[..., int], go_on: Callable[..., None],
-        secret: str, relay: str, diverted: list[str],
-    ):  # fmt: skip
-        self.name = name
-        self.loop = loop
-        self.port_of = port_of
-        self.record = record
-        self.go_on = go_on
-        self.secret = secret
-        self.relay = relay
-        self.diverted = set(diverted)
-        self.port: int | None = None  # that its connections come from; None for any
-        self.connections: dict[Any, HttpConnection] = {}
-        self._prefix = prefix
-        self._numbers = itertools.count(1)
+    name: str
+    prefix: str
+    loop: asyncio.AbstractEventLoop
+    port_of: Callable[[str], int]
+    record: Callable[..., int]
+    go_on: Callable[..., None]
+    secret: str
+    relay: str
+    diverted: set[str]
+    port: int | None = None  # that its connections come from; None for any
+    connections: dict[Any, HttpConnection] = field(default_factory=dict)
+    messages: int = 0
 
     def call(self, task: Any, call: Call, once: bool = False) -> None:
         """Begins an exchange, on a connection of its own if `once`. Raises UnknownNode."""
         self.port_of(call.to)
-        message = f"{self._prefix}{next(self._numbers)}"
+        self.messages += 1
+        message = f"{self.prefix}{self.messages}"
         key = (call.to, message) if once else (call.to, call.via)
-        connection = self.connections.get(key)
-        if connection is None:
-            connection = self.connections[key] = HttpConnection(self, call.to, key)
+        if key not in self.connections:
+            self.connections[key] = HttpConnection(self, call.to, key, once)
+        connection = self.connections[key]
         until = None if call.timeout_us is None else self.loop.time() + call.timeout_us / 1e6
         # It begins when the step which called has ended and is reported.
-        exchange = self._exchange(connection, task, call, message, until, once)
+        exchange = self._exchange(connection, task, call, message, until)
         connection.exchanges.add(self.loop.create_task(exchange))
 
     async def _exchange(
-        self, connection: HttpConnection, task: Any, call: Call, message: str,
-        until: float | None, once: bool,
-    ) -> None:  # fmt: skip
+        self, connection: HttpConnection, task: Any, call: Call, message: str, until: float | None
+    ) -> None:
         """One request, from the wait for its turn to what becomes of it."""
-        what, sent = f"{call.method} {call.path} to {call.to}", False
+        sent = False
         try:
             async with asyncio.timeout_at(until), connection.turn:
                 while not connection.is_there():
                     await connection.open()
-                    cause = self.record("connect", call.to, None, task.cause, connection.port)
-                    task.cause = cause
+                    what = ("connect", call.to, None, task.cause, connection.port)
+                    task.cause = self.record(*what)
                 data = connection.request(call, message)
                 content = (call.method, call.path, call.body, call.headers)
                 task.cause = self.record("send", call.to, message, task.cause, content)
                 sent = True
                 connection.send(data)
                 outcome, why = await connection.answer(), ""
-        except TimeoutError:
-            after = f"{what} after {call.timeout_us / 1e6:g} s"
-            if sent:
-                outcome = NoReply(f"no answer to {after}: it may or may not have happened")
-                why = "timed out"
-            else:
-                text = f"still waiting for the connection: {after}; it was never sent"
-                outcome, why = Refused(text), "timed out before it was sent"
-        except ConnectionRefusedError:
-            text = f"nobody took {what}: {call.to} is dead; it did not happen"
-            outcome, why = Refused(text), NOBODY_THERE
-        except asyncio.CancelledError:
-            text = f"nobody knows: {CLOSED}" if sent else f"never sent: {CLOSED}"
-            outcome, why = (NoReply if sent else Refused)(text), CLOSED
-        except (OSError, UnknownNode) as wrong:
-            if sent:
-                text = f"{call.to} died during {what}: it may or may not have happened"
-                outcome, why = NoReply(text), LOST
-            else:
-                why = f"port {self.port} is in use" if self.port else str(wrong)
-                outcome = Refused(f"{what} could not be sent: {why}; it did not happen")
-        except (h11.ProtocolError, TypeError, ValueError) as wrong:
-            if sent:
-                text = f"{call.to} gave an answer that makes no sense ({wrong!s:.200}) to {what}"
-                outcome, why = NoReply(f"{text}: it may or may not have happened"), "no sense"
-            else:
-                why = f"HTTP has no form for it: {wrong}"
-                outcome = Refused(f"{call.method} {call.path} was not sent: {why}")
+        except FAILURES as wrong:
+            outcome, why = unanswered(wrong, call, sent, self.port)
         connection.exchanges.discard(asyncio.current_task())
         if isinstance(outcome, Response):
             data = (outcome.status, outcome.frozen_body(), dict(outcome.headers))
             task.cause = self.record("answer", call.to, message, task.cause, data)
-            if once or not connection.is_reusable():
-                connection.close("one call" if once else "the server closed it", task.cause)
+            if not connection.is_reusable():
+                why = "one call" if connection.once else "the server closed it"
+                connection.close(why, task.cause)
             self.go_on(task, outcome, None)
         else:
             kind = "noreply" if isinstance(outcome, NoReply) else "refused"
@@ -128,7 +98,7 @@ class Caller:
             if sent:
                 # Of a request that has timed out the server may still read every byte, as it may
                 # of a real client's; all else ends at once.
-                connection.close(why, task.cause, resets=why != "timed out")
+                connection.close(why, task.cause, resets=why != TIMED_OUT)
             connection.forget_if_unused()
             self.go_on(task, None, outcome)
 
@@ -158,9 +128,10 @@ class Caller:
 class HttpConnection:
     """A caller's connection to one server: TCP while it is open, and whose turn it is on it."""
 
-    def __init__(self, caller: Caller, to: str, key: Any):
+    def __init__(self, caller: Caller, to: str, key: Any, once: bool):
         self.caller = caller
         self.to = to
+        self.once = once
         self.port: int | None = None  # its own, once it is open
         self.turn = asyncio.Lock()
         self.exchanges: set[asyncio.Task] = set()  # those that wait for their turn, too
@@ -317,7 +288,8 @@ class HttpConnection:
     def is_reusable(self) -> bool:
         """Whether another request can follow the one that was answered."""
         states, rest = (self._http.our_state, self._http.their_state), self._http.trailing_data[0]
-        return self.is_open and states == (h11.DONE, h11.DONE) and not rest
+        fits = states == (h11.DONE, h11.DONE) and not rest
+        return fits and self.is_open and not self.once
 
     def _readable(self) -> None:
         if self._came is not None and self._came.done():

@@ -23,7 +23,7 @@ import sys
 import time
 from typing import Any
 
-from statelab.live.transport.control import Frames, connect, pack
+from statelab.live.transport.control import Frames, connect, pack, say
 from statelab.node import said
 
 POSIX = os.name == "posix"
@@ -94,9 +94,6 @@ class Warden:
 
         self._wait_s = _LOOK_S if POSIX else 0.02  # elsewhere no signal tells of an exit
 
-    def _tell(self, *message: Any) -> None:
-        self._channel.sendall(pack(message))
-
     # --------------------------------------------------------------------------- verbs
     def _do(self, verb: str, number: int, key: int, *args: Any) -> None:
         result, why = None, ""
@@ -104,7 +101,7 @@ class Warden:
             result = getattr(self, f"_do_{verb}")(key, *args)
         except OSError as wrong:
             why = str(wrong) or repr(wrong)
-        self._tell("done", number, result, why)
+        say(self._channel, "done", number, result, why)
 
     def _do_node(self, key: int, spec: dict[str, Any]) -> int:
         """Starts a node's process; returns its pid."""
@@ -203,7 +200,7 @@ class Warden:
             if key in self._shared:
                 self._do_hold(key, self._shared[key], False)
             if key is not None:
-                self._tell("exit", key, code)
+                say(self._channel, "exit", key, code)
 
     def _ended(self) -> list[tuple[int, int]]:
         if not POSIX:
@@ -271,7 +268,7 @@ def _serve(config: dict[str, Any]) -> None:
             gc.enable()
         Warden(channel, forks).serve()
     except Exception as wrong:
-        channel.sendall(pack(("lost", said(wrong))))
+        say(channel, "lost", said(wrong))
         while channel.recv(4096):  # until the driver has taken note
             pass
 
