@@ -201,7 +201,7 @@ class Inbound(asyncio.Protocol):
             self._is_ours = True
             self._server.forget(self)
         else:
-            strangers.check(request, self._server.life.name)
+            strangers.admit(request, self._server.life.name)
         if method not in METHODS:
             raise Unfit(405, f"the method {method:.100} is none of {', '.join(METHODS)}")
         path = path or http.path_of(request.target)

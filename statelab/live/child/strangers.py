@@ -29,7 +29,7 @@ class Unfit(Exception):
         self.status = status
 
 
-def check(request: h11.Request, name: str) -> None:
+def admit(request: h11.Request, name: str) -> None:
     """Raises Unfit for a stranger's request that is not for the node of that name."""
     if why := _foreign(request, name):
         raise Unfit(403, why)

@@ -68,7 +68,7 @@ class Processes:
         else:
             host = LiveHost(*place)
             host.parcel = what
-        life = self._new_life(host)
+        life = self.new_life(host)
         where.add(host)
         try:
             await self._begin(host)
@@ -84,7 +84,7 @@ class Processes:
         if host.life.state is not State.DEAD:
             state = host.life.state.value
             raise WrongState(f"{name} is {state}: only a dead node can be restarted")
-        self._new_life(host)
+        self.new_life(host)
         await self._begin(host)
 
     async def kill(self, name: str) -> None:
@@ -163,7 +163,8 @@ class Processes:
         space = self._namespaces.setdefault(shared, f"statelab_{secrets.token_hex(8)}")
         return LiveEngine(name, *place, engine, self._rows, lives_at, space, follow)
 
-    def _new_life(self, host: LiveHost) -> LiveLife:
+    def new_life(self, host: LiveHost) -> LiveLife:
+        """The next life of a node, of which nothing is known yet."""
         host.life = life = LiveLife(host, next(self._keys), self._rows)
         self._lives[life.key] = life
         return life
