@@ -26,12 +26,6 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux shares a 
 IP = "127.0.0.1"
 
 
-@pytest.fixture
-def world():
-    with LiveWorld(seed=7) as world:
-        yield world
-
-
 # ------------------------------------------------------------------------------- the world knows
 class Mortal(Node):
     """Dies in a way of its caller's choice."""

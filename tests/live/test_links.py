@@ -19,12 +19,6 @@ from statelab.message import IP
 pytestmark = pytest.mark.live
 
 
-@pytest.fixture
-def world():
-    with LiveWorld(seed=7) as world:
-        yield world
-
-
 class Counter(Node):
     def __init__(self):
         self.count = 0

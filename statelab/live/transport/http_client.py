@@ -12,6 +12,7 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -74,8 +75,8 @@ class Caller:
             async with asyncio.timeout_at(until), connection.turn:
                 while not connection.is_there():
                     await connection.open()
-                    what = ("connect", call.to, None, task.cause, connection.port)
-                    task.cause = self.record(*what)
+                    what = call.to, None, task.cause, connection.port
+                    task.cause = self.record("connect", *what)
                 data = connection.request(call, message)
                 content = (call.method, call.path, call.body, call.headers)
                 task.cause = self.record("send", call.to, message, task.cause, content)
@@ -104,7 +105,7 @@ class Caller:
 
     def ports(self) -> dict[str, int]:
         """The port of each open connection, by the server's name."""
-        return {c.to: c.port for c in list(self.connections.values()) if c.is_open}
+        return {c.to: c.port for c in list(self.connections.values()) if c.socket}
 
     def divert(self, name: str) -> None:
         """Has all that goes to `name` from here on go through the relay."""
@@ -132,28 +133,23 @@ class HttpConnection:
         self.caller = caller
         self.to = to
         self.once = once
-        self.port: int | None = None  # its own, once it is open
+        self.socket: socket.socket | None = None  # while it is open
+        self.port = 0  # its own, once it is open
         self.turn = asyncio.Lock()
         self.exchanges: set[asyncio.Task] = set()  # those that wait for their turn, too
         self._key = key
-        self._socket: socket.socket | None = None  # while it is open
         self._relayed = False
         self._rest = b""  # what the connection has not taken of a request yet
         self._came: asyncio.Future[bytes] | None = None  # while an answer is awaited
         self._http: h11.Connection | None = None
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it has been opened, and not closed yet."""
-        return self._socket is not None
-
     def is_there(self) -> bool:
         """Whether it is open at both ends, told by the system or not yet; else it is closed."""
-        if self._socket is None:
+        if self.socket is None:
             return False
         try:
-            came = self._socket.recv(1, socket.MSG_PEEK)
-        except (BlockingIOError, InterruptedError):
+            came = self.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
             return True
         except OSError:
             came = b""
@@ -184,7 +180,7 @@ class HttpConnection:
             if isinstance(wrong, TimeoutError):  # the system's, and not the call's
                 raise ConnectionAbortedError(wrong) from None
             raise
-        self._socket = sock
+        self.socket = sock
         caller.loop.add_reader(sock, self._readable)
         if self.to in caller.diverted:  # meanwhile, perhaps
             self.divert()
@@ -192,47 +188,46 @@ class HttpConnection:
     def _given(self, sock: socket.socket, *, connected: bool) -> socket.socket:
         """Gives its socket to the relay; returns what to use in its place. Raises OSError."""
         caller = self.caller
-        port, resets = caller.port_of(self.to), caller.port is not None
-        handed = Handed(caller.name, self.to, port, connected, resets)
-        near = hand_over(caller.relay, sock, handed)
+        what = (caller.port_of(self.to), connected, caller.port is not None)
+        near = hand_over(caller.relay, sock, Handed(caller.name, self.to, *what))
         sock.close()
         return near
 
     def divert(self) -> None:
         """Goes through the relay from here on."""
-        old, loop = self._socket, self.caller.loop
+        old, loop = self.socket, self.caller.loop
         if old is None or self._relayed:
             return  # what is being opened sees to it when that is done
         self._relayed = True
         loop.remove_reader(old)
         loop.remove_writer(old)
         try:
-            self._socket = self._given(old, connected=True)
+            self.socket = self._given(old, connected=True)
         except OSError:
             self._take(b"")
             return
-        loop.add_reader(self._socket, self._readable)
+        loop.add_reader(self.socket, self._readable)
         self._write()
 
     def close(self, why: str, cause: int | None, *, resets: bool = True) -> None:
         """Closes it, unless it is closed; a row says why."""
-        sock, self._socket = self._socket, None
+        sock, self.socket = self.socket, None
         if sock is not None:
             self.caller.loop.remove_reader(sock)
             self.caller.loop.remove_writer(sock)
             self.caller.record("close", self.to, None, cause, why)
             if resets or self.caller.port or self._rest:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                with contextlib.suppress(OSError):  # it is broken
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             self._rest = b""
             sock.close()
         self.forget_if_unused()
 
     def forget_if_unused(self) -> None:
         """Has no place any more, if it is closed and nobody waits for it."""
-        if self._socket is None and not self.exchanges:
+        if self.socket is None and not self.exchanges:
             self.caller.connections.pop(self._key, None)
 
-    # --------------------------------------------------------------------------- an exchange
     def request(self, call: Call, message: str) -> bytes:
         """The request as HTTP has it. Raises ProtocolError or ValueError if HTTP has no form."""
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=1_000_000)
@@ -242,26 +237,22 @@ class HttpConnection:
 
     def send(self, data: bytes) -> None:
         """Sends the request, or what the system takes of it; the rest follows."""
-        self._came = self.caller.loop.create_future()
-        self._rest = data
+        self._came, self._rest = self.caller.loop.create_future(), data
         self._write()
 
     def _write(self) -> None:
         try:
             while self._rest:
-                self._rest = self._rest[self._socket.send(self._rest) :]
-        except (BlockingIOError, InterruptedError):
-            self.caller.loop.add_writer(self._socket, self._write)
+                self._rest = self._rest[self.socket.send(self._rest) :]
+        except BlockingIOError:
+            self.caller.loop.add_writer(self.socket, self._write)
             return
         except OSError:  # it is broken, as who reads it will see
             self._rest = b""
-        self.caller.loop.remove_writer(self._socket)
+        self.caller.loop.remove_writer(self.socket)
 
     async def answer(self) -> Response:
-        """Reads the answer. Raises OSError if none comes, ProtocolError, TypeError or ValueError.
-
-        The last three are for what no node can have said.
-        """
+        """Reads the answer. Raises OSError if none comes, others for what no node can have said."""
         head, body, data = None, [], None
         try:
             while type(event := self._http.next_event()) is not h11.EndOfMessage:
@@ -287,16 +278,15 @@ class HttpConnection:
 
     def is_reusable(self) -> bool:
         """Whether another request can follow the one that was answered."""
-        states, rest = (self._http.our_state, self._http.their_state), self._http.trailing_data[0]
-        fits = states == (h11.DONE, h11.DONE) and not rest
-        return fits and self.is_open and not self.once
+        states = {self._http.our_state, self._http.their_state}
+        return states == {h11.DONE} and not self._http.trailing_data[0] and not self.once
 
     def _readable(self) -> None:
         if self._came is not None and self._came.done():
             return  # the last piece is not looked at yet
         try:
-            data = self._socket.recv(_PIECE)
-        except (BlockingIOError, InterruptedError):
+            data = self.socket.recv(_PIECE)
+        except BlockingIOError:
             return
         except OSError:
             data = b""
