@@ -211,8 +211,8 @@ class Asked:
     def __init__(self):
         self.rows, self.cause = [], None
 
-    def ask(self, serve, count=1):
-        """The outcome of a call to `serve(sock)`, which gets each connection."""
+    def ask(self, serve, count=1, times=1):
+        """The outcome of the last call to `serve(sock)`, which gets `count` connections."""
 
         async def run():
             loop = asyncio.get_running_loop()
@@ -225,9 +225,10 @@ class Asked:
                     lambda task, value, error: ended.set_result(value or error),
                     self.SECRET, "", set(),
                 )  # fmt: skip
-                ended = loop.create_future()
-                caller.call(self, Call("web", "/", None, "POST", None, None))
-                outcome = await asyncio.wait_for(ended, 10)
+                for _ in range(times):
+                    ended = loop.create_future()
+                    caller.call(self, Call("web", "/", None, "POST", None, None))
+                    outcome = await asyncio.wait_for(ended, 10)
                 caller.close_all("the end")
                 return outcome
 
@@ -267,6 +268,19 @@ def test_an_answer_that_no_node_can_have_said_is_no_reply(body):
 def test_what_is_no_http_is_no_reply():
     assert type(Asked().ask(says(b"rubbish\r\n\r\n", b""))) is NoReply
     assert Asked().ask(says(json.dumps(["fine"]).encode())).body == ["fine"]
+
+
+def test_what_follows_an_answer_is_no_answer_to_the_next_request():
+    answers = iter([b"1" + b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n3", b"2"])
+
+    def serve(sock):
+        sock.recv(1 << 16)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + next(answers))
+        sock.recv(1)
+
+    asked = Asked()
+    assert asked.ask(serve, 2, times=2).body == 2
+    assert asked.rows == ["connect", "send", "answer", "close"] * 2
 
 
 def test_a_connection_that_is_closed_before_anything_was_said_costs_no_call(monkeypatch):

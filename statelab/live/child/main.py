@@ -14,7 +14,7 @@ import socket
 import sys
 import traceback
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 from statelab.live.child.life import Incarnation
 from statelab.live.child.server import Server
@@ -23,21 +23,8 @@ from statelab.live.transport.ports import listener
 from statelab.node import said
 
 
-def live(spec: dict[str, Any]) -> NoReturn:
-    """Is the node that `spec` describes; never returns."""
-    out = os.open(spec["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(out, 1)
-    os.dup2(out, 2)
-    try:
-        _serve(spec)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(1)
-
-
-def _serve(spec: dict[str, Any]) -> None:
+def live(spec: dict[str, Any]) -> None:
+    """Is the node that `spec` describes."""
     sys.path[:] = spec["path"]
     channel = connect(spec["desk"], spec["token"], ("node", spec["key"], os.getpid()))
 

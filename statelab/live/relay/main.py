@@ -16,7 +16,6 @@ import random
 import socket
 import sys
 import time
-import traceback
 from typing import Any, NoReturn
 
 from statelab.live.relay.stream import Line, Relayed
@@ -140,22 +139,13 @@ class Proxy:
         say(self._channel, "dropped", now_us, sender, receiver, message, why)
 
 
-def live(spec: dict[str, Any]) -> NoReturn:
-    """Is the link proxy that `spec` describes; never returns."""
-    out = os.open(spec["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(out, 1)
-    os.dup2(out, 2)
-    try:
-        loop = asyncio.SelectorEventLoop()
-        asyncio.set_event_loop(loop)
-        loop.set_exception_handler(_failed)
-        Proxy(spec, loop)
-        loop.run_forever()
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(1)
+def live(spec: dict[str, Any]) -> None:
+    """Is the link proxy that `spec` describes."""
+    loop = asyncio.SelectorEventLoop()
+    asyncio.set_event_loop(loop)
+    loop.set_exception_handler(_failed)
+    Proxy(spec, loop)
+    loop.run_forever()
 
 
 def _failed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> NoReturn:

@@ -21,8 +21,10 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 from typing import Any
 
+from statelab.live.transport import ports
 from statelab.live.transport.control import Frames, connect, pack, say
 from statelab.node import said
 
@@ -115,15 +117,11 @@ class Warden:
 
     def _do_hold(self, key: int, port: int, shared: bool) -> None:
         """Keeps a port; if `shared`, lets a program of that key take it, until that has ended."""
-        from statelab.live.transport import ports
-
         if HOLDS:
             self._shared[key] = port
             ports.share(self._holder(port), shared)
 
     def _holder(self, port: int) -> socket.socket:
-        from statelab.live.transport import ports
-
         if port not in self._held:
             self._held[port] = ports.held(port)
         return self._held[port]
@@ -171,12 +169,18 @@ class Warden:
                 # What `top` and `ps` show, and whoever reads /proc line by line.
                 comm.write(re.sub(r"[^\w.-]", "_", spec["name"]))
 
+            out = _log(spec["log"])
+            os.dup2(out, 1)
+            os.dup2(out, 2)
             importlib.import_module(module).live(spec)
+        except BaseException:
+            traceback.print_exc()
         finally:
+            sys.stderr.flush()
             os._exit(1)
 
     def _spawn(self, key: int, argv: list[str], log: str, stdin: bytes, **options: Any) -> int:
-        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        out = _log(log)
         try:
             process = subprocess.Popen(
                 argv, stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True,
@@ -229,6 +233,10 @@ class Warden:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, end - time.monotonic()))
         trees.end_all(self._ended)
+
+
+def _log(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
 def _adding(options: dict[str, Any]) -> dict[str, Any]:
