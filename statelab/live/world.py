@@ -47,14 +47,13 @@ class LiveWorld(LiveClients, LiveLinkFaults):
     """A world whose nodes are processes: `kill` is SIGKILL, and `request.peer` is true.
 
     `seed` decides what the nodes' `random` gives, and nothing else; without one, a fresh seed is
-    drawn. With `memory=False` the trace leaves out what the nodes remember. `fork=False` starts
-    each node as a fresh interpreter, as is done where a process cannot fork; that is slower.
+    drawn. With `memory=False` the trace leaves out what the nodes remember.
     Use it in a `with`, or `close` it; at the latest its processes end with this interpreter.
     """
 
-    def __init__(self, seed: int | None = None, *, memory: bool = True, fork: bool = True):
+    def __init__(self, seed: int | None = None, *, memory: bool = True):
         self.seed = secrets.randbits(32) if seed is None else checked_seed(seed)
-        self._driver = Driver(self.seed, fork)
+        self._driver = Driver(self.seed)
         self._memory = memory
         super().__init__()
         loop = self._driver.loop

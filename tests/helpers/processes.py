@@ -35,7 +35,9 @@ KERNEL = """
             self.count += 1
             return self.count
 
-    world = LiveWorld(fork={fork})
+    from statelab.live.driver import warden
+    warden.FORKS = warden.FORKS and {fork}
+    world = LiveWorld()
     world.start("a", Counter)
     world.start("b", Counter)
     world.start("parent", Parent)
@@ -44,8 +46,7 @@ KERNEL = """
     world.pause("b")
     world.hold("alice", "b")
     pids = [world.pid(name) for name in ("a", "b", "parent")]
-    warden, relay = warden_of(world), relay_of(world)
-    print(*pids, child, warden.pid, relay.pid, folder_of(world), flush=True)
+    print(*pids, child, warden_of(world).pid, relay_of(world).pid, folder_of(world), flush=True)
 """
 
 

@@ -15,6 +15,7 @@ import h11
 import psutil
 import pytest
 
+from statelab.live.driver import warden
 from statelab.live.transport import http
 from statelab.live.transport.http_client import Caller, HttpConnection
 from statelab.live.world import LiveWorld
@@ -136,10 +137,11 @@ def listens(port, address=IP, *options):
 
 @linux
 @pytest.mark.parametrize("fork", [True, False])
-def test_nobody_takes_the_port_of_a_node_dead_or_alive(fork):
+def test_nobody_takes_the_port_of_a_node_dead_or_alive(fork, monkeypatch):
+    monkeypatch.setattr(warden, "FORKS", fork)
     each = [(), (socket.SO_REUSEADDR,), (socket.SO_REUSEPORT,)]
     each.append((*each[1], *each[2]))
-    with LiveWorld(fork=fork) as world:
+    with LiveWorld() as world:
         world.start("web", Mortal)
         port = world.port("web")
         for way in ("/exit", "/kill", None):

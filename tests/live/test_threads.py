@@ -9,6 +9,7 @@ import pytest
 from live_nodes import Caller, Counter, consistent
 from processes import wait_until
 
+from statelab.live.driver import warden
 from statelab.live.world import LiveWorld
 
 pytestmark = pytest.mark.live
@@ -102,8 +103,9 @@ def test_each_message_is_handled_once(world):
     assert consistent(world.trace)
 
 
-def test_fresh_interpreters_do_the_same_as_forks():
-    with LiveWorld(seed=7, fork=False) as world:
+def test_fresh_interpreters_do_the_same_as_forks(monkeypatch):
+    monkeypatch.setattr(warden, "FORKS", False)
+    with LiveWorld(seed=7) as world:
         world.start("web", Counter, 10)
         assert world.call("web").body == 11
         world.kill("web")

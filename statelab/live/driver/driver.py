@@ -30,7 +30,7 @@ from statelab.live.transport.unanswered import CLOSED
 class Driver:
     """The parts of a live world's driver, and what begins and ends with its loop."""
 
-    def __init__(self, seed: int, fork: bool):
+    def __init__(self, seed: int):
         self.folder: Path  # made in `_life`, as all that must go again
         self.told: dict[str, Any] = {  # what every process of this world is told
             "seed": str(seed),
@@ -39,7 +39,7 @@ class Driver:
         self.where = Whereabouts()
         self.rows = LiveRows()
         self.desk = Desk()
-        self.warden = WardenProcess(self.desk, fork, self._exited, self._orphaned)
+        self.warden = WardenProcess(self.desk, self._exited, self._orphaned)
         relay_gone = partial(self._orphaned, "proxy", "")
         self.links = Links(self.told, self.where, self.warden, self.rows, relay_gone)
         self.nodes = Processes(self.told, self.where, self.warden, self.rows, self.links)

@@ -17,6 +17,9 @@ from statelab.live.transport.control import Channel, Desk
 from statelab.live.warden import trees
 
 _ROOT = Path(__file__).parents[3]  # where the package is, so that the warden finds it, too
+# A fork of a process that has done the imports is up in a tenth of the time. The warden has one
+# thread, so it may; macOS' system libraries do not like it, Windows cannot.
+FORKS = sys.platform == "linux"
 STEP_S = 10.0  # the longest that the warden may take for anything
 
 
@@ -28,12 +31,11 @@ class WardenProcess:
     """
 
     def __init__(
-        self, desk: Desk, fork: bool, exited: Callable[[int, int], None],
+        self, desk: Desk, exited: Callable[[int, int], None],
         orphaned: Callable[[str, str], None],
     ):  # fmt: skip
         self._exited = exited
         self._desk = desk
-        self._fork = fork
         self._orphaned = orphaned
         self._process: subprocess.Popen | None = None
         self._channel: Channel | None = None
@@ -55,7 +57,7 @@ class WardenProcess:
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
             )  # fmt: skip
         token = self._desk.token.hex()
-        config = {"desk": self._desk.port, "token": token, "forks": self._fork}
+        config = {"desk": self._desk.port, "token": token, "forks": FORKS}
         with contextlib.suppress(OSError), self._process.stdin as stdin:
             stdin.write(json.dumps(config).encode() + b"\n")
         self._await()

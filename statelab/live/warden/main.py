@@ -29,9 +29,6 @@ from statelab.live.transport.control import Frames, connect, pack, say
 from statelab.node import said
 
 POSIX = os.name == "posix"
-# A fork of a process that has done the imports is up in a tenth of the time. The warden has one
-# thread, so it may; macOS' system libraries do not like it, Windows cannot.
-FORKS = sys.platform == "linux"
 HOLDS = sys.platform == "linux"  # elsewhere two sockets cannot have one port, and only one listen
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # Linux
 _IDLE_S = 0.05
@@ -264,7 +261,7 @@ def _serve(config: dict[str, Any]) -> None:
         channel = connect(config["desk"], bytes.fromhex(config["token"]), ("warden", os.getpid()))
     except OSError:  # the driver is gone already
         return
-    forks = FORKS and config["forks"]
+    forks = config["forks"]
     try:
         if forks:
             gc.disable()  # imports are faster without it
