@@ -26,8 +26,6 @@ from statelab.live.transport.unanswered import FAILURES, TIMED_OUT, unanswered
 from statelab.message import IP, NoReply, Response, copied
 from statelab.node import Call, WrongState
 
-_PIECE = 1 << 16  # bytes
-
 
 @dataclass(eq=False)
 class Caller:
@@ -181,7 +179,7 @@ class HttpConnection:
                 raise ConnectionAbortedError(wrong) from None
             raise
         self.socket = sock
-        caller.loop.add_reader(sock, self._readable)
+        caller.loop.add_reader(sock.fileno(), self._readable)
         if self.to in caller.diverted:  # meanwhile, perhaps
             self.divert()
 
@@ -199,22 +197,23 @@ class HttpConnection:
         if old is None or self._relayed:
             return  # what is being opened sees to it when that is done
         self._relayed = True
-        loop.remove_reader(old)
-        loop.remove_writer(old)
+        loop.remove_reader(old.fileno())
+        loop.remove_writer(old.fileno())
         try:
             self.socket = self._given(old, connected=True)
         except OSError:
             self._take(b"")
             return
-        loop.add_reader(self.socket, self._readable)
+        loop.add_reader(self.socket.fileno(), self._readable)
         self._write()
 
     def close(self, why: str, cause: int | None, *, resets: bool = True) -> None:
         """Closes it, unless it is closed; a row says why."""
         sock, self.socket = self.socket, None
         if sock is not None:
-            self.caller.loop.remove_reader(sock)
-            self.caller.loop.remove_writer(sock)
+            self.caller.loop.remove_reader(sock.fileno())
+            if self._rest:
+                self.caller.loop.remove_writer(sock.fileno())
             self.caller.record("close", self.to, None, cause, why)
             if resets or self.caller.port or self._rest:
                 with contextlib.suppress(OSError):  # it is broken
@@ -245,11 +244,11 @@ class HttpConnection:
             while self._rest:
                 self._rest = self._rest[self.socket.send(self._rest) :]
         except BlockingIOError:
-            self.caller.loop.add_writer(self.socket, self._write)
+            self.caller.loop.add_writer(self.socket.fileno(), self._write)
             return
         except OSError:  # it is broken, as who reads it will see
             self._rest = b""
-        self.caller.loop.remove_writer(self.socket)
+        self.caller.loop.remove_writer(self.socket.fileno())
 
     async def answer(self) -> Response:
         """Reads the answer. Raises OSError if none comes, others for what no node can have said."""
@@ -285,7 +284,7 @@ class HttpConnection:
         if self._came is not None and self._came.done():
             return  # the last piece is not looked at yet
         try:
-            data = self.socket.recv(_PIECE)
+            data = self.socket.recv(1 << 16)
         except BlockingIOError:
             return
         except OSError:
