@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from statelab.rows import LOST, NOBODY_THERE, Row
+from statelab.rows import LOST, LOST_ON_THE_WAY, NOBODY_THERE, Row
 
 PATIENCE_S = 0.2  # how long a row waits for a cause that may have died with its process
 LOOK_S = 0.05  # when to look again whether a row has waited long enough
@@ -166,7 +166,7 @@ class Journal:
             then()
 
     def _cause_of_drop(self, node: str, entry: Entry) -> int | None:
-        if entry.data == "lost on the way":
+        if entry.data == LOST_ON_THE_WAY:
             loses = self._loses.get((entry.other, node))
             return loses.popleft() if loses else None
         return self._cuts.get(frozenset((node, entry.other)))
