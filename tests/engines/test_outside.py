@@ -155,7 +155,7 @@ def test_a_copy_of_what_somebody_else_runs_is_refused(engine, option, monkeypatc
 
 def test_the_members_of_an_ensemble_share_one_namespace(monkeypatch):
     monkeypatch.setenv(ZooKeeper.variable, "127.0.0.1:1,127.0.0.1:2")
-    monkeypatch.setattr(outside, "command", lambda *_: Command(["true"]))
+    monkeypatch.setattr(outside, "command", lambda *_: Command(["true"], {}))
     with LiveWorld() as world:
         ensemble = ("zk-1", "zk-2")
         for name in ensemble:

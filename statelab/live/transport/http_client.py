@@ -61,8 +61,9 @@ class Caller:
         connection = self.connections[key]
         until = None if call.timeout_us is None else self.loop.time() + call.timeout_us / 1e6
         # It begins when the step which called has ended and is reported.
-        exchange = self._exchange(connection, task, call, message, until)
-        connection.exchanges.add(self.loop.create_task(exchange))
+        running = self.loop.create_task(self._exchange(connection, task, call, message, until))
+        connection.exchanges.add(running)
+        running.add_done_callback(connection.exchanges.discard)
 
     async def _exchange(
         self, connection: HttpConnection, task: Any, call: Call, message: str, until: float | None
