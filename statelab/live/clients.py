@@ -152,7 +152,7 @@ class LiveClients:
         wait: bool = True,
     ) -> Response | Pending:
         """Sends one request as client `you`, on a fresh connection; else like `Client.send`."""
-        you = self.client(YOU)
+        you = self._clients.get(YOU) or self.client(YOU)
         pending = self._request(you, Call(to, path, body, method, headers, timeout), once=True)
         return pending.result() if wait else pending
 

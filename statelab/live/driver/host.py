@@ -46,8 +46,9 @@ class LiveLife:
         self.channel: Channel | None = None  # while that is open; an engine has none
 
     def begun(self) -> None:
-        """It takes requests."""
-        self.state = State.UP
+        """It takes requests, unless it was given up meanwhile."""
+        if self.state is State.STARTING:
+            self.state = State.UP
         if not self.up.done():
             self.up.set_result(None)
 
