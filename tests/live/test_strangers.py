@@ -10,7 +10,7 @@ import threading
 
 import psutil
 import pytest
-from processes import desk_of, relay_of
+from processes import desk_of, relay_of, wait_until
 
 from statelab.live.child import strangers
 from statelab.live.world import LiveWorld
@@ -495,7 +495,9 @@ def test_silent_connections_to_the_driver_and_the_proxy_end_no_world(sends):
     with LiveWorld() as world, contextlib.ExitStack() as socks:
         world.start("bank", Bank)
         before, desk = world.port("bank", caller="curl"), desk_of(world)
-        resource.prlimit(relay_of(world).pid, resource.RLIMIT_NOFILE, (64, files[1]))
+        relay = relay_of(world)
+        few = relay.num_fds()
+        resource.prlimit(relay.pid, resource.RLIMIT_NOFILE, (64, files[1]))
         for port in [desk, before] * 200:
             sock = socks.enter_context(socket.create_connection(("127.0.0.1", port)))
             with contextlib.suppress(OSError):  # it is closed already
@@ -506,6 +508,7 @@ def test_silent_connections_to_the_driver_and_the_proxy_end_no_world(sends):
         world.start("store", Bank)
         assert world.call("store", "/ask").status == 200
         socks.close()
+        wait_until(lambda: relay.num_fds() <= few)  # both ends have closed
         world.client("alice")
         world.hold("alice", "bank")
         world.release("alice", "bank")

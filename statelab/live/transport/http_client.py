@@ -96,8 +96,7 @@ class Caller:
             kind = "noreply" if isinstance(outcome, NoReply) else "refused"
             task.cause = self.record(kind, call.to, message, task.cause, why)
             if sent:
-                # Of a request that has timed out the server may still read every byte, as it may
-                # of a real client's; all else ends at once.
+                # Of a request that has timed out the server may still read every byte, as of any.
                 connection.close(why, task.cause, resets=why != TIMED_OUT)
             connection.forget_if_unused()
             self.go_on(task, None, outcome)
