@@ -40,6 +40,8 @@ KINDS = {
 
 # What a caller is told by the system: why there is no reply, and why nobody took the request.
 LOST, NOBODY_THERE = "connection reset", "connection refused"
+# Why a message reached nobody.
+CUT_OFF, LOST_ON_THE_WAY = "cut off by the partition", "lost on the way"
 
 
 class Row(NamedTuple):

@@ -6,10 +6,7 @@ are open then stay open, and `request.peer` stays the caller's own port.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any
-
-from statelab.live.driver.loop import Hub
+from statelab.live.driver.driver import Driver
 from statelab.node import bounds_us
 
 
@@ -20,8 +17,7 @@ class LiveLinkFaults:
     Windows.
     """
 
-    _hub: Hub
-    _do: Callable[[Coroutine], Any]
+    _driver: Driver
 
     def partition(self, a: str, b: str) -> None:
         """Cuts the link: what arrives on it vanishes until `heal`.
@@ -30,19 +26,19 @@ class LiveLinkFaults:
         TCP itself would have sent them again. Raises WrongState if the link is cut already,
         UnknownNode.
         """
-        self._do(self._hub.links.change("partition", a, b, cut=True))
+        self._block("partition", a, b)
 
     def heal(self, a: str, b: str) -> None:
         """Ends a partition. Raises WrongState if there is none."""
-        self._do(self._hub.links.change("heal", a, b, cut=False))
+        self._block("heal", a, b)
 
     def hold(self, a: str, b: str) -> None:
         """Keeps what arrives on the link until `release`. Raises WrongState if it is held."""
-        self._do(self._hub.links.change("hold", a, b, held=True))
+        self._block("hold", a, b)
 
     def release(self, a: str, b: str) -> None:
         """Ends a hold: what was held arrives, in its order. Raises WrongState if none is."""
-        self._do(self._hub.links.change("release", a, b, held=False))
+        self._block("release", a, b)
 
     def lose_next(self, a: str, b: str) -> None:
         """Loses the next request or reply that goes from `a` to `b`, this way only.
@@ -50,7 +46,7 @@ class LiveLinkFaults:
         So does an intermediary that takes a message and dies; what the network loses, TCP sends
         again. On a link to an engine, the next bytes are lost.
         """
-        self._do(self._hub.links.lose_next(a, b))
+        self._driver.loop.do(self._driver.links.lose_next(a, b))
 
     def link(
         self,
@@ -71,4 +67,7 @@ class LiveLinkFaults:
                 "a live link has no share of loss or duplication, for TCP repairs both: lose one "
                 "message with lose_next, or use the simulated World"
             )
-        self._do(self._hub.links.change("link", a, b, (*bounds, 0.0, 0.0), latency=bounds))
+        self._driver.loop.do(self._driver.links.delay(a, b, bounds))
+
+    def _block(self, verb: str, a: str, b: str) -> None:
+        self._driver.loop.do(self._driver.links.block(verb, a, b))

@@ -13,16 +13,19 @@ from processes import wait_until_over
 
 pytestmark = pytest.mark.live
 
+PATHS = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / "helpers")]
 # Another interpreter that holds a live world with engines, some of them paused.
 KERNEL = """
-import time, psutil
+import time
+from processes import folder_of, warden_of
 from statelab.engines import Postgres, Redis, ZooKeeper
 from statelab.live import LiveWorld
 
 world = LiveWorld()
 {lines}
-pids = [p.pid for p in psutil.Process(world._hub._process.pid).children(recursive=True)]
-print(world._hub._process.pid, *pids, world._hub.folder, flush=True)
+warden = warden_of(world)
+pids = [p.pid for p in warden.children(recursive=True)]
+print(warden.pid, *pids, folder_of(world), flush=True)
 time.sleep(1000)
 """
 ENGINES = {
@@ -54,7 +57,7 @@ def test_kill_9_of_the_kernel_leaves_nothing_of_an_engine_that_is_paused(name, k
         process = subprocess.Popen(
             [sys.executable, "-c", KERNEL.format(lines=ENGINES[name])],
             stdout=subprocess.PIPE, text=True, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(PATHS)},
         )  # fmt: skip
         *pids, folder = process.stdout.readline().split()
         pids = [int(pid) for pid in pids]

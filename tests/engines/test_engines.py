@@ -11,12 +11,14 @@ import engine_clients
 import psutil
 import pytest
 import redis
+from processes import folder_of, warden_of
 
 from statelab import Node, UnknownNode, World, WrongState
 from statelab.engines import ENGINES, EngineMissing
 from statelab.engines.engine import Command
 from statelab.live import LiveWorld
 from statelab.live.driver.engine import LiveEngine
+from statelab.live.driver.whereabouts import Whereabouts
 
 pytestmark = pytest.mark.live
 each_engine = pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_a_paused_engine_can_be_killed(world, name):
 @each_engine
 def test_close_ends_an_engine_and_all_that_it_wrote(name):
     with LiveWorld() as world, started(world, name):
-        pids, folder = [p.pid for p in tree(world.pid(name))], world._hub.folder
+        pids, folder = [p.pid for p in tree(world.pid(name))], folder_of(world)
         world.pause(name)
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
     assert not folder.exists()
@@ -134,7 +136,7 @@ def test_the_password_is_another_in_each_world_and_stands_nowhere_in_the_open(wo
         with contextlib.suppress(psutil.NoSuchProcess):  # a zombie is one, and shows nothing
             shown += process.cmdline()
     assert not [text for text in shown if password in text]
-    for path in world._hub.folder.rglob("*"):
+    for path in folder_of(world).rglob("*"):
         if path.is_file() and password.encode() in path.read_bytes():
             assert not path.stat().st_mode & 0o077, path
     with LiveWorld() as another:
@@ -192,15 +194,14 @@ def test_a_server_that_cannot_be_asked_whether_it_is_up_is_killed(world, name, m
     pids = []
 
     async def fail(engine, place, life):
-        if not (pid := world._lives.nodes[name].pid):
-            return False  # asked again in a moment
-        pids.append(pid)
+        pids.extend(process.pid for process in warden_of(world).children())
         raise ValueError("no such file")
 
     monkeypatch.setattr(ENGINES[name], "is_up", fail)
     with pytest.raises(ValueError, match="no such file"):
         engine_clients.start(world, name)
-    until(lambda: not psutil.pid_exists(pids[0]))
+    assert pids
+    until(lambda: not any(map(psutil.pid_exists, pids)))
     monkeypatch.undo()
     with started(world, name) as client:
         client.put("now it does")
@@ -312,13 +313,14 @@ def test_importing_statelab_brings_no_engine_and_none_of_their_clients():
     assert found.stdout == "[]\n"
 
 
-def test_a_name_keeps_its_ports_and_no_two_names_share_one(world, monkeypatch):
+def test_a_name_keeps_its_ports_and_no_two_names_share_one(monkeypatch):
     drawn = (20_000 + number // 2 for number in range(10_000))  # each twice
     monkeypatch.setattr("random.SystemRandom.randrange", lambda *_: next(drawn))
     names = [("zk-1", ""), ("zk-1", "quorum"), ("zk-2", ""), ("zk-2", "quorum")]
-    ports = [world._lives.reserve(*name) for name in names]
+    where = Whereabouts()
+    ports = [where.reserve(*name) for name in names]
     assert len(set(ports)) == 4
-    assert [world._lives.reserve(*name) for name in names] == ports
+    assert [where.reserve(*name) for name in names] == ports
 
 
 WRONG_OPTIONS = [
@@ -377,7 +379,7 @@ def test_what_an_engine_writes_is_nobody_elses(name):
                 with redis.Redis.from_url(world.address(name)) as asked:
                     asked.config_rewrite()
                     asked.save()
-            for path in world._lives.nodes[name].folder.rglob("*"):
+            for path in (folder_of(world) / "1").rglob("*"):
                 assert not path.stat().st_mode & 0o077, path
     finally:
         os.umask(before)

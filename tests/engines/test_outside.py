@@ -13,7 +13,8 @@ import pytest
 import redis
 
 from statelab import WrongState
-from statelab.engines import ENGINES, Postgres, Redis, ZooKeeper, zookeeper
+from statelab.engines import ENGINES, Postgres, Redis, ZooKeeper, outside, zookeeper
+from statelab.engines.engine import Command
 from statelab.live import LiveWorld
 
 pytestmark = pytest.mark.live
@@ -154,9 +155,11 @@ def test_a_copy_of_what_somebody_else_runs_is_refused(engine, option, monkeypatc
 
 def test_the_members_of_an_ensemble_share_one_namespace(monkeypatch):
     monkeypatch.setenv(ZooKeeper.variable, "127.0.0.1:1,127.0.0.1:2")
+    monkeypatch.setattr(outside, "command", lambda *_: Command(["true"], {}))
     with LiveWorld() as world:
-        lives, ensemble = world._lives, ("zk-1", "zk-2")
-        member = ZooKeeper(ensemble=ensemble)
-        spaces = {lives.namespace(ZooKeeper, member.shares(name)) for name in ensemble}
-        assert len(spaces) == 1
-        assert lives.namespace(ZooKeeper, ZooKeeper().shares("zk-1")) not in spaces
+        ensemble = ("zk-1", "zk-2")
+        for name in ensemble:
+            world.start(name, ZooKeeper, ensemble=ensemble)
+        world.start("zk-3", ZooKeeper)
+        one, two, three = map(world.address, ("zk-1", "zk-2", "zk-3"))
+        assert one == two != three

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from processes import folder_of
 
 from statelab.engines import Postgres
 from statelab.engines import postgres as engine
@@ -300,12 +301,14 @@ def test_the_servers_user_may_enter_only_its_own_folder(world):
         pytest.skip("only root lends the server another user")
     world.start("pg", Postgres)
     assert psutil.Process(world.pid("pg")).username() == "nobody"
-    assert not world._hub.folder.stat().st_mode & 0o007
-    assert not world._lives.nodes["pg"].log.stat().st_mode & 0o077
+    folder = folder_of(world)
+    assert not folder.stat().st_mode & 0o007
+    (log,) = folder.glob("[0-9]*.log")
+    assert not log.stat().st_mode & 0o077
     with pytest.raises(KeyError):  # nobody is in the group that lets it pass
-        grp.getgrgid(world._hub.folder.stat().st_gid)
+        grp.getgrgid(folder.stat().st_gid)
     assert subprocess.run(
-        ["ls", world._hub.folder], user="nobody", group="nogroup", capture_output=True, check=False
+        ["ls", folder], user="nobody", group="nogroup", capture_output=True, check=False
     ).returncode
 
 

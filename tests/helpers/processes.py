@@ -17,6 +17,7 @@ KERNEL = """
     import os, signal, subprocess, sys, time
     # What a shell starts in the background ignores it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    from processes import folder_of, relay_of, warden_of
     from statelab.live.world import LiveWorld
     from statelab.node import Node
 
@@ -34,7 +35,9 @@ KERNEL = """
             self.count += 1
             return self.count
 
-    world = LiveWorld(fork={fork})
+    from statelab.live.driver import warden
+    warden.FORKS = warden.FORKS and {fork}
+    world = LiveWorld()
     world.start("a", Counter)
     world.start("b", Counter)
     world.start("parent", Parent)
@@ -43,19 +46,18 @@ KERNEL = """
     world.pause("b")
     world.hold("alice", "b")
     pids = [world.pid(name) for name in ("a", "b", "parent")]
-    hub = world._hub
-    print(*pids, child, hub._process.pid, hub.links.pid, hub.folder, flush=True)
+    print(*pids, child, warden_of(world).pid, relay_of(world).pid, folder_of(world), flush=True)
 """
 
 
 def kernel(then, fork=True):
     """Another interpreter that holds a live world and does `then`; the world's pids and folder."""
     code = textwrap.dedent(KERNEL.format(fork=fork)) + textwrap.dedent(then)
-    root = Path(__file__).parents[2]
+    paths = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )  # fmt: skip
     line = process.stdout.readline().rstrip("\n")
     *pids, folder = line.split(" ", 6)
@@ -75,7 +77,33 @@ class Counter(Node):
 
 def pids_of(world):
     """The processes of a live world: its nodes', and its warden."""
-    return [*(world.pid(name) for name in world._lives.nodes), world._hub._process.pid]
+    pids = (world.pid(name) for name, status in world.names.items() if status != "client")
+    return [*pids, warden_of(world).pid]
+
+
+def folder_of(world):
+    """The folder of a live world, with all that it and its nodes write."""
+    return world.folder.parent
+
+
+def warden_of(world):
+    """The process that is the parent of all others of a live world."""
+    folder = str(folder_of(world))
+    (warden,) = (p for p in psutil.Process().children() if folder in p.cmdline())
+    return warden
+
+
+def relay_of(world):
+    """The process that a link with a fault leads through; None if no link ever had one."""
+    for process in warden_of(world).children():
+        if process.name() == "links" or "statelab.live.relay.main" in process.cmdline():
+            return process
+    return None
+
+
+def desk_of(world):
+    """The port to which the processes of a live world report."""
+    return next(c.raddr.port for c in warden_of(world).net_connections("tcp") if c.raddr)
 
 
 def wait_until(true, seconds=5.0):

@@ -4,6 +4,7 @@ import sys
 import time
 
 import pytest
+from processes import folder_of, wait_until
 
 from statelab import Node, lab
 
@@ -102,10 +103,9 @@ def test_the_prediction_is_compared_with_what_the_table_says():
 
 def test_closing_it_ends_its_process(wire):
     press(wire, "send the request")
-    world = wire._world
+    folder = folder_of(wire._world)
     wire.close()
-    world._hub.thread.join(10)
-    assert not world._hub.folder.exists()
+    wait_until(lambda: not folder.exists())
 
 
 def test_viewers_without_a_kernel_read_what_it_is(wire):

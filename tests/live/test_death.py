@@ -15,9 +15,9 @@ import h11
 import psutil
 import pytest
 
+from statelab.live.driver import warden
 from statelab.live.transport import http
-from statelab.live.transport.caller import Caller
-from statelab.live.transport.connection import HttpConnection
+from statelab.live.transport.http_client import Caller, HttpConnection
 from statelab.live.world import LiveWorld
 from statelab.message import NoReply, Refused
 from statelab.node import Call, Node
@@ -25,12 +25,6 @@ from statelab.node import Call, Node
 pytestmark = pytest.mark.live
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux shares a port so")
 IP = "127.0.0.1"
-
-
-@pytest.fixture
-def world():
-    with LiveWorld(seed=7) as world:
-        yield world
 
 
 # ------------------------------------------------------------------------------- the world knows
@@ -143,10 +137,11 @@ def listens(port, address=IP, *options):
 
 @linux
 @pytest.mark.parametrize("fork", [True, False])
-def test_nobody_takes_the_port_of_a_node_dead_or_alive(fork):
+def test_nobody_takes_the_port_of_a_node_dead_or_alive(fork, monkeypatch):
+    monkeypatch.setattr(warden, "FORKS", fork)
     each = [(), (socket.SO_REUSEADDR,), (socket.SO_REUSEPORT,)]
     each.append((*each[1], *each[2]))
-    with LiveWorld(fork=fork) as world:
+    with LiveWorld() as world:
         world.start("web", Mortal)
         port = world.port("web")
         for way in ("/exit", "/kill", None):
@@ -218,8 +213,8 @@ class Asked:
     def __init__(self):
         self.rows, self.cause = [], None
 
-    def ask(self, serve, count=1):
-        """The outcome of a call to `serve(sock)`, which gets each connection."""
+    def ask(self, serve, count=1, times=1):
+        """The outcome of the last call to `serve(sock)`, which gets `count` connections."""
 
         async def run():
             loop = asyncio.get_running_loop()
@@ -230,12 +225,13 @@ class Asked:
                     "alice", "a.", loop, lambda name: server.getsockname()[1],
                     lambda *row: self.rows.append(row[0]) or len(self.rows),
                     lambda task, value, error: ended.set_result(value or error),
+                    self.SECRET, "", set(),
                 )  # fmt: skip
-                caller.secret = self.SECRET
-                ended = loop.create_future()
-                caller.call(self, Call("web", "/", None, "POST", None, None))
-                outcome = await asyncio.wait_for(ended, 10)
-                caller.give_up("the end")
+                for _ in range(times):
+                    ended = loop.create_future()
+                    caller.call(self, Call("web", "/", None, "POST", None, None))
+                    outcome = await asyncio.wait_for(ended, 10)
+                caller.close_all("the end")
                 return outcome
 
         return asyncio.run(run())
@@ -276,14 +272,27 @@ def test_what_is_no_http_is_no_reply():
     assert Asked().ask(says(json.dumps(["fine"]).encode())).body == ["fine"]
 
 
+def test_what_follows_an_answer_is_no_answer_to_the_next_request():
+    answers = iter([b"1" + b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n3", b"2"])
+
+    def serve(sock):
+        sock.recv(1 << 16)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + next(answers))
+        sock.recv(1)
+
+    asked = Asked()
+    assert asked.ask(serve, 2, times=2).body == 2
+    assert asked.rows == ["connect", "send", "answer", "close"] * 2
+
+
 def test_a_connection_that_is_closed_before_anything_was_said_costs_no_call(monkeypatch):
     """It was not sent, so it goes by another one."""
     closed = threading.Event()
-    made = HttpConnection.connection_made
+    opened = HttpConnection.open
 
-    def late(connection, transport):
+    async def late(connection):
+        await opened(connection)
         assert closed.wait(5)
-        made(connection, transport)
 
     def serve(sock):
         if not closed.is_set():
@@ -292,7 +301,7 @@ def test_a_connection_that_is_closed_before_anything_was_said_costs_no_call(monk
         else:
             says(b"1")(sock)
 
-    monkeypatch.setattr(HttpConnection, "connection_made", late)
+    monkeypatch.setattr(HttpConnection, "open", late)
     asked = Asked()
     assert asked.ask(serve, 2).body == 1
     assert asked.rows == ["connect", "close", "connect", "send", "answer", "close"]

@@ -11,8 +11,18 @@ from pathlib import Path
 
 import psutil
 import pytest
-from processes import Counter, is_over, kernel, pids_of, wait_until_over
+from processes import (
+    Counter,
+    folder_of,
+    is_over,
+    kernel,
+    pids_of,
+    wait_until,
+    wait_until_over,
+    warden_of,
+)
 
+from statelab.engines.engine import Command, Engine
 from statelab.live.world import LiveWorld
 from statelab.message import NoReply, Refused
 from statelab.node import WrongState
@@ -85,10 +95,11 @@ def test_close_ends_paused_nodes_too():
     world = LiveWorld()
     world.start("web", Counter)
     world.pause("web")
-    pids, folder = pids_of(world), world._hub.folder
+    pids, folder = pids_of(world), folder_of(world)
+    threads = threading.active_count()
     world.close()
     assert is_over(pids, folder)
-    assert not world._hub.thread.is_alive()
+    assert threading.active_count() < threads
 
 
 def test_a_world_that_nobody_holds_ends():
@@ -97,7 +108,7 @@ def test_a_world_that_nobody_holds_ends():
     world.call("web")
     world.client("alice").post("web")
     world.watch(lambda: None)
-    pids, folder = pids_of(world), world._hub.folder
+    pids, folder = pids_of(world), folder_of(world)
     del world
     gc.collect()
     wait_until_over(pids, folder, 5)
@@ -110,7 +121,7 @@ def test_a_world_that_fails_in_its_with_ends():
         nonlocal pids, folder
         with LiveWorld() as world:
             world.start("web", Counter)
-            pids, folder = pids_of(world), world._hub.folder
+            pids, folder = pids_of(world), folder_of(world)
             raise ValueError("a cell that fails")
 
     with pytest.raises(ValueError, match="a cell that fails"):
@@ -123,10 +134,10 @@ def test_a_world_whose_warden_is_killed_ends_too(number):
     world = LiveWorld()
     world.start("web", Counter)
     world.pause("web")
-    pids, folder = pids_of(world), world._hub.folder
-    os.kill(world._hub._process.pid, number)
+    pids, folder = pids_of(world), folder_of(world)
+    warden_of(world).send_signal(number)
     wait_until_over(pids, folder)
-    world._hub.thread.join(5)
+    world.close()
     with pytest.raises(WrongState, match="this world is closed, for its warden is gone"):
         world.call("web")
     world.close()
@@ -147,7 +158,7 @@ def test_a_library_that_is_missing_is_named(monkeypatch, tmp_path):
     with LiveWorld() as world:
         with pytest.raises(WrongState, match=r"its warden is gone .ImportError: no h11 here"):
             world.start("web", Counter)
-        folder = world._hub.folder
+        folder = folder_of(world)
     assert not folder.exists()
 
 
@@ -191,33 +202,39 @@ def test_the_warden_ignores_what_an_impatient_user_may_send():
     with LiveWorld() as world:
         world.start("web", Counter)
         for number in (signal.SIGINT, signal.SIGHUP):
-            os.kill(world._hub._process.pid, number)
+            warden_of(world).send_signal(number)
         world.run(0.1)
         assert world.call("web").body == 1
 
 
+class Program(Engine):
+    """A program that has a child in a session of its own."""
+
+    CODE = """if True:
+        import subprocess, time
+        print(subprocess.Popen(["sleep", "1000"], start_new_session=True).pid, flush=True)
+        time.sleep(1000)"""
+
+    @classmethod
+    def missing(cls):
+        return ""
+
+    def prepare(self, place):
+        return []
+
+    def command(self, place):
+        return Command([sys.executable, "-c", self.CODE])
+
+    async def is_up(self, place, life):
+        return True
+
+
 def test_the_warden_runs_other_programs_and_ends_their_trees():
     with LiveWorld() as world:
-        hub = world._hub
-        code = (
-            "import subprocess, sys, time\n"
-            "p = subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
-            "print(p.pid, flush=True)\n"
-            "time.sleep(1000)"
-        )
-        log = hub.folder / "program.log"
-        tell = hub.tell_warden
-        argv = [sys.executable, "-c", code]
-        hub.loop.call_soon_threadsafe(tell, "program", -1, argv, str(log), {})
-        end = time.monotonic() + 5
-        while not (log.exists() and log.read_text()):
-            assert time.monotonic() < end
-            time.sleep(0.01)
-        child = int(log.read_text())
-        hub.loop.call_soon_threadsafe(tell, "tree", -1, "pause", 0)
-        end = time.monotonic() + 5
-        while psutil.Process(child).status() != psutil.STATUS_STOPPED:
-            assert time.monotonic() < end
-            time.sleep(0.01)
-        folder = hub.folder
-    assert is_over([child], folder)
+        world.start("program", Program)
+        program, folder = psutil.Process(world.pid("program")), folder_of(world)
+        wait_until(program.children)
+        (child,) = program.children()
+        world.pause("program")
+        assert child.status() == psutil.STATUS_STOPPED
+    assert is_over([program.pid, child.pid], folder)

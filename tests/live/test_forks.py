@@ -15,12 +15,14 @@ import psutil
 import pytest
 from processes import (
     Counter,
+    folder_of,
     is_over,
     kernel,
     pids_of,
     segments_of_nobody,
     wait_until,
     wait_until_over,
+    warden_of,
 )
 
 from statelab.engines import Postgres
@@ -103,8 +105,8 @@ def test_a_world_whose_warden_is_stopped_ends_all_the_same():
     with LiveWorld() as world:
         world.start("web", Counter)
         world.pause("web")
-        pids, folder = pids_of(world), world._hub.folder
-        os.kill(world._hub._process.pid, signal.SIGSTOP)
+        pids, folder = pids_of(world), folder_of(world)
+        warden_of(world).suspend()
         began = time.monotonic()
     assert is_over(pids, folder)
     assert time.monotonic() - began < 5
@@ -115,7 +117,7 @@ def test_a_world_whose_warden_is_stopped_ends_all_the_same():
 def test_a_kernel_that_ends_wakes_a_warden_that_is_stopped(how):
     process, pids, folder = kernel("""
         time.sleep(0.3)  # the warden has time for what can wait
-        os.kill(world._hub._process.pid, 19)
+        warden_of(world).suspend()
         print("stopped", flush=True)
         sys.stdin.readline()
     """)
@@ -186,7 +188,7 @@ def test_a_fork_beside_a_world_holds_up_no_end(fork):
     world.start("web", Counter)
     world.client("alice").post("web")
     world.hold("alice", "web")
-    pids, folder = pids_of(world), world._hub.folder
+    pids, folder = pids_of(world), folder_of(world)
     with forked(fork) as child:
         began = time.monotonic()
         world.close()
@@ -305,7 +307,8 @@ def test_a_node_that_dies_is_dead_though_its_own_fork_lives_on():
         world.restart("web")
         assert world.call("web").status == 200
         assert psutil.pid_exists(child)
-    assert is_over([child], world._hub.folder)
+        folder = folder_of(world)
+    assert is_over([child], folder)
 
 
 # ------------------------------------------------------------------------------- shared memory

@@ -5,6 +5,7 @@ import json
 import socket
 
 import pytest
+from processes import desk_of
 
 from statelab.live.world import LiveWorld
 from statelab.node import Node
@@ -150,7 +151,7 @@ def test_who_does_not_know_the_token_cannot_report(world):
     from statelab.live.transport.control import pack
 
     rows = len(world.trace.rows)
-    with socket.create_connection(("127.0.0.1", world._hub.port), timeout=5) as sock:
+    with socket.create_connection(("127.0.0.1", desk_of(world)), timeout=5) as sock:
         sock.sendall(b"x" * 32 + pack(("node", 1, 1)))
         with contextlib.suppress(ConnectionResetError):
             assert sock.recv(1) == b""

@@ -1,8 +1,6 @@
 """Faults of live links, beyond what both worlds have in common: see also test_honesty.py."""
 
 import contextlib
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -11,20 +9,14 @@ import time
 
 import psutil
 import pytest
+from processes import folder_of, relay_of
 
 from statelab import LiveWorld, Node, NoReply, Refused, WrongState
-from statelab.live.driver.incarnation import LiveNode
-from statelab.live.transport import connection
-from statelab.live.transport import fdpass as handover
+from statelab.engines.engine import Command, Engine
+from statelab.live.transport import fdpass, http_client
 from statelab.message import IP
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture
-def world():
-    with LiveWorld(seed=7) as world:
-        yield world
 
 
 class Counter(Node):
@@ -61,40 +53,58 @@ class Passer(Node):
         return answer.body
 
 
-class Echo:
-    """A program that knows nothing of its world: sends each line back; tells who has connected."""
+class Echo(Engine):
+    """A program that knows nothing of its world: it sends back each line.
 
-    def __init__(self):
-        self.peers, self.ends = [], 0
-        self._socket = socket.create_server((IP, 0))
-        self.port = self._socket.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+    To `ends?` it says how many connections have ended; those that ask so are not counted.
+    """
 
-    def _accept(self):
-        with contextlib.suppress(OSError):
+    CODE = """if True:
+        import socket, sys, threading
+        ends = 0
+
+        def serve(near):
+            global ends
+            asked = False
+            try:
+                for line in near.makefile("rb"):
+                    asked = asked or line == b"ends?\\n"
+                    near.sendall(b"%d\\n" % ends if asked else line)
+            except ConnectionError:
+                pass
+            near.close()
+            ends += not asked
+
+        with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
+            open("ready", "w").close()
             while True:
-                near, peer = self._socket.accept()
-                self.peers.append(peer)
-                threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+                threading.Thread(target=serve, args=server.accept()[:1]).start()"""
 
-    def _serve(self, near):
-        with near, contextlib.suppress(ConnectionError):
-            for line in near.makefile("rb"):
-                near.sendall(line)
-        self.ends += 1
+    @classmethod
+    def missing(cls):
+        return ""
 
-    def close(self):
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
+    def prepare(self, place):
+        return []
+
+    def command(self, place):
+        return Command([sys.executable, "-c", self.CODE, str(place.port)])
+
+    async def is_up(self, place, life):
+        return (place.folder / "ready").exists()
 
 
 @pytest.fixture
 def echo(world):
-    """A raw TCP server that the world knows by the name `echo`, as it knows an engine."""
-    echo = Echo()
-    world._lives.nodes["echo"] = LiveNode("echo", b"", echo.port, world._hub.folder)
-    yield echo
-    echo.close()
+    """The port of a raw TCP server that the world knows by the name `echo`."""
+    world.start("echo", Echo)
+    return world.port("echo")
+
+
+def ends(port):
+    with socket.create_connection((IP, port)) as sock:
+        sock.sendall(b"ends?\n")
+        return int(sock.recv(100))
 
 
 def says(sock, text, seconds=5.0):
@@ -121,7 +131,7 @@ def eventually(look):
 # ------------------------------------------------------------------------------- an engine's link
 def test_a_raw_tcp_server_behind_a_link_is_held_and_released_in_order(world, echo):
     port = world.port("echo", caller="copy")
-    assert port == world.port("echo", caller="copy") != world.port("echo") == echo.port
+    assert port == world.port("echo", caller="copy") != echo
     with socket.create_connection((IP, port)) as sock:
         assert says(sock, b"before\n") == b"before\n"
         world.hold("copy", "echo")
@@ -146,7 +156,7 @@ def test_an_engine_is_cut_off_and_a_new_connection_works_after_the_heal(world, e
         assert says(old, b"5\n", 0.2) is None
         with socket.create_connection((IP, port)) as new:
             assert says(new, b"6\n") == b"6\n"
-    assert eventually(lambda: echo.ends == 2)  # the one in the partition never came through
+    assert eventually(lambda: ends(echo) == 2)  # the one in the partition never came through
     rows = world.trace.rows
     drops = [(r.node, r.other, r.message, rows[r.cause].kind) for r in rows if r.kind == "drop"]
     assert drops == [("echo", "copy", None, "partition")] * 2
@@ -168,8 +178,7 @@ def test_links_are_independent_and_a_direct_connection_goes_by(world, echo):
     ports = [world.port("echo", caller=name) for name in ("one", "two")]
     with contextlib.ExitStack() as stack:
         one, two, direct = (
-            stack.enter_context(socket.create_connection((IP, port)))
-            for port in (*ports, echo.port)
+            stack.enter_context(socket.create_connection((IP, port))) for port in (*ports, echo)
         )
         world.hold("one", "echo")
         world.link("two", "echo", latency=0.05)
@@ -185,21 +194,20 @@ def test_ends_of_bytes_go_through_one_by_one(world, echo):
         sock.sendall(b"last\n")
         sock.shutdown(socket.SHUT_WR)
         assert sock.makefile("rb").read() == b"last\n"
-    assert eventually(lambda: echo.ends == 1)
+    assert eventually(lambda: ends(echo) == 1)
 
 
 def test_an_engine_that_is_not_there_resets(world, echo):
     port = world.port("echo", caller="copy")
-    echo.close()
+    world.kill("echo")
     with socket.create_connection((IP, port)) as sock, pytest.raises(ConnectionError):
         sock.recv(1)
-    echo._socket = socket.create_server((IP, 0))  # for the fixture's end
 
 
 def test_what_is_too_much_to_keep_waits_at_its_sender(world, echo):
     port = world.port("echo", caller="copy")
     world.hold("copy", "echo")
-    proxy = psutil.Process(world._hub.links.pid)
+    proxy = relay_of(world)
     with socket.create_connection((IP, port)) as sock:
         sock.setblocking(False)
         before, sent = proxy.memory_info().rss, 0
@@ -215,10 +223,10 @@ def test_what_is_too_much_to_keep_waits_at_its_sender(world, echo):
 def test_a_link_without_a_fault_has_no_proxy(world):
     world.start("web", Counter)
     world.client("alice").post("web")
-    assert world._hub.links.pid is None
+    assert relay_of(world) is None
     world.hold("alice", "web")
     world.client("bob").post("web")
-    (line,) = [c for c in psutil.Process(world._hub.links.pid).net_connections() if ours(c, world)]
+    (line,) = [c for c in relay_of(world).net_connections() if ours(c, world)]
     assert line.laddr.port == world.client("alice").ports["web"]
 
 
@@ -233,8 +241,7 @@ def test_a_large_request_that_is_half_sent_is_diverted_whole(world):
     world.pause("web")  # so that it does not read
     text = "x" * 900_000
     pending = alice.post("web", body=[0, text], timeout=9, wait=False)
-    sent = alice._world._hub.clients.callers["alice"].connections
-    eventually(lambda: any(c.exchange for c in sent.values()))
+    eventually(lambda: len(world.trace.rows.where("send")) == 2)
     world.hold("alice", "web")
     world.resume("web")
     world.run(0.2)
@@ -366,13 +373,13 @@ def test_verbs_of_many_threads_at_once(world):
 # ------------------------------------------------------------------------------- safeguards
 def test_without_the_handover_of_the_socket_the_peer_would_be_another(world, monkeypatch):
     """What an ordinary proxy does: it opens a connection of its own."""
-    give = handover.hand_over
+    give = fdpass.hand_over
 
     def own_socket(path, sock, handed):
         with socket.socket() as other:
             return give(path, other, handed._replace(connected=False))
 
-    monkeypatch.setattr(connection, "hand_over", own_socket)
+    monkeypatch.setattr(http_client, "hand_over", own_socket)
     world.start("web", Counter)
     alice = world.client("alice")
     port = alice.post("web").body[1]
@@ -381,7 +388,7 @@ def test_without_the_handover_of_the_socket_the_peer_would_be_another(world, mon
 
 
 def test_where_no_socket_can_be_handed_over_the_verbs_say_so(world, monkeypatch):
-    monkeypatch.setattr(handover, "POSSIBLE", False)
+    monkeypatch.setattr(fdpass, "POSSIBLE", False)
     world.start("web", Counter)
     alice = world.client("alice")
     for verb in (world.partition, world.hold, world.lose_next, world.link):
@@ -395,8 +402,9 @@ def test_a_world_whose_link_proxy_is_killed_ends_and_says_so(world):
     world.start("web", Counter)
     world.client("alice")
     world.hold("alice", "web")
-    os.kill(world._hub.links.pid, signal.SIGKILL)
-    world._hub.thread.join(5)
+    folder = folder_of(world)
+    relay_of(world).kill()
+    eventually(lambda: not folder.exists())
     with pytest.raises(WrongState, match="closed, for its proxy is gone"):
         world.call("web")
 
@@ -405,10 +413,12 @@ def test_an_error_of_the_proxys_own_ends_the_world_and_is_told(world):
     world.start("web", Counter)
     world.client("alice")
     world.hold("alice", "web")
-    hub = world._hub
-    hub.submit(hub.links._proxy.tell, "nonsense", 0)
-    hub.thread.join(5)
-    with pytest.raises(WrongState, match=r"(?s)its proxy is gone .*AttributeError.*_do_nonsense"):
+    folder = folder_of(world)
+    with socket.socket(socket.AF_UNIX) as sock, socket.socket() as given:
+        sock.connect(str(folder / "links"))
+        socket.send_fds(sock, [(8).to_bytes(8) + b"nonsense"], [given.fileno()])
+    eventually(lambda: not folder.exists())
+    with pytest.raises(WrongState, match=r"(?s)its proxy is gone .*UnpicklingError"):
         world.call("web")
 
 
@@ -418,12 +428,12 @@ def test_close_ends_the_proxy_with_all_that_it_holds(echo, world):
     alice.post("web")
     world.hold("alice", "web")
     pending = alice.post("web", timeout=None, wait=False)
-    pid = world._hub.links.pid
+    pid, folder = relay_of(world).pid, folder_of(world)
     world.close()
     with pytest.raises(NoReply):
         pending.result()
     assert not psutil.pid_exists(pid)
-    assert not world._hub.folder.exists()
+    assert not folder.exists()
 
 
 def test_a_busy_cell_does_not_hold_up_what_two_nodes_say_to_each_other():

@@ -4,6 +4,7 @@ import tempfile
 import unicodedata
 
 import pytest
+from processes import folder_of
 
 from statelab.engines import Redis
 from statelab.live.world import LiveWorld
@@ -58,9 +59,9 @@ def test_a_start_that_fails_removes_nothing_but_its_own_whatever_its_name(elsewh
             with pytest.raises(RuntimeError, match="bad"):
                 world.start(name, Bad)
         assert (world.folder / "mine").read_text() == "data"
-        assert world._hub.folder.exists()
+        assert folder_of(world).exists()
         assert sorted(path.name for path in elsewhere.iterdir()) == [
-            "precious", world._hub.folder.name
+            "precious", folder_of(world).name
         ]  # fmt: skip
         world.start("later", Keeper)
         assert world.call("later", "/ask", "good").body == [1, 1]
@@ -86,7 +87,7 @@ def test_nodes_of_any_names_live_beside_each_other_and_keep_their_own_disks(else
         told = [row.node for row in world.trace.rows if row.kind == "start"]
         assert sorted(told) == sorted(NAMES * 2)
         assert sorted(path.name for path in elsewhere.iterdir()) == [
-            "precious", world._hub.folder.name
+            "precious", folder_of(world).name
         ]  # fmt: skip
 
 

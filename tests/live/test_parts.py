@@ -12,10 +12,12 @@ import h11
 import pytest
 
 from statelab.live.child.disk import DiskFile
-from statelab.live.driver.merge import Entry, Journal
-from statelab.live.driver.processes import LiveNode, Lives
+from statelab.live.driver.host import LiveHost
+from statelab.live.driver.merge import Entry, Journal, LiveRows
+from statelab.live.driver.processes import Processes
+from statelab.live.driver.whereabouts import Whereabouts
 from statelab.live.transport import http, ports
-from statelab.live.transport.control import Frames, as_plain, pack
+from statelab.live.transport.control import Channel, Desk, Frames, as_plain, pack
 from statelab.node import Call, Node, Soft
 from statelab.pickling import packed
 
@@ -194,51 +196,54 @@ def test_ports_are_chosen_outside_of_the_ephemeral_range():
         assert 1024 <= ports.choose(set()) < ports.first_ephemeral()
 
 
-def test_a_verb_waits_for_its_own_answer_of_the_warden(tmp_path):
-    async def scene():
-        told = []
-        hub = types.SimpleNamespace(
-            journal=Journal(),
-            loop=asyncio.get_running_loop(),
-            tell_warden=lambda *message: told.append(message),
-        )
-        lives = Lives(hub, 1)
-        node = LiveNode("web", b"", 1, tmp_path)
-        node.key = 7
-        pause = asyncio.create_task(lives._ask("pause", node))
-        await asyncio.sleep(0)
-        lives.told_by_warden("node", 7, 1)  # late: of the node's start
-        await asyncio.sleep(0.01)
-        assert not pause.done()
-        verb, key, what, number = told[0]
-        assert (verb, key, what) == ("tree", 7, "pause")
-        lives.told_by_warden("tree", 7, number)
-        await pause
+class Transport:
+    """Keeps what is written."""
 
-    asyncio.run(scene())
+    def __init__(self):
+        self.written = []
+
+    def is_closing(self):
+        return False
+
+    def write(self, data):
+        self.written += Frames().feed(data)
+
+
+def test_who_asks_waits_for_the_answer_to_its_own_question():
+    async def scene():
+        desk = Desk()
+        channel, transport = Channel(desk), Transport()
+        desk.joined["warden"] = lambda channel, pid: setattr(channel, "ended", print)
+        channel.connection_made(transport)
+        channel.data_received(desk.token + pack(("warden", 1)))
+        start, pause = channel.ask("node", 7, {}), channel.ask("tree", 7, "pause")
+        assert transport.written == [("node", 1, 7, {}), ("tree", 2, 7, "pause")]
+        channel.data_received(pack(("done", 1, 123, "")))  # late: of the node's start
+        assert not pause.done()
+        channel.data_received(pack(("done", 2, None, "no such process")))
+        return await start, await pause
+
+    assert asyncio.run(scene()) == ((123, ""), (None, "no such process"))
 
 
 def test_a_life_is_over_only_when_what_it_said_is_read(tmp_path):
     async def scene(*events):
-        hub = types.SimpleNamespace(
-            journal=Journal(), loop=asyncio.get_running_loop(), tell_warden=lambda *message: None
-        )
-        hub.links = types.SimpleNamespace(joined=lambda name, desk: None)
-        hub.flush, hub.record = hub.journal.flush, lambda *_, **__: None
-        lives = Lives(hub, 1)
-        node = lives._by_key[7] = LiveNode("web", b"", 1, tmp_path)
-        node.reborn(hub, 7)
+        warden = types.SimpleNamespace(tell=lambda *message: None)
+        links = types.SimpleNamespace(of=lambda name: [])
+        processes = Processes({}, Whereabouts(), warden, LiveRows(), links)
+        life = processes.new_life(LiveHost("web", 1, tmp_path / "1", {}))
+        channel = types.SimpleNamespace(hears={})
         say = {
-            "joined": lambda: lives.joined(object(), 7, 1),
-            "failed": lambda: lives.told(7, "failed", "why"),
-            "left": lambda: lives.left(7),
-            "exit": lambda: lives.told_by_warden("exit", 7, 1),
+            "joined": lambda: processes.joined(channel, life.key, 1),
+            "failed": lambda: channel.hears["failed"]("why"),
+            "left": lambda: channel.ended(),
+            "exit": lambda: processes.exited(life.key, 1),
         }
         for event in events:
-            assert not node.gone.done()
+            assert not life.gone.done()
             say[event]()
-        await node.gone
-        return str(node.up.exception())
+        await life.gone
+        return str(life.up.exception())
 
     for events in (
         ("joined", "failed", "left", "exit"),

@@ -17,27 +17,27 @@ from pathlib import Path
 from typing import Any
 
 from statelab.live.child.disk import DiskFile
-from statelab.live.transport.caller import Caller
 from statelab.live.transport.control import as_plain
+from statelab.live.transport.http_client import Caller
 from statelab.message import Request, Response
-from statelab.node import Call, Disk, Node, UnknownNode, answer, born, memory, said
+from statelab.node import Disk, Node, UnknownNode, answer, born, memory, said
 from statelab.task import Task, loopless
 from statelab.unawaited import kept
 
 
 class Incarnation:
-    """One incarnation of a node: `spec` is what the driver said about it, `send` reports."""
+    """One incarnation of a node: `spec` is what the driver said about it, `say` reports."""
 
     shut = False  # a dead process needs no shut door
-    keeps = True
+    keeps = True  # until it is born
 
-    def __init__(self, spec: dict, loop: asyncio.AbstractEventLoop, send: Callable[[Any], None]):
+    def __init__(self, spec: dict, loop: asyncio.AbstractEventLoop, say: Callable[..., None]):
         self.name: str = spec["name"]
         self.number: int = spec["life"]
         self.current: Task | None = None
         self.random = random.Random(f"{spec['seed']}:{self.name}:{self.number}")
         self._loop = loop
-        self._send = send
+        self._say = say
         self._origin_ns: int = spec["origin_ns"]
         self._book = Path(spec["book"])
         self._ports: dict[str, int] = {}
@@ -49,16 +49,19 @@ class Incarnation:
         self._came = 0
         self._prefix = f"{spec['key']}."  # of its messages
         self._caller = Caller(
-            self.name, self._prefix, loop, self._port_of, self.record, self._go_on
-        )
-        self._caller.secret = spec["secret"]
-        self._caller.handover, self._caller.diverted = spec["handover"], set(spec["diverted"])
+            self.name, self._prefix, loop, self._port_of, self.record, self._go_on,
+            spec["secret"], spec["relay"], set(spec["diverted"]),
+        )  # fmt: skip
+        self.call = self._caller.call
+        self.divert = self._caller.divert
         folder = Path(spec["folder"])
         folder.mkdir(exist_ok=True)
         self._file = DiskFile(folder / "disk.jsonl")
         self.disk = Disk(self._file.data, self)
-        factory, args = pickle.loads(spec["parcel"])
+        parcel, keeps = spec["parcel"]
+        factory, args = pickle.loads(parcel)
         self._node = born(factory, args, self)
+        self.keeps = keeps
         self._started = self.record("start", None, None, None, factory.__name__)
 
     # --------------------------------------------------------------------------- the door
@@ -91,9 +94,6 @@ class Incarnation:
     def sleep(self, task: Task, us: int) -> None:
         self._loop.call_later(us / 1e6, self._go_on, task)
 
-    def call(self, task: Task, call: Call) -> None:
-        self._caller.call(task, call)
-
     def _port_of(self, name: str) -> int:
         port = self._ports.get(name)
         if port is None:  # started after the last look
@@ -104,13 +104,6 @@ class Incarnation:
             raise UnknownNode(f"no node is named {name!r}; there are: {known}")
         return port
 
-    # --------------------------------------------------------------------------- the driver
-    def told(self, number: int, names: list[str]) -> None:
-        """From here on, what goes to those names goes through the link proxy."""
-        for name in names:
-            self._caller.divert(name)
-        self._send(("diverted", number))
-
     # --------------------------------------------------------------------------- stepping
     def run(self) -> None:
         """Begins the node's own work, if it has any."""
@@ -119,7 +112,7 @@ class Incarnation:
 
     def _run_ended(self, task: Task, value: Any, error: BaseException | None) -> None:
         del self._tasks[task]
-        if error is None and not self._tasks:
+        if error is None and self.keeps and not self._tasks:
             error = kept(self._node, value)
         if error is not None:
             self.die(task, error)
@@ -142,7 +135,7 @@ class Incarnation:
     def _reply(self, task: Task, value: Any, error: BaseException | None) -> None:
         message, then, method = task.tag
         del self._tasks[task]
-        if error is None and not self._tasks:
+        if error is None and self.keeps and not self._tasks:
             error = kept(self._node)
         (status, body, headers), error = answer(self, value, error, method)
         if error is not None:
@@ -183,7 +176,7 @@ class Incarnation:
             self._observe()
         if self._rows:
             rows, self._rows = self._rows, []
-            self._send(("rows", rows))
+            self._say("rows", rows)
 
     def _observe(self) -> None:
         changed = {}

@@ -13,35 +13,20 @@ import selectors
 import socket
 import sys
 import traceback
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any
 
 from statelab.live.child.life import Incarnation
 from statelab.live.child.server import Server
-from statelab.live.transport.control import Frames, connect, let_go, pack
+from statelab.live.transport.control import Frames, connect, let_go, say
 from statelab.live.transport.ports import listener
 from statelab.node import said
 
 
-def live(spec: dict[str, Any]) -> NoReturn:
-    """Is the node that `spec` describes; never returns."""
-    out = os.open(spec["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(out, 1)
-    os.dup2(out, 2)
-    try:
-        _serve(spec)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(1)
-
-
-def _serve(spec: dict[str, Any]) -> None:
+def live(spec: dict[str, Any]) -> None:
+    """Is the node that `spec` describes."""
     sys.path[:] = spec["path"]
     channel = connect(spec["desk"], spec["token"], ("node", spec["key"], os.getpid()))
-
-    def send(message: Any) -> None:
-        channel.sendall(pack(message))
 
     selector = selectors.DefaultSelector()
     if hasattr(os, "register_at_fork"):  # what the node forks is not the node
@@ -52,15 +37,15 @@ def _serve(spec: dict[str, Any]) -> None:
         os.chdir(spec["cwd"])
         with _holder(spec) as holder:
             sock = listener(spec["port"], holder)
-        life = Incarnation(spec, loop, send)
+        life = Incarnation(spec, loop, partial(say, channel))
     except BaseException as wrong:
         traceback.print_exc()
-        send(("failed", said(wrong)))
+        say(channel, "failed", said(wrong))
         channel.recv(1)  # until the driver has read it, and has this process killed
         raise
     loop.add_reader(channel, _hear, loop, channel, life, Frames())
     life.report(stepped=True)
-    send(("up", dict(life.disk)))
+    say(channel, "up", dict(life.disk))
     loop.call_soon(life.run)
     loop.run_until_complete(Server(life, spec["secret"]).serve(sock))
     loop.run_forever()
@@ -80,8 +65,10 @@ def _hear(
     warden is gone as well, the process ends by itself.
     """
     data = channel.recv(1 << 16)
-    for message in frames.feed(data):
-        life.told(*message)
+    for _, number, names in frames.feed(data):  # all that it says is "divert"
+        for name in names:
+            life.divert(name)
+        say(channel, "done", number, None, "")
     if not data:
         loop.remove_reader(channel)
         loop.call_later(1.0, os._exit, 0)

@@ -3,8 +3,7 @@
 Rules of this file:
 
 1. What is not whole is no request: the node hears of it when its last byte is there.
-2. Whoever does not know the world's secret is a stranger. What a stranger's browser may have sent
-   on behalf of a page of the web is turned away, and nothing of a stranger's is kept without bound.
+2. Whoever does not know the world's secret is a stranger: see strangers.py.
 3. Nobody is taken for a stranger before the first word, which shows who speaks.
 4. What comes is read a little at a time, and others have their turns in between.
 """
@@ -19,15 +18,15 @@ from typing import Any
 
 import h11
 
+from statelab.live.child import strangers
 from statelab.live.child.life import Incarnation
+from statelab.live.child.strangers import Unfit
 from statelab.live.transport import http
+from statelab.live.transport.control import unread
 from statelab.message import Request, Response, copied
-from statelab.node import MAX_HEADERS, MAX_HEADERS_SIZE, MAX_PATH, METHODS
+from statelab.node import MAX_PATH, METHODS
 
 MAX_HEAD = 1 << 17  # bytes: a path and headers of the largest size, with all that HTTP adds
-MOST_STRANGERS = 100  # connections: some systems give a process no more than 256 descriptors
-MOST_SILENT = 100  # connections on which nothing was said yet
-MOST_HELD = 2 * http.MAX_BYTES  # of strangers' requests that are not whole yet
 LINGER_S = 2.0  # for whoever still sends to read that nobody listens
 MOST_FRAMING = 1 << 18  # bytes of a body that are not its own: the sizes of its chunks
 _PIECE = 1 << 14  # bytes: h11 measures what is not whole yet, so not whatever came at once
@@ -36,14 +35,6 @@ _ACCEPTS = 16  # new connections at once, between two looks at how many there ar
 _BACKLOG = 2048
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _TOO_LARGE = f"the body is too large: more than {http.MAX_BYTES:,} bytes"
-
-
-class Unfit(Exception):
-    """A request that never reaches the node: the status it gets, and why."""
-
-    def __init__(self, status: int, why: str):
-        super().__init__(why)
-        self.status = status
 
 
 class Server:
@@ -65,8 +56,8 @@ class Server:
     def came(self, inbound: Inbound) -> None:
         """Somebody has come; of too many who say nothing, one must go."""
         self._unknown[inbound] = None
-        if len(self._unknown) > MOST_SILENT:
-            words = {other: other.unread() for other in self._unknown}
+        if len(self._unknown) > strangers.MOST_SILENT:
+            words = {other: unread(other.transport) for other in self._unknown}
             gone = [other for other, word in words.items() if word == b""]
             silent = [other for other, word in words.items() if word is None]
             for other in gone or silent[:1]:
@@ -75,7 +66,7 @@ class Server:
     def hear(self, stranger: Inbound) -> None:
         """A stranger says something; of too many strangers, another must go."""
         self.forget(stranger)
-        if len(self._strangers) >= MOST_STRANGERS:
+        if len(self._strangers) >= strangers.MOST_STRANGERS:
             first, *_ = self._strangers
             next((other for other in self._strangers if not other.waits), first).leave()
         self._strangers[stranger] = None
@@ -89,7 +80,7 @@ class Server:
 class Inbound(asyncio.Protocol):
     """One connection that somebody has opened to the node."""
 
-    _transport: asyncio.Transport
+    transport: asyncio.Transport
 
     def __init__(self, server: Server):
         self._server = server
@@ -112,7 +103,7 @@ class Inbound(asyncio.Protocol):
 
     # --------------------------------------------------------------------------- the connection
     def connection_made(self, transport: Any) -> None:
-        self._transport = transport
+        self.transport = transport
         self._peer = transport.get_extra_info("peername") or ("unknown", 0)
         self._server.came(self)
 
@@ -146,18 +137,8 @@ class Inbound(asyncio.Protocol):
         self._deaf = True
         self._server.forget(self)
         with contextlib.suppress(OSError):
-            self._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-        self._transport.abort()
-
-    def unread(self) -> bytes | None:
-        """The beginning of what was not looked at yet: b'' is its end, None nothing so far."""
-        with self._transport.get_extra_info("socket").dup() as sock:
-            try:
-                return sock.recv(1, socket.MSG_PEEK)
-            except BlockingIOError:
-                return None
-            except OSError:
-                return b""
+            self.transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        self.transport.abort()
 
     # --------------------------------------------------------------------------- a request
     def _read(self) -> None:
@@ -168,7 +149,7 @@ class Inbound(asyncio.Protocol):
             for _ in range(_TURN):
                 if self.waits:
                     if self._came:
-                        self._transport.pause_reading()
+                        self.transport.pause_reading()
                     return None
                 event = self._http.next_event()
                 if type(event) is h11.Request:
@@ -178,10 +159,10 @@ class Inbound(asyncio.Protocol):
                 elif type(event) is h11.EndOfMessage:
                     self._handle()
                 elif event is not h11.NEED_DATA:  # it is closed, or has said its last
-                    return self._transport.close()
+                    return self.transport.close()
                 elif not self._feed():
                     return self._await_more()
-            self._transport.pause_reading()
+            self.transport.pause_reading()
             asyncio.get_running_loop().call_soon(self._read)
         except h11.RemoteProtocolError as wrong:
             status = wrong.error_status_hint
@@ -205,7 +186,7 @@ class Inbound(asyncio.Protocol):
         return True
 
     def _await_more(self) -> None:
-        self._transport.resume_reading()
+        self.transport.resume_reading()
         if self._http.they_are_waiting_for_100_continue:
             self._send(h11.InformationalResponse(status_code=100, headers=[]))
 
@@ -219,8 +200,8 @@ class Inbound(asyncio.Protocol):
         if message is not None:
             self._is_ours = True
             self._server.forget(self)
-        elif why := http.foreign(request, self._server.life.name):
-            raise Unfit(403, why)
+        else:
+            strangers.admit(request, self._server.life.name)
         if method not in METHODS:
             raise Unfit(405, f"the method {method:.100} is none of {', '.join(METHODS)}")
         path = path or http.path_of(request.target)
@@ -229,10 +210,6 @@ class Inbound(asyncio.Protocol):
         if len(path) > MAX_PATH:
             raise Unfit(414, f"the path has more than {MAX_PATH:,} characters")
         headers = request.headers
-        size = sum(len(name) + len(value) for name, value in headers)
-        if message is None and (len(headers) > MAX_HEADERS or size > MAX_HEADERS_SIZE):
-            most = f"{MAX_HEADERS} headers or {MAX_HEADERS_SIZE:,} characters"
-            raise Unfit(431, f"there are more than {most}")
         if int(dict(headers).get(b"content-length", 0)) > http.MAX_BYTES:
             raise Unfit(413, _TOO_LARGE)
         self._begun = http.visible(headers, mark), path, message
@@ -243,7 +220,7 @@ class Inbound(asyncio.Protocol):
         self._server.held += len(data)
         if len(self._body) > http.MAX_BYTES:
             raise Unfit(413, _TOO_LARGE)
-        if self._server.held > MOST_HELD and not self._is_ours:
+        if self._server.held > strangers.MOST_HELD and not self._is_ours:
             raise Unfit(503, "too many large requests at once: try again later")
 
     def _let_go(self) -> bytes:
@@ -295,14 +272,14 @@ class Inbound(asyncio.Protocol):
         self._send(head, said, h11.EndOfMessage())
 
     def _send(self, *events: Any) -> None:
-        self._transport.write(b"".join(self._http.send(event) for event in events))
+        self.transport.write(b"".join(self._http.send(event) for event in events))
 
     def _close(self) -> None:
         """Closes it so that what was written is read: a reset would overtake it."""
         self._deaf = True
-        self._transport.resume_reading()
-        self._transport.write_eof()
-        asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
+        self.transport.resume_reading()
+        self.transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER_S, self.transport.abort)
 
 
 def _json(data: bytes) -> Any:

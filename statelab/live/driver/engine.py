@@ -4,101 +4,96 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from statelab.engines import outside
 from statelab.engines.engine import Command, Engine, Place
-from statelab.live.driver.incarnation import LiveNode
+from statelab.live.driver.host import LiveHost
+from statelab.live.driver.merge import LiveRows
+from statelab.live.driver.warden import WardenProcess
 from statelab.message import IP
-
-if TYPE_CHECKING:
-    from statelab.live.driver.loop import Hub
-    from statelab.live.driver.processes import Lives
 
 POLL_S = 0.02  # seldom enough that asking does not slow it down
 
 
-class LiveEngine(LiveNode):
-    """One engine. It reports nothing, so its rows are the driver's, and its memory is its own."""
+class LiveEngine(LiveHost):
+    """One engine. It reports nothing, so its rows are the driver's, and its memory is its own.
+
+    `place` is where it lives, and `namespace` its own in a server that somebody else runs.
+    `follow()` opens the ways to the engines whose ports the place was asked for.
+    """
 
     speaks_http = False
     patience_s = 30.0  # a Java runtime on a busy machine takes its time
 
-    def __init__(self, name: str, engine: Engine, port: int, folder: Path, lives: Lives):
-        super().__init__(name, b"", port, folder)
+    def __init__(
+        self, name: str, port: int, folder: Path, told: dict[str, Any], engine: Engine,
+        rows: LiveRows, place: Place, namespace: str, follow: Callable[[], Awaitable[None]],
+    ):  # fmt: skip
+        super().__init__(name, port, folder, told)
         self.engine = engine
         self.outside = engine.outside()
         if self.outside:
             named = re.search(r":(\d+)(?=[/,?#]|$)", self.outside)
             self.port = int(named[1]) if named else engine.usual_port
-        self._namespace = lives.namespace(type(engine), engine.shares(name))
-        self._followed: set[str] = set()
-        self._lives = lives
-        self._place = Place(name, self.folder, port, lives.password, self._port_of, lives.reserve)
+        self._rows = rows
+        self._place = place
+        self._namespace = namespace
+        self._follow = follow
         self._step: asyncio.Future[int] | None = None  # the exit code of what runs before it
 
-    async def begin(self, hub: Hub, lives: Lives) -> None:
+    async def begin(self, warden: WardenProcess, diverted: list[str]) -> None:
         """Has its server started; returns when it is up, or raises why it is not."""
+        life = self.life
         self.folder.mkdir(mode=0o700, exist_ok=True)
         if self.outside:
             what = type(self.engine), self.outside, self._namespace
-            hub.tell_warden("after", self.key, *outside.command("remove", *what))
-            await self._finish(hub, outside.command("make", *what))
-            self.pid = 0  # of this world's it has none
-            self._is_up(hub)
+            await self._ask(warden, "after", *outside.command("remove", *what))
+            await self._finish(warden, outside.command("make", *what))
+            life.pid = 0  # of this world's it has none
+            self._begun()
             return
-        if self.life == 1:
+        if life.number == 1:
             commands = self.engine.prepare(self._place)
-            for other in sorted(self._followed):
-                await hub.links.way(self.name, other, lives.node(other).port)
+            await self._follow()
             for command in commands:
-                await self._finish(hub, command)
-        hub.tell_warden("hold", self.key, self.port, True)
-        self._spawn(hub, self.engine.command(self._place))
-        while not self.up.done():
-            if not await self.engine.is_up(self._place, self.life):
+                await self._finish(warden, command)
+        await self._ask(warden, "hold", self.port, True)
+        await self._spawn(warden, self.engine.command(self._place))
+        while not life.up.done():
+            if not await self.engine.is_up(self._place, life.number):
                 await asyncio.sleep(POLL_S)
-            elif not self.up.done():
-                hub.tell_warden("hold", self.key, self.port, False)
-                self._is_up(hub)
-        await self.up
+            elif not life.up.done():
+                warden.tell("hold", life.key, self.port, False)
+                self._begun()
+        await life.up
 
-    def _port_of(self, other: str) -> int:
-        """Another engine's port as seen from here: the link proxy's, so that faults work on it.
+    def _begun(self) -> None:
+        self._rows.record(self.life.source, "start", data=type(self.engine).__name__)
+        self._rows.flush()
+        self.life.begun()
 
-        An engine writes down what it is told, so it cannot be diverted later.
-        """
-        self._lives.node(other)
-        self._followed.add(other)
-        return self._lives.reserve(other, f"for {self.name}")
-
-    def _is_up(self, hub: Hub) -> None:
-        hub.record(self.source, "start", data=type(self.engine).__name__)
-        hub.flush()
-        self.status = "up"
-        self.up.set_result(None)
-
-    def _spawn(self, hub: Hub, command: Command) -> None:
+    async def _spawn(self, warden: WardenProcess, command: Command) -> None:
         options = {"cwd": str(self.folder), **command.options}
-        hub.tell_warden("program", self.key, command.argv, str(self.log), options)
+        argv, log = command.argv, str(self.log)
+        self.life.pid = await self._ask(warden, "program", argv, log, options)
 
-    async def _finish(self, hub: Hub, command: Command) -> None:
+    async def _finish(self, warden: WardenProcess, command: Command) -> None:
         """Runs a command to its end; raises RuntimeError if it fails."""
-        self._step = hub.loop.create_future()
-        self._spawn(hub, command)
-        await asyncio.wait({self._step, self.up}, return_when=asyncio.FIRST_COMPLETED)
-        step, self._step = self._step, None
-        if self.up.done():
-            await self.up  # there is no such program: raises
-        if step.result():
+        self._step = asyncio.get_running_loop().create_future()
+        await self._spawn(warden, command)
+        code, self._step = await self._step, None
+        if code:
             raise RuntimeError(f"{self.name} did not start: {self.last_lines()}")
 
     def exited(self, code: int) -> bool:
         """Takes note of a process's end; returns whether that ends its life."""
         if self._step is None:
             return super().exited(code)
-        self._step.set_result(code)
+        if not self._step.done():
+            self._step.set_result(code)
         return False
 
     @property

@@ -1,70 +1,98 @@
 """The links of a live world that have, or had, a fault: what the driver knows, and asks for.
 
-Everything here runs on the hub's loop. Two names have one link; what one of them says to the other
-goes through the link proxy from its first fault on.
+Everything here runs on the thread of the driver's loop. Two names have one link; what one of them
+says to the other goes through the relay from its first fault on.
 """
 
 from __future__ import annotations
 
 import asyncio
+import enum
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from statelab.live.transport import fdpass as handover
+from statelab.live.driver.merge import LiveRows
+from statelab.live.driver.warden import WardenProcess
+from statelab.live.driver.whereabouts import Whereabouts
+from statelab.live.transport import fdpass
+from statelab.live.transport.control import Channel
 from statelab.node import UnknownNode, WrongState, checked_name
 
-if TYPE_CHECKING:
-    from statelab.live.driver.desk import Desk
-    from statelab.live.driver.loop import Hub
-
-PROXY_S = 10.0  # the longest that the proxy may take for anything
-PROXY = 0  # its key at the warden; nodes' begin with 1
+RELAY_S = 10.0  # the longest that the relay may take for anything
+RELAY = 0  # its key at the warden; nodes' begin with 1
 LISTENS_S = 1.0  # how long to wait for a node that is up, and may be busy
+
+
+class Block(enum.Flag):
+    """What keeps the messages of a link from arriving; it may be both."""
+
+    NOTHING = 0
+    HELD = enum.auto()
+    CUT = enum.auto()
+
+
+# verb: (what it is about, whether it begins it, what is wrong where it does not apply)
+_VERBS = {
+    "partition": (Block.CUT, True, "is cut already"),
+    "heal": (Block.CUT, False, "is not cut, so it cannot heal"),
+    "hold": (Block.HELD, True, "is held already"),
+    "release": (Block.HELD, False, "is not held"),
+}
 
 
 @dataclass
 class LiveLink:
     """What is set about a link."""
 
-    held: bool = False
-    cut: bool = False
+    block: Block = Block.NOTHING
     latency: tuple[float, float] = (0.0, 0.0)  # seconds
 
 
 class Links:
-    """Starts the link proxy when it is needed, and tells it and the nodes what to do."""
+    """Starts the relay when it is needed, and tells it and the nodes what to do.
 
-    def __init__(self, hub: Hub):
-        self._hub = hub
+    `told` is what all processes of its world are told. `orphaned` hears that the relay is gone,
+    which nobody asked it.
+    """
+
+    def __init__(
+        self, told: dict[str, Any], where: Whereabouts, warden: WardenProcess, rows: LiveRows,
+        orphaned: Callable[[], None],
+    ):  # fmt: skip
+        self._told = told
+        self._where = where
+        self._warden = warden
+        self._rows = rows
+        self._orphaned = orphaned
         self._links: dict[frozenset[str], LiveLink] = {}
         self._ways: dict[tuple[str, str], int] = {}
-        self._numbers = itertools.count(1)
-        self._asked: dict[int, asyncio.Future] = {}
-        self._proxy: Desk | None = None
-        self._begun: asyncio.Future[None] | None = None
-        self.pid: int | None = None  # of the proxy
-
-    @property
-    def handover(self) -> str:
-        """Where the link proxy takes connections."""
-        return str(self._hub.folder / handover.NAME)
+        self._begun: asyncio.Future[Channel] | None = None
+        self.pid: int | None = None  # of the relay
 
     # --------------------------------------------------------------------------- verbs
-    async def change(self, kind: str, a: str, b: str, row: Any = None, **settings: Any) -> None:
-        """Changes what is set about a link; a row of that kind tells of it.
-
-        Raises WrongState if that is set already, UnknownNode.
-        """
+    async def block(self, verb: str, a: str, b: str) -> None:
+        """Begins or ends what blocks a link. Raises UnknownNode; WrongState where it is so."""
         link = await self._link(a, b)
-        for what, value in settings.items():
-            if isinstance(value, bool) and getattr(link, what) is value:
-                raise WrongState(f"the link between {a} and {b} {_WRONG[kind]}")
-        for what, value in settings.items():
-            setattr(link, what, value)
+        block, begins, wrong = _VERBS[verb]
+        if (block in link.block) is begins:
+            raise WrongState(f"the link between {a} and {b} {wrong}")
+        link.block ^= block
+        await self._set(link, verb, a, b)
+
+    async def delay(self, a: str, b: str, bounds: tuple[float, float]) -> None:
+        """Sets a link's latency, in seconds. Raises UnknownNode."""
+        link = await self._link(a, b)
+        link.latency = bounds
+        await self._set(link, "link", a, b, (*bounds, 0.0, 0.0))
+
+    async def _set(self, link: LiveLink, kind: str, a: str, b: str, data: Any = None) -> None:
         await self._divert(a, b)
-        self._record(kind, a, b, row)
-        await self._ask("set", a, b, link.held, link.cut, link.latency)
+        self._record(kind, a, b, data)
+        held, cut = Block.HELD in link.block, Block.CUT in link.block
+        await self._ask("set", a, b, held, cut, link.latency)
 
     async def lose_next(self, sender: str, receiver: str) -> None:
         """Has the next message of that direction vanish."""
@@ -73,33 +101,30 @@ class Links:
         self._record("lose_next", sender, receiver)
         await self._ask("lose", sender, receiver)
 
-    async def way(self, caller: str, target: str, port: int) -> int:
-        """The port that stands before `port`, the target's, for this caller."""
+    async def way(self, caller: str, target: str) -> int:
+        """The port that stands before the target's, for this caller."""
         if caller == target:
             raise ValueError(f"{target} has no link to itself")
-        await self._begin()
+        await self._relay()
         self._links.setdefault(frozenset((caller, target)), LiveLink())
         if (caller, target) not in self._ways:
-            before = self._hub.nodes.reserve(target, f"for {caller}")
+            before = self._where.reserve(target, f"for {caller}")
             self._ways[caller, target] = before
-            await self._ask("way", caller, target, port, before)
+            await self._ask("way", caller, target, self._where.hosts[target].port, before)
         return self._ways[caller, target]
 
     async def settled(self) -> None:
-        """Waits until the proxy has passed on what came in by now, the ends of connections too."""
-        if self._proxy is not None:
-            for _ in range(2):
-                await asyncio.sleep(0)  # what was closed here is closed by then
+        """Waits until the relay has passed on what came in by now, the ends of connections too."""
+        if self.pid is not None:
             await self._ask("settle")
 
     def of(self, name: str) -> list[str]:
-        """Those to whom `name` has a link that goes through the proxy."""
-        others = (key - {name} for key in self._links if name in key)
-        return sorted(other for names in others for other in names)
+        """Those to whom `name` has a link that goes through the relay."""
+        return sorted(other for key in self._links if name in key for other in key - {name})
 
     async def _link(self, a: str, b: str) -> LiveLink:
-        hub = self._hub
-        known = {*hub.nodes.nodes, *hub.clients.callers, *itertools.chain(*self._links)}
+        hosts = self._where.hosts
+        known = {*hosts, *self._where.callers, *itertools.chain(*self._links)}
         for name in (a, b):
             if checked_name(name, "somebody") not in known:
                 names = ", ".join(sorted(known)) or "none yet"
@@ -107,111 +132,64 @@ class Links:
         if a == b:
             raise ValueError(f"{a} has no link to itself")
         for name, other in ((a, b), (b, a)):
-            engine = hub.nodes.nodes.get(other)
-            if engine is not None and not engine.speaks_http and not self._has_way(a, b):
+            by_way = (a, b) in self._ways or (b, a) in self._ways
+            if other in hosts and not hosts[other].speaks_http and not by_way:
                 raise WrongState(
                     f"what {name} says to {other} goes straight there, so no fault works on it: "
                     f"give {name} the address world.address({other!r}, caller={name!r})"
                 )
-        await self._begin()
+        await self._relay()
         return self._links.setdefault(frozenset((a, b)), LiveLink())
 
-    def _has_way(self, a: str, b: str) -> bool:
-        return (a, b) in self._ways or (b, a) in self._ways
-
     def _record(self, kind: str, a: str, b: str, data: Any = None) -> None:
-        hub = self._hub
-        source = hub.journal.source(a, 0)
-        hub.record(source, kind, b, data=data)
+        source = self._rows.source(a, 0)
+        self._rows.record(source, kind, b, data=data)
         source.ended = True
-        hub.flush()
+        self._rows.flush()
 
-    # --------------------------------------------------------------------------- both ends
     async def _divert(self, a: str, b: str) -> None:
-        """Has what the two say to each other go through the proxy, from here on."""
-        hub, asked = self._hub, []
+        """Has what the two say to each other go through the relay, from here on."""
+        asked = []
         for name, other in ((a, b), (b, a)):
-            if name in hub.clients.callers:
-                hub.clients.callers[name].divert(other)
-            desk = hub.nodes.desk(name)
-            if desk is not None:
-                future = self.tell(desk, [other])
-                if hub.nodes.nodes[name].status == "up":
+            if name in self._where.callers:
+                self._where.callers[name].divert(other)
+            host = self._where.hosts.get(name)
+            if host is not None and host.life.channel is not None:
+                future = host.life.channel.ask("divert", [other])
+                if host.status == "up":
                     asked.append(future)
         if asked:
             # One that is busy, or dies now, says nothing meanwhile; it hears this first of all.
             await asyncio.wait(asked, timeout=LISTENS_S)
 
-    def tell(self, desk: Desk, names: list[str]) -> asyncio.Future:
-        """Tells a node to whom its connections go through the proxy; done when it has heard it."""
-        number, future = self._future()
-        desk.tell(number, names)
-        return future
+    # --------------------------------------------------------------------------- the relay
+    async def _ask(self, verb: str, *args: Any) -> None:
+        relay = await self._relay()
+        await asyncio.wait_for(relay.ask(verb, *args), RELAY_S)
 
-    def joined(self, name: str, desk: Desk) -> None:
-        """A node has opened its channel: it may have missed something."""
-        if names := self.of(name):
-            self.tell(desk, names)
-
-    def diverted(self, number: int) -> None:
-        """A node has done what it was told."""
-        self._done(number, None)
-
-    # --------------------------------------------------------------------------- the proxy
-    async def _begin(self) -> None:
-        """Starts the proxy, unless it runs."""
-        if not handover.POSSIBLE:
+    async def _relay(self) -> Channel:
+        """The channel to the relay, which is started unless it runs."""
+        if not fdpass.POSSIBLE:
             raise NotImplementedError(
                 "a live world has faults of links only where a connection can be handed from one "
                 "process to another (Linux, macOS); the simulated World has them everywhere"
             )
-        hub = self._hub
         if self._begun is None:
-            self._begun = hub.loop.create_future()
-            spec = {
-                "name": handover.NAME, "desk": hub.port, "token": hub.token,
-                "origin_ns": hub.origin_ns, "handover": self.handover,
-                "log": str(hub.folder / "proxy.log"),
-            }  # fmt: skip
-            hub.tell_warden("proxy", PROXY, spec)
-        await asyncio.wait_for(asyncio.shield(self._begun), PROXY_S)
+            self._begun = asyncio.get_running_loop().create_future()
+            log = Path(self._told["world"], "proxy.log")
+            spec = {**self._told, "name": fdpass.NAME, "log": str(log)}
+            await self._warden.ask("relay", RELAY, spec)
+        return await asyncio.wait_for(asyncio.shield(self._begun), RELAY_S)
 
-    def begun(self, desk: Desk, pid: int) -> None:
-        """The proxy is there."""
-        self._proxy, self.pid = desk, pid
-        self._begun.set_result(None)
+    def joined(self, relay: Channel, pid: int) -> None:
+        """The relay is there."""
+        self.pid = pid
+        relay.hears["dropped"] = self._dropped
+        relay.ended = self._orphaned
+        self._begun.set_result(relay)
 
-    def told(self, what: str, *args: Any) -> None:
-        """The proxy says something."""
-        if what == "done":
-            self._done(*args)
-            return
-        time_us, sender, receiver, message, why = args
-        hub = self._hub
-        node = hub.nodes.nodes.get(receiver)
-        source = hub.journal.source(receiver, 1 if node is None else node.life)
-        hub.record(source, "drop", sender, message or None, None, why, time_us)
+    def _dropped(self, time_us: int, sender: str, receiver: str, message: str, why: str) -> None:
+        host = self._where.hosts.get(receiver)
+        source = self._rows.source(receiver, 1 if host is None else host.life.number)
+        self._rows.record(source, "drop", sender, message or None, None, why, time_us)
         source.ended = True
-
-    def _future(self) -> tuple[int, asyncio.Future]:
-        number = next(self._numbers)
-        future = self._asked[number] = self._hub.loop.create_future()
-        return number, future
-
-    def _done(self, number: int, result: Any) -> None:
-        future = self._asked.pop(number, None)
-        if future is not None and not future.done():
-            future.set_result(result)
-
-    async def _ask(self, verb: str, *args: Any) -> Any:
-        number, future = self._future()
-        self._proxy.tell(verb, number, *args)
-        return await asyncio.wait_for(future, PROXY_S)
-
-
-_WRONG = {
-    "partition": "is cut already",
-    "heal": "is not cut, so it cannot heal",
-    "hold": "is held already",
-    "release": "is not held",
-}

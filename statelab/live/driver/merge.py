@@ -7,15 +7,17 @@ that tells of a message's arrival waits until the row that tells of its sending 
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from statelab.rows import LOST, NOBODY_THERE, Row
+from statelab.rows import LOST, LOST_ON_THE_WAY, NOBODY_THERE, Row
 
-# Why a call failed whose node seems to be dead.
 PATIENCE_S = 0.2  # how long a row waits for a cause that may have died with its process
+LOOK_S = 0.05  # when to look again whether a row has waited long enough
 
 # A row of this kind comes after the row of that kind which is about the same message.
 _AFTER = {"receive": "send", "answer": "reply"}
@@ -38,11 +40,18 @@ class Entry(NamedTuple):
 
 
 class Source:
-    """Where rows come from: one life of a node, or the driver for one name."""
+    """Where rows come from: one life of a node, or the driver for one name.
+
+    `memory` and `disk` are a node's as its rows tell of them, and `crashed` whether they say that
+    it has died.
+    """
 
     def __init__(self, node: str, life: int):
         self.node = node
         self.life = life
+        self.memory: dict[str, Any] = {}
+        self.disk: dict[str, Any] = {}
+        self.crashed = False
         self.waiting: deque[tuple[float, Entry]] = deque()
         self.seqs: dict[int, int] = {}  # index → seq
         self.last = 0  # the seq of its latest row
@@ -56,7 +65,6 @@ class Journal:
         self.rows: list[Row] = []
         self.memory: list[Row] = []
         self.held: set[Source] = set()  # while there are some, only their rows are taken
-        self.seen: Callable[[Row], None] = lambda row: None  # told of each new row
         self.doubted: Callable[[str], None] = lambda node: None  # told whom a caller takes for dead
         self._sources: list[Source] = []
         self._patience_s = PATIENCE_S
@@ -121,10 +129,10 @@ class Journal:
         time_us = max(entry.time_us, rows[-1].time_us if rows else 0)
         seq, cause = len(rows), source.seqs.get(entry.cause)
         if entry.kind == "memory":
-            data = entry.data
+            changed, gone = data = entry.data
+            source.memory = {k: v for k, v in source.memory.items() if k not in gone} | changed
             row = Row(source.last, time_us, "memory", node, source.life, None, None, None, data)
             self.memory.append(row)
-            self.seen(row)
             return
         other, number = entry.other, None
         if message is not None:
@@ -139,8 +147,13 @@ class Journal:
             cause = self._cause_of_drop(node, entry)
         elif entry.kind in ("kill", "crash", "pause"):
             self._ended[node] = seq
+            source.crashed = entry.kind == "crash"
         elif entry.kind in ("resume", "start"):
             self._ended.pop(node, None)
+        elif entry.kind == "disk":
+            key, *value = entry.data
+            source.disk = {k: v for k, v in source.disk.items() if k != key}
+            source.disk.update((key, new) for new in value)
         elif entry.kind == "partition":
             self._cuts[frozenset((node, other))] = seq
         elif entry.kind == "lose_next":
@@ -148,13 +161,12 @@ class Journal:
         row = Row(seq, time_us, entry.kind, node, source.life, other, number, cause, entry.data)
         source.seqs[entry.index] = source.last = seq
         rows.append(row)
-        self.seen(row)
         then = self._after.pop((source, entry.index), None)
         if then is not None:
             then()
 
     def _cause_of_drop(self, node: str, entry: Entry) -> int | None:
-        if entry.data == "lost on the way":
+        if entry.data == LOST_ON_THE_WAY:
             loses = self._loses.get((entry.other, node))
             return loses.popleft() if loses else None
         return self._cuts.get(frozenset((node, entry.other)))
@@ -174,3 +186,53 @@ class Journal:
 
 def _time(source: Source) -> int:
     return source.waiting[0][1].time_us
+
+
+class LiveRows(Journal):
+    """A journal that puts rows where they belong by itself, and has rows of the driver's own."""
+
+    def __init__(self):
+        super().__init__()
+        self.origin_ns = time.monotonic_ns()
+        self.grown: list[Callable[[], None]] = []  # called when there are new rows
+        self._index = itertools.count(1)
+        self._flushing = False
+
+    def now_us(self) -> int:
+        """Whole microseconds since the world began."""
+        return (time.monotonic_ns() - self.origin_ns) // 1000
+
+    def take(self, source: Source, rows: list[tuple]) -> None:
+        """Takes what a process tells."""
+        self.add(source, [Entry(*row) for row in rows])
+
+    def record(
+        self, source: Source, kind: str, other: str | None = None, message: str | None = None,
+        cause: int | None = None, data: Any = None, time_us: int | None = None,
+    ) -> int:  # fmt: skip
+        """Adds a row of the driver's own; returns what a later row can give as its cause."""
+        index = -next(self._index)  # a node counts its own from 0 up
+        time_us = self.now_us() if time_us is None else time_us
+        self.add(source, [Entry(index, time_us, kind, other, message, cause, data)])
+        return index
+
+    def add(self, source: Source, entries: list[Entry]) -> None:
+        """Takes rows in, and puts them where they belong once all that has come by now is read."""
+        super().add(source, entries)
+        self.flush_soon()
+
+    def flush_soon(self) -> None:
+        """Flushes once all that has come by now is read."""
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self.flush)
+
+    def flush(self, *, last: bool = False) -> bool:
+        """Moves into the trace what need not wait, and looks again soon if something waits."""
+        self._flushing, rows = False, len(self.rows)
+        if waits := super().flush(last=last):
+            asyncio.get_running_loop().call_later(LOOK_S, self.flush_soon)
+        if len(self.rows) != rows:
+            for grown in list(self.grown):
+                grown()
+        return waits

@@ -1,6 +1,6 @@
 """The nodes of a live world as the driver knows them: their processes' beginnings and ends.
 
-Everything here runs on the hub's loop.
+Everything here runs on the thread of the driver's loop.
 """
 
 from __future__ import annotations
@@ -12,292 +12,270 @@ import secrets
 import shutil
 import signal
 from asyncio import FIRST_COMPLETED
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psutil
 
-from statelab.engines.engine import Engine
-from statelab.live.driver.desk import Desk
+from statelab.engines.engine import Engine, Place
 from statelab.live.driver.engine import LiveEngine
-from statelab.live.driver.incarnation import LiveNode
-from statelab.live.driver.links import LISTENS_S
-from statelab.live.driver.loop import STEP_S, Hub
-from statelab.live.driver.merge import Entry, Source
-from statelab.live.transport import ports
+from statelab.live.driver.host import LiveHost, LiveLife, State
+from statelab.live.driver.links import LISTENS_S, Links
+from statelab.live.driver.merge import LiveRows
+from statelab.live.driver.warden import STEP_S, WardenProcess
+from statelab.live.driver.whereabouts import Whereabouts
+from statelab.live.transport.control import Channel
 from statelab.live.warden import trees
-from statelab.node import WrongState, checked_name
-from statelab.rows import Row
+from statelab.node import WrongState
 
 GRACE_S = 0.1  # for the channel of a process that died at once to be accepted
 
 
-class Lives:
-    """Starts, ends, pauses and resumes the lives of nodes."""
+class Processes:
+    """Starts, ends, pauses and resumes the lives of nodes. `told` is what all of them are told."""
 
-    def __init__(self, hub: Hub, seed: Any):
-        self._hub = hub
-        self.seed = seed
-        self._keys, self._numbers = itertools.count(1), itertools.count(1)
-        self._by_key: dict[int, LiveNode] = {}
-        self._asked: dict[int, asyncio.Future] = {}
-        self._ports: dict[tuple[str, str], int] = {}  # by name and purpose
-        self.password = secrets.token_hex(16)  # of its engines
+    def __init__(
+        self, told: dict[str, Any], where: Whereabouts, warden: WardenProcess, rows: LiveRows,
+        links: Links,
+    ):  # fmt: skip
+        self._told = told
+        self._where = where
+        self._warden = warden
+        self._rows = rows
+        self._links = links
+        self._keys, self._folders = itertools.count(1), itertools.count(1)
+        self._lives: dict[int, LiveLife] = {}  # by the warden's key, until they are over
+        self._password = secrets.token_hex(16)  # of its engines
         self._namespaces: dict[tuple[type[Engine], str], str] = {}
-        self.nodes: dict[str, LiveNode] = {}
-        hub.journal.seen = self._seen
-        hub.journal.doubted = self._doubted
+        rows.doubted = self._doubted
 
     # --------------------------------------------------------------------------- verbs
-    async def start(self, name: str, what: bytes | Engine) -> None:
+    async def start(self, name: str, what: Engine | tuple[bytes, bool]) -> None:
         """Starts a node, which comes as a parcel, or an engine; returns when it does its work."""
-        hub = self._hub
-        if name in self.nodes or name in hub.clients.callers:
+        where = self._where
+        if name in where.hosts or name in where.callers:
             raise WrongState(f"the name {name} is taken: choose another, or restart {name}")
         if isinstance(what, Engine) and what.outside() and what.follows:
             raise WrongState(
                 f"{name} follows another server, and both must be of this world: unset "
                 f"{what.variable}"
             )
-        port, folder = self.reserve(name), hub.folder / str(next(self._numbers))
+        folder = Path(self._told["world"], str(next(self._folders)))
+        place = name, where.reserve(name), folder, self._told
         if isinstance(what, Engine):
-            node = LiveEngine(name, what, port, folder, self)
+            host: LiveHost = self._engine(what, *place)
         else:
-            node = LiveNode(name, what, port, folder)
-        self.nodes[name] = node
-        if node.speaks_http:
-            hub.ports[name] = port
-            hub.write_book()
+            host = LiveHost(*place)
+            host.parcel = what
+        life = self.new_life(host)
+        where.add(host)
         try:
-            await self._begin(node)
+            await self._begin(host)
         except Exception:  # and not the world's end: then its process still runs in the folder
-            del self.nodes[name], self._ports[name, ""]
-            self._by_key.pop(node.key, None)
-            if hub.ports.pop(name, None):
-                hub.write_book()
-            shutil.rmtree(node.folder, ignore_errors=True)
+            where.remove(host)
+            self._lives.pop(life.key, None)
+            shutil.rmtree(folder, ignore_errors=True)
             raise
 
     async def restart(self, name: str) -> None:
         """Begins a dead node's next life."""
-        node = self._own(name)
-        if node.status != "dead" or node.starting:
-            raise WrongState(f"{name} is {node.status}: only a dead node can be restarted")
-        await self._begin(node)
+        host = self._own(name)
+        if host.life.state is not State.DEAD:
+            state = host.life.state.value
+            raise WrongState(f"{name} is {state}: only a dead node can be restarted")
+        self.new_life(host)
+        await self._begin(host)
 
     async def kill(self, name: str) -> None:
         """Kills a node's processes; returns when they are gone."""
-        hub, node = self._hub, self._living(name)
-        node.killed_us = hub.now_us()
+        life = self._living(name)
+        life.state, life.killed_us = State.DYING, self._rows.now_us()
         # Others may learn of the death before we do; their rows wait, for they come of it.
-        hub.journal.held.add(node.source)
-        hub.tell_warden("tree", node.key, "kill", 0)
-        await node.gone
-        await hub.links.settled()
+        self._rows.held.add(life.source)
+        self._warden.tell("tree", life.key, "kill")
+        await life.gone
+        await self._links.settled()
 
     async def pause(self, name: str) -> None:
         """Stops a node's processes."""
-        hub, node = self._hub, self._living(name)
-        if node.status == "paused":
+        life = self._living(name)
+        if life.state is State.PAUSED:
             raise WrongState(f"{name} is paused already")
-        await self._ask("pause", node)
-        await asyncio.sleep(0)  # what it said before it stopped is read first
-        await asyncio.sleep(0)
-        if node.status == "up":
-            node.status = "paused"
-            hub.record(node.source, "pause")
-            hub.flush()
+        await self._ask("pause", life)
+        if life.channel is not None:
+            await life.channel.caught_up()  # what it said before it stopped comes first
+        if life.state is State.UP:
+            life.state = State.PAUSED
+            self._rows.record(life.source, "pause")
+            self._rows.flush()
 
     async def resume(self, name: str) -> None:
         """Lets a node's processes go on."""
-        hub, node = self._hub, self._living(name)
-        if node.status != "paused":
+        life = self._living(name)
+        if life.state is not State.PAUSED:
             raise WrongState(f"{name} is not paused, so it cannot resume")
-        hub.record(node.source, "resume")
-        hub.flush()
-        node.status = "up"
-        await self._ask("resume", node)
+        self._rows.record(life.source, "resume")
+        self._rows.flush()
+        life.state = State.UP
+        await self._ask("resume", life)
 
-    def node(self, name: str) -> LiveNode:
-        """The node or engine of that name; raises UnknownNode."""
-        return self.nodes.get(checked_name(name, "somebody")) or self._hub.unknown(name)
-
-    def reserve(self, name: str, purpose: str = "") -> int:
-        """A port for that name, chosen when first asked for."""
-        if (name, purpose) not in self._ports:
-            self._ports[name, purpose] = ports.choose(set(self._ports.values()))
-        return self._ports[name, purpose]
-
-    def namespace(self, kind: type[Engine], shared_by: str) -> str:
-        """A name for what this world keeps in a server that somebody else runs."""
-        return self._namespaces.setdefault((kind, shared_by), f"statelab_{secrets.token_hex(8)}")
-
-    def _own(self, name: str) -> LiveNode:
-        node = self.node(name)
-        if node.outside:
+    def _own(self, name: str) -> LiveHost:
+        host = self._where.host(name)
+        if host.outside:
             raise WrongState(
                 f"{name} is a server that somebody else runs, so it stays as it is: to kill, pause "
-                f"or restart one of this world's own, unset {node.engine.variable}"
+                f"or restart one of this world's own, unset {host.engine.variable}"
             )
-        return node
+        return host
 
-    def _living(self, name: str) -> LiveNode:
-        node = self._own(name)
-        if node.starting:
+    def _living(self, name: str) -> LiveLife:
+        life = self._own(name).life
+        if life.state is State.STARTING:
             raise WrongState(f"{name} is starting; wait until it is up")
-        if node.status == "dead" or node.killed_us is not None:
+        if life.state not in (State.UP, State.PAUSED):
             raise WrongState(f"{name} is dead already; restart it first")
-        return node
+        return life
 
-    async def _ask(self, verb: str, node: LiveNode) -> None:
-        number, answer = next(self._numbers), self._hub.loop.create_future()
-        self._asked[number] = answer
-        self._hub.tell_warden("tree", node.key, verb, number)
-        try:
-            await asyncio.wait_for(answer, STEP_S)
-        finally:
-            del self._asked[number]
+    async def _ask(self, verb: str, life: LiveLife) -> None:
+        await asyncio.wait_for(self._warden.ask("tree", life.key, verb), STEP_S)
 
     # --------------------------------------------------------------------------- a life
-    async def _begin(self, node: LiveNode) -> None:
-        hub = self._hub
-        node.reborn(hub, next(self._keys))
-        self._by_key[node.key] = node
+    def _engine(self, engine: Engine, name: str, *place: Any) -> LiveEngine:
+        followed: set[str] = set()
+
+        def port_of(other: str) -> int:
+            """Another engine's port as seen from here: the relay's, so that faults work on it.
+
+            An engine writes down what it is told, so it cannot be diverted later.
+            """
+            self._where.host(other)
+            followed.add(other)
+            return self._where.reserve(other, f"for {name}")
+
+        async def follow() -> None:
+            for other in sorted(followed):
+                await self._links.way(name, other)
+
+        port, folder, _ = place
+        lives_at = Place(name, folder, port, self._password, port_of, self._where.reserve)
+        shared = type(engine), engine.shares(name)
+        space = self._namespaces.setdefault(shared, f"statelab_{secrets.token_hex(8)}")
+        return LiveEngine(name, *place, engine, self._rows, lives_at, space, follow)
+
+    def new_life(self, host: LiveHost) -> LiveLife:
+        """The next life of a node, of which nothing is known yet."""
+        host.life = life = LiveLife(host, next(self._keys), self._rows)
+        self._lives[life.key] = life
+        return life
+
+    async def _begin(self, host: LiveHost) -> None:
+        life = host.life
         try:
-            await asyncio.wait_for(node.begin(hub, self), node.patience_s)
+            begun = host.begin(self._warden, self._links.of(host.name))
+            await asyncio.wait_for(begun, host.patience_s)
         except Exception as wrong:
-            await self._ask("kill", node)  # what runs of it, if anything does
+            await self._ask("kill", life)  # what runs of it, if anything does
             if isinstance(wrong, TimeoutError):
                 raise RuntimeError(
-                    f"{node.name} did not start within {node.patience_s:g} s{node.why_slow}"
+                    f"{host.name} did not start within {host.patience_s:g} s{host.why_slow}"
                 ) from None
             raise
         finally:
-            node.starting = False
+            if life.state is State.STARTING:
+                life.state = State.DEAD
 
-    def joined(self, desk: Desk, key: int, pid: int) -> None:
+    def joined(self, channel: Channel, key: int, pid: int) -> None:
         """A node's process has opened its channel."""
-        node = self._by_key.get(key)
-        if node is not None:
-            node.pid, node.desk = pid, desk
-            self._hub.links.joined(node.name, desk)
-
-    def desk(self, name: str) -> Desk | None:
-        """What a node that lives is told things by."""
-        node = self.nodes.get(name)
-        return None if node is None else node.desk
-
-    def told(self, key: int, what: str, data: Any) -> None:
-        """A node's process reports."""
-        node = self._by_key.get(key)
-        if node is None:
+        life = self._lives.get(key)
+        if life is None:  # given up meanwhile
+            channel.transport.abort()
             return
-        if what == "rows":
-            self._hub.journal.add(node.source, [Entry(*row) for row in data])
-        elif what == "diverted":
-            self._hub.links.diverted(data)
-        elif what == "up":
-            self._hub.flush()
-            node.status, node.starting, node.disk = "up", False, data
-            if not node.up.done():
-                node.up.set_result(None)
-        else:
-            node.failure = data
-            self._hub.tell_warden("tree", key, "kill", 0)
+        life.pid, life.channel = pid, channel
+        channel.ended = partial(self._left, life)
+        channel.hears |= {
+            "rows": partial(self._rows.take, life.source),
+            "up": partial(self._up, life),
+            "failed": partial(self._failed, life),
+        }
+        if names := self._links.of(life.host.name):
+            channel.ask("divert", names)  # it may have missed something
 
-    def left(self, key: int) -> None:
+    def _up(self, life: LiveLife, disk: dict[str, Any]) -> None:
+        self._rows.flush()
+        life.source.disk = disk
+        life.begun()
+
+    def _failed(self, life: LiveLife, why: str) -> None:
+        life.failure = why
+        self._warden.tell("tree", life.key, "kill")
+
+    def _left(self, life: LiveLife) -> None:
         """A node's process has closed its channel: it is dead, or will be in a moment."""
-        node = self._by_key.get(key)
-        if node is not None:
-            node.desk = None
-            self._hub.tell_warden("tree", key, "kill", 0)
-            self._end_if_over(node)
+        life.channel = None
+        self._warden.tell("tree", life.key, "kill")
+        self._end_if_over(life)
 
-    def told_by_warden(self, what: str, key: int, data: Any) -> None:
-        """The warden answers, or tells of an exit."""
-        if what == "tree" and data in self._asked and not self._asked[data].done():
-            self._asked[data].set_result(None)
-        node = self._by_key.get(key)
-        if node is None or node.key != key:
-            return
-        if what == "failed" and not node.up.done():
-            node.up.set_exception(RuntimeError(f"{node.name} has no process: {data}"))
-        elif what == "program":
-            node.pid = data
-        elif what == "exit" and node.exited(data):
-            if node.pid:
-                self._end_if_over(node)
+    def exited(self, key: int, code: int) -> None:
+        """A process has ended."""
+        life = self._lives.get(key)
+        if life is not None and life.host.exited(code):
+            if life.pid:
+                self._end_if_over(life)
             else:  # it died so soon that its channel, if it had one, waits to be accepted
-                self._hub.loop.call_later(GRACE_S, self._end_if_over, node)
+                asyncio.get_running_loop().call_later(GRACE_S, self._end_if_over, life)
 
     def _doubted(self, name: str) -> None:
         """A caller takes a node for dead: others' rows wait until it is, or says that it lives.
 
         So whoever learns of a death finds that the world knows of it.
         """
-        node, held = self.nodes.get(name), self._hub.journal.held
-        if node is not None and node.status != "dead" and node.source not in held:
-            held.add(node.source)
-            if node.desk is not None:
-                self._hub.loop.create_task(self._ask_whether_it_lives(node, node.source))
+        host, held = self._where.hosts.get(name), self._rows.held
+        if host is not None and host.life.state is not State.DEAD and host.life.source not in held:
+            held.add(host.life.source)
+            if host.life.channel is not None:
+                asking = self._ask_whether_it_lives(host.life)
+                asyncio.get_running_loop().create_task(asking)
 
-    async def _ask_whether_it_lives(self, node: LiveNode, source: Source) -> None:
-        heard = self._hub.links.tell(node.desk, [])
-        await asyncio.wait([heard, node.gone], timeout=LISTENS_S, return_when=FIRST_COMPLETED)
-        if node.desk is not None:  # else it is over, or will be in a moment
-            self._hub.journal.held.discard(source)
-            self._hub.flush_soon()
+    async def _ask_whether_it_lives(self, life: LiveLife) -> None:
+        heard = life.channel.ask("divert", [])
+        await asyncio.wait([heard, life.gone], timeout=LISTENS_S, return_when=FIRST_COMPLETED)
+        if life.channel is not None:  # else it is over, or will be in a moment
+            self._rows.held.discard(life.source)
+            self._rows.flush_soon()
 
-    def _end_if_over(self, node: LiveNode) -> None:
-        """A life is over when its process has ended and all that it reported is read."""
-        if node.exit_code is None or node.desk is not None or node.key not in self._by_key:
+    def _end_if_over(self, life: LiveLife) -> None:
+        if not life.is_over or self._lives.pop(life.key, None) is None:
             return
-        hub, code = self._hub, node.exit_code
-        del self._by_key[node.key]
-        was, node.status, node.memory = node.status, "dead", {}
-        if was != "dead" and not node.crashed:
-            if node.killed_us is not None:
-                hub.record(node.source, "kill", time_us=node.killed_us)
-            elif code == -getattr(signal, "SIGKILL", 9):
-                hub.record(node.source, "kill")
+        rows, code, was = self._rows, life.exit_code, life.state
+        life.state, life.source.memory = State.DEAD, {}
+        if was in (State.UP, State.PAUSED, State.DYING) and not life.source.crashed:
+            if was is State.DYING or code == -getattr(signal, "SIGKILL", 9):
+                rows.record(life.source, "kill", time_us=life.killed_us)
             else:
-                hub.record(node.source, "crash", data=f"its process ended with status {code}")
-        node.source.ended = True
-        hub.flush()  # the death first: what waits for it may come of it
-        hub.journal.held.discard(node.source)
-        hub.flush()
-        if not node.up.done():
-            text = node.failure or node.last_lines() or f"its process ended: status {code}"
-            node.up.set_exception(RuntimeError(f"{node.name} did not start: {text}"))
-        node.gone.set_result(None)
+                rows.record(life.source, "crash", data=f"its process ended with status {code}")
+        life.source.ended = True
+        rows.flush()  # the death first: what waits for it may come of it
+        rows.held.discard(life.source)
+        rows.flush()
+        if not life.up.done():
+            text = life.failure or life.host.last_lines() or f"its process ended: status {code}"
+            life.up.set_exception(RuntimeError(f"{life.host.name} did not start: {text}"))
+        life.gone.set_result(None)
 
     # --------------------------------------------------------------------------- the end
     def orphaned(self) -> None:
         """The warden is gone, which nobody asked it: ends its children in its place."""
-        for node in list(self._by_key.values()):
-            if node.pid:
+        for life in list(self._lives.values()):
+            if life.pid:
                 with contextlib.suppress(psutil.Error):
-                    trees.kill(node.pid)
-            node.up.cancel()
-            node.exit_code = -9
-            node.desk = None
-            self._end_if_over(node)
+                    trees.kill(life.pid)
+            life.up.cancel()
+            life.exit_code = -9
+            life.channel = None
+            self._end_if_over(life)
 
     def end(self) -> None:
         """The world is closed: nobody is up any more."""
-        for node in self.nodes.values():
-            node.status = "dead"
-
-    # --------------------------------------------------------------------------- looking
-    def _seen(self, row: Row) -> None:
-        node = self.nodes.get(row.node)
-        if node is None or row.life != node.life:
-            return
-        if row.kind == "memory":
-            changed, gone = row.data
-            node.memory = {k: v for k, v in node.memory.items() if k not in gone} | changed
-        elif row.kind == "disk":
-            node.disk = {k: v for k, v in node.disk.items() if k != row.data[0]}
-            if len(row.data) == 2:
-                node.disk[row.data[0]] = row.data[1]
-        elif row.kind == "crash":
-            node.crashed = True
+        for host in self._where.hosts.values():
+            host.life.state = State.DEAD

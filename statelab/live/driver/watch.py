@@ -1,4 +1,4 @@
-"""Tells whoever watches a live world that there are new rows, 20 times a second at the most."""
+"""Tells who watches a live world that there are new rows, 20 times a second at the most."""
 
 from __future__ import annotations
 
@@ -10,43 +10,33 @@ EVERY_S = 0.05
 
 
 class Watcher:
-    """The callbacks of one world; they are called on its loop's thread."""
+    """One callback; it is called on the thread of its world's loop."""
 
-    def __init__(self):
-        self._callbacks: list[Callable[[], None]] = []
+    def __init__(self, callback: Callable[[], None]):
+        self._callback: Callable[[], None] | None = callback
         self._latest = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Adds a callback; returns what takes it away again."""
-        self._callbacks.append(callback)
-
-        def remove() -> None:
-            if callback in self._callbacks:
-                self._callbacks.remove(callback)
-
-        return remove
-
     def stop(self) -> None:
-        """Forgets all callbacks."""
-        self._callbacks.clear()
+        """From here on it is not called."""
+        self._callback = None
 
-    def changed(self, loop: asyncio.AbstractEventLoop) -> None:
+    def grown(self) -> None:
         """There are new rows: says so now, or when the time has come."""
-        if self._callbacks and self._timer is None:
+        if self._callback is not None and self._timer is None:
             wait_s = max(0.0, self._latest + EVERY_S - time.monotonic())
-            self._timer = loop.call_later(wait_s, self._tell)
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._tell)
 
     def _tell(self) -> None:
         self._timer = None
         self._latest = time.monotonic()
-        for callback in list(self._callbacks):
-            try:
-                callback()
-            except Exception as wrong:
-                # It would fail at each row from here on; the others go on.
-                self._callbacks.remove(callback)
-                asyncio.get_running_loop().call_exception_handler(
-                    {"message": "a watcher of a live world failed, and is dropped",
-                     "exception": wrong}
-                )  # fmt: skip
+        if self._callback is None:
+            return
+        try:
+            self._callback()
+        except Exception as wrong:
+            self._callback = None  # it would fail at each row from here on
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a watcher of a live world failed, and is dropped",
+                 "exception": wrong}
+            )  # fmt: skip

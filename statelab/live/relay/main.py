@@ -16,12 +16,11 @@ import random
 import socket
 import sys
 import time
-import traceback
 from typing import Any, NoReturn
 
 from statelab.live.relay.stream import Line, Relayed
-from statelab.live.transport import fdpass as handover
-from statelab.live.transport.control import Frames, connect, pack
+from statelab.live.transport import fdpass
+from statelab.live.transport.control import Frames, connect, say
 from statelab.live.transport.fdpass import Handed
 from statelab.live.transport.ports import listener
 
@@ -41,11 +40,11 @@ class Proxy:
         self._tasks: set[asyncio.Task] = set()
         self._frames = Frames()
         unix = socket.socket(socket.AF_UNIX)
-        with handover.as_address(spec["handover"]) as address:
+        with fdpass.as_address(spec["relay"]) as address:
             unix.bind(address)
-        os.chmod(spec["handover"], 0o600)
+        os.chmod(spec["relay"], 0o600)
         self._listen(unix, self._handed)
-        self._channel = connect(spec["desk"], spec["token"], ("proxy", os.getpid()))
+        self._channel = connect(spec["desk"], spec["token"], ("relay", os.getpid()))
         loop.add_reader(self._channel, self._told)
 
     # --------------------------------------------------------------------------- the driver
@@ -55,17 +54,14 @@ class Proxy:
             os._exit(0)
         for verb, number, *args in self._frames.feed(data):
             result = getattr(self, f"_do_{verb}")(*args)
-            self._later(_ROUNDS, ("done", number, result))
+            self._later(_ROUNDS, ("done", number, result, ""))
 
     def _later(self, rounds: int, message: tuple) -> None:
         """Says something when what came in before is done with, closings included."""
         if rounds:
             self._loop.call_soon(self._later, rounds - 1, message)
         else:
-            self._say(message)
-
-    def _say(self, message: tuple) -> None:
-        self._channel.sendall(pack(message))
+            say(self._channel, *message)
 
     def _do_set(self, a: str, b: str, held: bool, cut: bool, latency: tuple[float, float]) -> None:
         link = self._link(a, b)
@@ -111,7 +107,7 @@ class Proxy:
         def take() -> None:
             self._loop.remove_reader(near)
             try:
-                handed, far = handover.take(near)
+                handed, far = fdpass.take(near)
             except OSError:
                 near.close()
             else:
@@ -140,25 +136,16 @@ class Proxy:
 
     def _lost(self, sender: str, receiver: str, message: str, why: str) -> None:
         now_us = (time.monotonic_ns() - self._origin_ns) // 1000
-        self._say(("dropped", now_us, sender, receiver, message, why))
+        say(self._channel, "dropped", now_us, sender, receiver, message, why)
 
 
-def live(spec: dict[str, Any]) -> NoReturn:
-    """Is the link proxy that `spec` describes; never returns."""
-    out = os.open(spec["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(out, 1)
-    os.dup2(out, 2)
-    try:
-        loop = asyncio.SelectorEventLoop()
-        asyncio.set_event_loop(loop)
-        loop.set_exception_handler(_failed)
-        Proxy(spec, loop)
-        loop.run_forever()
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(1)
+def live(spec: dict[str, Any]) -> None:
+    """Is the link proxy that `spec` describes."""
+    loop = asyncio.SelectorEventLoop()
+    asyncio.set_event_loop(loop)
+    loop.set_exception_handler(_failed)
+    Proxy(spec, loop)
+    loop.run_forever()
 
 
 def _failed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> NoReturn:

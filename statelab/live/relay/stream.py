@@ -22,6 +22,7 @@ from typing import Any
 
 from statelab.live.transport.fdpass import NOBODY, RESET, Handed
 from statelab.message import IP
+from statelab.rows import CUT_OFF, LOST_ON_THE_WAY
 
 MOST_BYTES = 1 << 20  # bytes that may wait on one way before their sender has to
 _NUMBER = re.compile(rb"\r\nstatelab: \S+ (\S+)")
@@ -234,10 +235,10 @@ class Line:
             if self._whole and way is self.there and what in (_END, _BROKEN):
                 self._close_far()  # the caller has closed it, whoever hears of that
             elif is_bytes or what is _OPEN:
-                self._lose(way, is_bytes, "cut off by the partition")
+                self._lose(way, is_bytes, CUT_OFF)
         elif is_bytes and link.lose[way.sender.name] and not self._holed:
             link.lose[way.sender.name] -= 1
-            self._lose(way, is_bytes, "lost on the way")
+            self._lose(way, is_bytes, LOST_ON_THE_WAY)
         elif is_bytes or what is _OPEN:
             if not self._holed:
                 self._come(way, what)

@@ -1,24 +1,31 @@
 """How the processes of one live world talk to one another: frames of plain data over loopback TCP.
 
-The driver listens; the warden and each node connect, and say the world's token first. A frame is a
-length and a pickle. Reading one makes as_plain values and `Soft` only, and runs no code.
+The driver listens; the warden, the relay and each node connect, and say the world's token first. A
+frame is a length and a pickle. Reading one makes as_plain values and `Soft` only, and runs no code.
+What asks for something gives it a number, and `("done", number, result, why not)` is the answer.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import hmac
 import io
+import itertools
 import os
 import pickle
+import secrets
 import selectors
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from statelab.message import IP
 from statelab.node import Soft
 
 TOKEN_BYTES = 32
+MOST_UNKNOWN = 50  # connections that have not said the token yet: who came first must go
 LENGTH = struct.Struct("!Q")
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 
@@ -76,6 +83,121 @@ def connect(port: int, token: bytes, hello: tuple) -> socket.socket:
     channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     channel.sendall(token + pack(hello))
     return channel
+
+
+def say(channel: socket.socket, *message: Any) -> None:
+    """Says something to the driver."""
+    channel.sendall(pack(message))
+
+
+def unread(transport: asyncio.BaseTransport) -> bytes | None:
+    """The beginning of what has come and was not read yet: b'' is its end, None nothing so far."""
+    with transport.get_extra_info("socket").dup() as sock:
+        try:
+            return sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+
+
+# ------------------------------------------------------------------------------- the driver's end
+class Desk:
+    """Where the others report. `joined[kind](channel, *more)` hears of who has come."""
+
+    def __init__(self):
+        self.token = secrets.token_bytes(TOKEN_BYTES)
+        self.port = 0
+        self.joined: dict[str, Callable[..., None]] = {}
+        self.channels: dict[Channel, None] = {}  # who came first is first
+        self._server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        """Listens from here on."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Channel(self), IP, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def shut(self) -> None:
+        """Takes nobody in any more."""
+        if self._server is not None:
+            self._server.close()
+
+    async def close(self) -> None:
+        """Ends all channels."""
+        for channel in list(self.channels):
+            # Closed alone, it would stay open as long as a fork of this process holds it, too.
+            with contextlib.suppress(OSError):
+                channel.transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+            channel.transport.abort()
+        await asyncio.sleep(0)  # what was aborted closes
+
+
+class Channel(asyncio.Protocol):
+    """The driver's end of a channel; who does not know the token is turned away.
+
+    `hears` says by the first word of a message who hears the rest; `ended` hears of the end.
+    """
+
+    transport: asyncio.Transport
+
+    def __init__(self, desk: Desk):
+        self.hears: dict[str, Callable[..., None]] = {"done": self._done}
+        self.ended: Callable[[], None] | None = None  # nobody, until it is known who speaks
+        self._desk = desk
+        self._token = bytearray()
+        self._frames = Frames()
+        self._numbers = itertools.count(1)
+        self._asked: dict[int, asyncio.Future[Any]] = {}
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        strangers = [channel for channel in self._desk.channels if channel.ended is None]
+        if len(strangers) >= MOST_UNKNOWN:
+            strangers[0].transport.abort()
+            del self._desk.channels[strangers[0]]
+        self._desk.channels[self] = None
+
+    def data_received(self, data: bytes) -> None:
+        if len(self._token) < TOKEN_BYTES:
+            missing = TOKEN_BYTES - len(self._token)
+            self._token += data[:missing]
+            data = data[missing:]
+            if len(self._token) < TOKEN_BYTES:
+                return
+        if not hmac.compare_digest(self._token, self._desk.token):
+            self.transport.abort()
+            return
+        for what, *rest in self._frames.feed(data):
+            if self.ended is None:
+                self._desk.joined[what](self, *rest)
+            else:
+                self.hears[what](*rest)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._desk.channels.pop(self, None)
+        for future in self._asked.values():
+            future.cancel()
+        if self.ended is not None:
+            self.ended()
+
+    def ask(self, verb: str, *args: Any) -> asyncio.Future[Any]:
+        """Asks for something; what is returned ends with (result, why not), or is cancelled."""
+        number = next(self._numbers)
+        future = self._asked[number] = asyncio.get_running_loop().create_future()
+        if not self.transport.is_closing():
+            self.transport.write(pack((verb, number, *args)))
+        return future
+
+    def _done(self, number: int, result: Any, why: str) -> None:
+        future = self._asked.pop(number)
+        if not future.done():
+            future.set_result((result, why))
+
+    async def caught_up(self) -> None:
+        """Returns when all that has come by now is read."""
+        while unread(self.transport):
+            await asyncio.sleep(0)
 
 
 def as_plain(value: Any, depth: int = 0) -> Any:

@@ -8,7 +8,6 @@ so that the rows of both processes can be put together, and the path, if a URL h
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import json
 import re
 from typing import Any, NoReturn
@@ -22,9 +21,7 @@ from statelab.node import FRAMING, Call
 MARK = "statelab"
 MAX_BYTES = 32 * MAX_BODY  # more than any body of MAX_BODY takes as JSON
 _IN_URL = "/?=&:@!$'()*+,;-._~%[]"
-_HOST = re.compile(r"(\[[0-9a-f:.]*\]|[^:]*)(:[0-9]{0,5})?", re.IGNORECASE)
-_ORIGIN = re.compile(r"https?://(.*)", re.IGNORECASE)
-_ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE)
+ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE)
 
 
 class NoJSON(ValueError):
@@ -123,46 +120,5 @@ def target(path: str) -> str:
 
 def path_of(target: bytes) -> str:
     """The path as a request line has it, which may name the host before it."""
-    absolute = _ABSOLUTE.fullmatch(target.decode("latin-1"))
+    absolute = ABSOLUTE.fullmatch(target.decode("latin-1"))
     return (absolute[2] or "/") if absolute else target.decode("latin-1")
-
-
-# ------------------------------------------------------------------------------- pages of the web
-def _is_here(host: str) -> bool:
-    """Whether a host, with or without a port, is this machine and nothing else."""
-    found = _HOST.fullmatch(host)
-    if found is None or int((found[2] or "")[1:] or 0) >= 1 << 16:
-        return False
-    if found[1].lower() in ("localhost", "localhost."):
-        return True
-    try:
-        if found[1].startswith("["):
-            return ipaddress.IPv6Address(found[1][1:-1]) == ipaddress.IPv6Address(1)
-        return ipaddress.IPv4Address(found[1]).is_loopback
-    except ValueError:
-        return False
-
-
-def foreign(request: h11.Request, name: str) -> str:
-    """Why a browser may have sent this on behalf of a page that is not of this machine; '' if not.
-
-    Who writes a request by hand may call the node by its `name`, if that is one word: no page has
-    such a host.
-
-    A page may send a request to any address, and see to it that its own host name stands for this
-    machine (DNS rebinding); but the browser says which name, and which page.
-    """
-    absolute = _ABSOLUTE.fullmatch(request.target.decode("latin-1"))
-    told = [(name, value.decode("latin-1")) for name, value in request.headers]
-    if absolute:
-        told.append((b"host", absolute[1]))
-    for header, value in told:  # of several, any; HTTP/1.0 names no host, and no browser speaks it
-        if header == b"host" and not (_is_here(value) or (value == name and "." not in value)):
-            return f"the host {value:.100} is not this machine: ask 127.0.0.1 or localhost"
-        if header == b"origin" and value:
-            origin = _ORIGIN.fullmatch(value)
-            if not (origin and _is_here(origin[1])):
-                return f"a page of {value:.100} is not of this machine"
-        if header == b"sec-fetch-site" and value.lower() == "cross-site":
-            return "a page of another site is not of this machine"
-    return ""

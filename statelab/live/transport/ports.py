@@ -10,12 +10,10 @@ import contextlib
 import random
 import socket
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from statelab.live.transport.caller import Caller
-from statelab.message import IP, shown
-from statelab.node import WrongState
+from statelab.message import IP
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _ELSEWHERE = 49152  # IANA's: macOS and Windows follow it
@@ -89,19 +87,3 @@ def choose(taken: set[int]) -> int:
         except OSError:
             continue
     raise OSError(f"found no free port from {low} to {end - 1} for a node")
-
-
-def check_free(port: int, callers: Iterable[Caller]) -> None:
-    """Raises WrongState if a connection uses the port, ValueError if there is no such port."""
-    if type(port) is not int or not 1 <= port <= 65535:
-        raise ValueError(f"port {shown(port)} is not an int from 1 to 65535")
-    for caller in callers:
-        for server, used in caller.ports().items():
-            if used == port:
-                raise WrongState(f"port {port} is in use by {caller.name}'s connection to {server}")
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind((IP, port))
-        except OSError as wrong:
-            raise WrongState(f"port {port} is in use by another program: {wrong}") from None

@@ -21,15 +21,14 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 from typing import Any
 
-from statelab.live.transport.control import Frames, connect, pack
+from statelab.live.transport import ports
+from statelab.live.transport.control import Frames, connect, pack, say
 from statelab.node import said
 
 POSIX = os.name == "posix"
-# A fork of a process that has done the imports is up in a tenth of the time. The warden has one
-# thread, so it may; macOS' system libraries do not like it, Windows cannot.
-FORKS = sys.platform == "linux"
 HOLDS = sys.platform == "linux"  # elsewhere two sockets cannot have one port, and only one listen
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # Linux
 _IDLE_S = 0.05
@@ -80,8 +79,8 @@ class Warden:
                     data = self._channel.recv(1 << 16)
                     if not data:
                         return
-                    for verb, key, *args in frames.feed(data):
-                        self._do(verb, key, *args)
+                    for verb, number, key, *args in frames.feed(data):
+                        self._do(verb, number, key, *args)
                 self._reap()
         except OSError:
             pass  # the driver is gone
@@ -94,17 +93,14 @@ class Warden:
 
         self._wait_s = _LOOK_S if POSIX else 0.02  # elsewhere no signal tells of an exit
 
-    def _tell(self, *message: Any) -> None:
-        self._channel.sendall(pack(message))
-
     # --------------------------------------------------------------------------- verbs
-    def _do(self, verb: str, key: int, *args: Any) -> None:
+    def _do(self, verb: str, number: int, key: int, *args: Any) -> None:
+        result, why = None, ""
         try:
             result = getattr(self, f"_do_{verb}")(key, *args)
         except OSError as wrong:
-            self._tell("failed", key, str(wrong))
-        else:
-            self._tell(verb, key, result)
+            why = str(wrong) or repr(wrong)
+        say(self._channel, "done", number, result, why)
 
     def _do_node(self, key: int, spec: dict[str, Any]) -> int:
         """Starts a node's process; returns its pid."""
@@ -112,21 +108,17 @@ class Warden:
             spec["holder"] = self._holder(spec["port"]).fileno()
         return self._python(key, "statelab.live.child.main", spec)
 
-    def _do_proxy(self, key: int, spec: dict[str, Any]) -> int:
-        """Starts the link proxy; returns its pid."""
+    def _do_relay(self, key: int, spec: dict[str, Any]) -> int:
+        """Starts the relay; returns its pid."""
         return self._python(key, "statelab.live.relay.main", spec)
 
     def _do_hold(self, key: int, port: int, shared: bool) -> None:
         """Keeps a port; if `shared`, lets a program of that key take it, until that has ended."""
-        from statelab.live.transport import ports
-
         if HOLDS:
             self._shared[key] = port
             ports.share(self._holder(port), shared)
 
     def _holder(self, port: int) -> socket.socket:
-        from statelab.live.transport import ports
-
         if port not in self._held:
             self._held[port] = ports.held(port)
         return self._held[port]
@@ -139,14 +131,13 @@ class Warden:
         """Keeps a program to be run when the world has ended, and nothing runs any more."""
         self._after.append((argv, options))
 
-    def _do_tree(self, key: int, verb: str, number: int) -> int:
-        """Kills, pauses or resumes a process and all that came of it; returns `number`."""
+    def _do_tree(self, key: int, verb: str) -> None:
+        """Kills, pauses or resumes a process and all that came of it."""
         from statelab.live.warden import trees
 
         for pid, owner in self._pids.items():
             if owner == key:
                 getattr(trees, verb)(pid)
-        return number
 
     # --------------------------------------------------------------------------- processes
     def _python(self, key: int, module: str, spec: dict[str, Any]) -> int:
@@ -175,12 +166,18 @@ class Warden:
                 # What `top` and `ps` show, and whoever reads /proc line by line.
                 comm.write(re.sub(r"[^\w.-]", "_", spec["name"]))
 
+            out = _log(spec["log"])
+            os.dup2(out, 1)
+            os.dup2(out, 2)
             importlib.import_module(module).live(spec)
+        except BaseException:
+            traceback.print_exc()
         finally:
+            sys.stderr.flush()
             os._exit(1)
 
     def _spawn(self, key: int, argv: list[str], log: str, stdin: bytes, **options: Any) -> int:
-        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        out = _log(log)
         try:
             process = subprocess.Popen(
                 argv, stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True,
@@ -204,7 +201,7 @@ class Warden:
             if key in self._shared:
                 self._do_hold(key, self._shared[key], False)
             if key is not None:
-                self._tell("exit", key, code)
+                say(self._channel, "exit", key, code)
 
     def _ended(self) -> list[tuple[int, int]]:
         if not POSIX:
@@ -235,6 +232,10 @@ class Warden:
         trees.end_all(self._ended)
 
 
+def _log(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+
 def _adding(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "env": {**os.environ, **options.get("env", {})}}
 
@@ -260,7 +261,7 @@ def _serve(config: dict[str, Any]) -> None:
         channel = connect(config["desk"], bytes.fromhex(config["token"]), ("warden", os.getpid()))
     except OSError:  # the driver is gone already
         return
-    forks = FORKS and config["forks"]
+    forks = config["forks"]
     try:
         if forks:
             gc.disable()  # imports are faster without it
@@ -272,7 +273,7 @@ def _serve(config: dict[str, Any]) -> None:
             gc.enable()
         Warden(channel, forks).serve()
     except Exception as wrong:
-        channel.sendall(pack(("lost", 0, said(wrong))))
+        say(channel, "lost", said(wrong))
         while channel.recv(4096):  # until the driver has taken note
             pass
 

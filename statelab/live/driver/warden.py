@@ -1,0 +1,109 @@
+"""The warden as the driver knows it: its process, what it is asked, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from statelab.live.transport.control import Channel, Desk
+from statelab.live.warden import trees
+
+_ROOT = Path(__file__).parents[3]  # where the package is, so that the warden finds it, too
+# A fork of a process that has done the imports is up in a tenth of the time. The warden has one
+# thread, so it may; macOS' system libraries do not like it, Windows cannot.
+FORKS = sys.platform == "linux"
+STEP_S = 10.0  # the longest that the warden may take for anything
+
+
+class WardenProcess:
+    """Has processes started, signalled and reaped: see warden/main.py.
+
+    `orphaned(who, words)` hears that it is gone, which nobody asked it. `exited(key, code)` hears
+    of each end of a process.
+    """
+
+    def __init__(
+        self, desk: Desk, exited: Callable[[int, int], None],
+        orphaned: Callable[[str, str], None],
+    ):  # fmt: skip
+        self._exited = exited
+        self._desk = desk
+        self._orphaned = orphaned
+        self._process: subprocess.Popen | None = None
+        self._channel: Channel | None = None
+        self._there = asyncio.Event()
+        self._last_words = ""  # if it fails
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    def begin(self, folder: Path) -> None:
+        """Starts its process; raises OSError. It comes by itself, and what it is asked waits."""
+        paths = [str(_ROOT), os.environ.get("PYTHONPATH", "")]
+        with open(folder / "warden.log", "ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "statelab.live.warden.main", str(folder)],
+                stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            )  # fmt: skip
+        token = self._desk.token.hex()
+        config = {"desk": self._desk.port, "token": token, "forks": FORKS}
+        with contextlib.suppress(OSError), self._process.stdin as stdin:
+            stdin.write(json.dumps(config).encode() + b"\n")
+        self._await()
+
+    def _await(self) -> None:
+        """Notices a warden that ends before it has come."""
+        if self._channel is None:
+            if self._process.poll() is None:
+                asyncio.get_running_loop().call_later(0.1, self._await)
+            else:
+                self._left()
+
+    def joined(self, channel: Channel, pid: int) -> None:
+        """It is there."""
+        channel.hears |= {"exit": self._exited, "lost": self._lost}
+        channel.ended = self._left
+        self._channel = channel
+        self._there.set()
+
+    def _lost(self, words: str) -> None:
+        self._last_words = words
+        self._left()
+
+    def _left(self) -> None:
+        self._orphaned("warden", self._last_words)
+
+    async def ask(self, verb: str, key: int, *args: Any) -> Any:
+        """What it says to a verb that concerns `key`; raises RuntimeError if that failed."""
+        await self._there.wait()
+        result, why = await self._channel.ask(verb, key, *args)
+        if why:
+            raise RuntimeError(why)
+        return result
+
+    def tell(self, verb: str, key: int, *args: Any) -> None:
+        """Asks for something that has nothing to say."""
+        self._channel.ask(verb, key, *args)
+
+    def end(self) -> None:
+        """Waits for its end, which comes with that of its channel."""
+        if self._process is None:
+            return
+        if hasattr(signal, "SIGCONT"):  # stopped, it would not hear of the end
+            self._process.send_signal(signal.SIGCONT)
+        try:
+            self._process.wait(STEP_S)
+        except subprocess.TimeoutExpired:
+            trees.kill(self._process.pid)
+            self._process.wait()
