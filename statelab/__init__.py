@@ -3,8 +3,9 @@
 from typing import Any
 
 from statelab.client import Client, Pending
+from statelab.effects import UnknownNode, WrongState
 from statelab.message import NoReply, Refused, Request, Response
-from statelab.node import Node, Soft, UnknownNode, WrongState
+from statelab.node import Node, Soft
 from statelab.rows import Row
 from statelab.sim.run import Run, RunCodeError, scenario
 from statelab.sim.world import World

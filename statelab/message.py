@@ -225,3 +225,17 @@ def shown(value: Any) -> str:
     except Exception:  # of an integer of 5,000 digits, or a class of the learner's
         return f"a {type(value).__name__}"
     return text if len(text) <= 100 else text[:97] + "..."
+
+
+def said(error: BaseException) -> str:
+    """An error in one line: its type and what it says, 1,000 characters at the most."""
+    name, text = type(error).__name__[:100], text_of(error)
+    return f"{name}: {text[:1000]}" if text else name
+
+
+def text_of(error: BaseException) -> str | None:
+    """What an error says; None for one that cannot, such as of an integer of 5,000 digits."""
+    try:
+        return str(error)
+    except BaseException:  # by a class of the learner's
+        return None

@@ -8,9 +8,9 @@ import types
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
+from statelab.effects import Call, Door, Killed, UnknownNode
 from statelab.immutable import is_learners
-from statelab.message import NotAwaited, shown
-from statelab.node import Call, Door, Killed, UnknownNode, said
+from statelab.message import NotAwaited, said, shown
 from statelab.unawaited import owed, steps, unawaited
 
 

@@ -11,13 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from statelab.checked import checked_name, checked_seed, micros
+from statelab.effects import WrongState
 from statelab.engines.engine import Engine, EngineMissing
 from statelab.live.clients import LiveClients
 from statelab.live.driver.driver import Driver
 from statelab.live.driver.loop import Loop
 from statelab.live.driver.watch import Watcher
 from statelab.live.faults import LiveLinkFaults
-from statelab.node import Node, WrongState, checked_name, checked_seed, micros
+from statelab.node import Node
 from statelab.pickling import packed
 from statelab.rows import Row
 from statelab.trace import Trace

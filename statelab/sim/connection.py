@@ -6,8 +6,8 @@ import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from statelab.effects import Call, WrongState
 from statelab.message import IP, shown
-from statelab.node import Call, WrongState
 from statelab.sim.link import Link
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from statelab.client import Pending
+from statelab.effects import WrongState
 from statelab.message import NoReply, Refused, shown
-from statelab.node import WrongState
 from statelab.sim.clock import Clock
 
 VERBS: dict[str, Callable] = {}  # by name: what `verb` has marked

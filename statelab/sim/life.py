@@ -13,9 +13,11 @@ from collections.abc import Callable
 from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
+from statelab.checked import YOU
 from statelab.client import Client, Pending, keep_token
-from statelab.message import NoReply, Refused, Response
-from statelab.node import YOU, Disk, Node, born, memory, said, text_of
+from statelab.effects import Disk
+from statelab.message import NoReply, Refused, Response, said, text_of
+from statelab.node import Node, born, memory
 from statelab.task import Task
 from statelab.unawaited import kept
 from statelab.vetting.vetting import reach_of

@@ -16,8 +16,9 @@ from __future__ import annotations
 from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
-from statelab.message import NoReply, Refused, Request, Response
-from statelab.node import Call, UnknownNode, answer, said
+from statelab.effects import Call, UnknownNode
+from statelab.message import NoReply, Refused, Request, Response, said
+from statelab.node import answer
 from statelab.rows import LOST, NOBODY_THERE
 from statelab.sim.clock import Timers
 from statelab.sim.connection import Connection, Ports

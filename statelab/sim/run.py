@@ -21,8 +21,9 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from statelab.message import MAX_DEPTH, shown
-from statelab.node import MAX_NAME, Node, checked_seed, said
+from statelab.checked import MAX_NAME, checked_seed
+from statelab.message import MAX_DEPTH, said, shown
+from statelab.node import Node
 from statelab.sim.as_python import arg_text, line_of, seconds
 from statelab.sim.budget import OverBudget, within_budget
 from statelab.sim.fingerprint import fingerprint

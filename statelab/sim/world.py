@@ -15,19 +15,11 @@ from collections.abc import Callable
 from typing import Any
 
 from statelab.canonical import PLAIN, canonical_memory, same
+from statelab.checked import DEFAULT_TIMEOUT, YOU, checked_name, checked_seed, micros
 from statelab.client import Client, Pending, with_token
+from statelab.effects import Call, UnknownNode, WrongState
 from statelab.message import Response, shown
-from statelab.node import (
-    DEFAULT_TIMEOUT,
-    YOU,
-    Call,
-    Node,
-    UnknownNode,
-    WrongState,
-    checked_name,
-    checked_seed,
-    micros,
-)
+from statelab.node import Node
 from statelab.rows import Row
 from statelab.sim.faults import LinkFaults
 from statelab.sim.inputs import Inputs, verb

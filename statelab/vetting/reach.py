@@ -22,10 +22,11 @@ import types
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+from statelab.effects import Disk
 from statelab.immutable import ATOMS, PYTHONS, is_constant, is_frozen, is_learners, is_plain
+from statelab.loose import EFFECTS, loose
 from statelab.message import Request, Response
-from statelab.node import Disk, Node
-from statelab.unawaited import EFFECTS, loose
+from statelab.node import Node
 from statelab.vetting.uses import OF_A_NODE, first_use, uses
 
 _ABSENT = object()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statelab import Node, NoReply, Refused, Run, Soft, World, WrongState, scenario
-from statelab.node import UnknownNode
+from statelab.effects import UnknownNode
 
 NODES = ("front", "back", "store")
 ACTS = ("receive", "reply", "send", "answer", "refused", "noreply", "log", "disk")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from statelab.lab.trials.nondeterminism import is_learners_code, place
-from statelab.node import NoReply, Refused, said
+from statelab.message import NoReply, Refused, said
 from statelab.rows import Row
 from statelab.sim.run import Run, RunCodeError
 from statelab.sim.world import World
