@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import marshal
 from typing import Any
@@ -58,7 +57,9 @@ def _canonical(value: Any, depth: int) -> Any:
     if isinstance(value, tuple) and hasattr(kind, "_fields"):
         named = zip(kind._fields, value, strict=True)
         return (kind.__name__, *(_item(item, f".{name}", depth) for name, item in named))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if hasattr(kind, "__dataclass_fields__"):
+        import dataclasses
+
         names = [field.name for field in dataclasses.fields(value)]
         return (
             kind.__name__,

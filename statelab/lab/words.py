@@ -12,7 +12,7 @@ from statelab.effects import UnknownNode, WrongState
 from statelab.message import NoReply, Refused
 from statelab.node import Soft
 from statelab.rows import Exchange, Row, Rows
-from statelab.sim.run import RunCodeError
+from statelab.sim.run_code import RunCodeError
 from statelab.words import ordinal
 
 _PLAIN_ERRORS = (WrongState, RunCodeError, Refused, NoReply, UnknownNode, ValueError)

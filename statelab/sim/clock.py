@@ -20,7 +20,7 @@ MAX_EVENTS = 20_000_000  # in one drain: more is taken for a node that loops wit
 class Clock:
     """The time of one simulated world, and what is due in it."""
 
-    __slots__ = ("broken", "busy", "count", "heap", "look", "now_us")
+    __slots__ = ("broken", "busy", "count", "heap", "look", "mover", "now_us")
 
     def __init__(self):
         self.now_us = 0
@@ -28,6 +28,7 @@ class Clock:
         self.count = itertools.count()
         self.busy = False
         self.broken = False
+        self.mover: Any = None  # who moved in the latest event: an Endpoint (connection.py)
         self.look: Callable[[], None] | None = None  # raises what ends a run that costs too much
 
     def at(self, due_us: int, event: Callable, what: Any) -> None:

@@ -167,3 +167,21 @@ class Inputs:
             raise RuntimeError(
                 f"{pending.name} waits, and nothing is left to run: {self._network.waiting()}"
             )
+
+
+def scenario(function: Callable) -> Callable:
+    """Marks `function(world, **args)` as a set-up that a run code can name.
+
+    Its arguments have JSON values, or are Node classes of the module or notebook it stands in.
+    """
+
+    if not callable(function):
+        raise TypeError(f"@scenario marks a function of a world, not {shown(function)}")
+
+    @functools.wraps(function)
+    def set_up(world: Any, **args: Any) -> Any:
+        if isinstance(world, Inputs):
+            return world.set_up(function, args)
+        return function(world, **args)
+
+    return set_up

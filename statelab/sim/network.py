@@ -14,34 +14,31 @@ Rules of this file:
 from __future__ import annotations
 
 from heapq import heappush
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from statelab.effects import Call, UnknownNode
+from statelab.effects import Call
 from statelab.message import NoReply, Refused, Request, Response, said
 from statelab.node import answer
 from statelab.rows import LOST, NOBODY_THERE
-from statelab.sim.clock import Timers
-from statelab.sim.connection import Connection, Ports
+from statelab.sim.clock import Clock, Timers
+from statelab.sim.connection import Connection, Endpoint, Host, Hosts, Ports
+from statelab.sim.life import Life
 from statelab.sim.link import Link
 from statelab.task import Task
 from statelab.unawaited import kept
-
-if TYPE_CHECKING:
-    from statelab.sim.life import ClientEnd, Host, Life
-    from statelab.sim.world import World
 
 
 class Network:
     """Carries calls from one end of a world to another, and what becomes of them back."""
 
-    def __init__(self, world: World):
-        self._world = world
-        self._clock = world._clock
-        self._heap = world._clock.heap
-        self._count = world._clock.count
-        self._record = world._record
-        self._rows = world._rows
-        self._hosts = world._hosts
+    def __init__(self, seed: int, clock: Clock, rows: list[tuple], record: Any, hosts: Hosts):
+        self._seed = seed
+        self._clock = clock
+        self._heap = clock.heap
+        self._count = clock.count
+        self._rows = rows
+        self._record = record
+        self._hosts = hosts
         self._links: dict[tuple[str, str], Link] = {}
         self._timers: dict[int, Timers] = {}
         self._calls = 0
@@ -51,7 +48,7 @@ class Network:
         """The link from one name to another."""
         link = self._links.get((sender, receiver))
         if link is None:
-            link = self._links[sender, receiver] = Link(self._world.seed, sender, receiver)
+            link = self._links[sender, receiver] = Link(self._seed, sender, receiver)
         return link
 
     def waiting(self) -> str:
@@ -68,9 +65,7 @@ class Network:
 
         Raises UnknownNode, and WrongState if the caller wants a port that is held.
         """
-        host = self._hosts.get(call.to)
-        if host is None:
-            raise UnknownNode(self._world._unknown(call.to))
+        host = self._hosts[call.to]
         self._calls += 1
         call.number = self._calls
         call.task = task
@@ -82,7 +77,7 @@ class Network:
                 timers = self._timers[timeout_us] = Timers(self._clock, timeout_us, self._expired)
             timers.add(call)
 
-    def _place(self, caller: Life | ClientEnd, host: Host, call: Call) -> None:
+    def _place(self, caller: Endpoint, host: Host, call: Call) -> None:
         """Sends a call, or lets it wait for its connection."""
         key = host.name if call.via is None else (host.name, call.via)
         connection = caller.connections.get(key)
@@ -93,10 +88,10 @@ class Network:
         else:
             connection.queue.append(call)
 
-    def _connect(self, caller: Life | ClientEnd, host: Host, key: Any, task: Task) -> Connection:
+    def _connect(self, caller: Endpoint, host: Host, key: Any, task: Task) -> Connection:
         port = self.ports.choose(caller, host.name)
-        links = self.link(caller.name, host.name), self.link(host.name, caller.name)
-        connection = caller.connections[key] = Connection(caller, host, key, port, links)
+        there, back = self.link(caller.name, host.name), self.link(host.name, caller.name)
+        connection = caller.connections[key] = Connection(caller, host, key, port, there, back)
         self.ports.hold(connection)
         task.cause = self._record(
             "connect", caller.name, caller.number, host.name, None, task.cause, port
@@ -134,6 +129,13 @@ class Network:
         if connection.life is not None:
             connection.life.incoming.pop(connection, None)
 
+    def cut(self, life: Life, cause: int) -> None:
+        """Ends the connections of a life that has died; TCP tells the peers."""
+        for connection in life.connections.values():
+            self.forget(connection)
+        for connection in list(life.incoming):
+            self.reset(connection, cause)
+
     def _fail(self, call: Call, error: Refused | NoReply, cause: int | None, why: str) -> None:
         """Lets the caller know that there is no answer."""
         call.done = True
@@ -146,7 +148,7 @@ class Network:
         if connection is not None and connection.call is call:
             connection.call = None
             self.close(connection, why, task.cause)
-        self._world._stepped = caller
+        self._clock.mover = caller
         task.step(None, error)
 
     def _expired(self, call: Call) -> None:
@@ -241,11 +243,11 @@ class Network:
         if not call.done:
             call.blame = seq
         headers = call.headers.copy() if call.headers else {}
-        request = Request(call.method, call.path, headers, None, peer)
-        request.freeze(call.body)
+        request = Request(call.method, call.path, headers, call.body, peer)
+        request.frozen = True
         task = Task(life, life.node.handle(request), self._reply, seq, call)
         life.tasks[task] = None
-        self._world._stepped = life
+        self._clock.mover = life
         task.step()
 
     def _reply(self, task: Task, value: Any, error: BaseException | None) -> None:
@@ -297,10 +299,10 @@ class Network:
             self.close(connection, "one call", task.cause)
         elif connection.queue and (waiting := connection.next()) is not None:
             self._send(connection, waiting)
-        self._world._stepped = caller
+        self._clock.mover = caller
         status, body, headers = data
-        response = Response(status, None, headers.copy() if headers else {})
-        response.freeze(body)
+        response = Response(status, body, headers.copy() if headers else {})
+        response.frozen = True
         task.step(response)
 
     def reset(self, connection: Connection, cause: int | None) -> None:
@@ -319,7 +321,7 @@ class Network:
         if caller.stalled is not None:
             caller.stalled.append((self._reset_arrives, arrival))
         elif call is None:
-            self._world._stepped = caller
+            self._clock.mover = caller
             self.close(connection, "reset", cause)
         elif connection.life is None:
             what = f"{call.method} {call.path} to {call.to}"

@@ -9,22 +9,23 @@ Rules of this file:
 
 from __future__ import annotations
 
-import copy
 import weakref
 from collections.abc import Callable
 from typing import Any
 
-from statelab.canonical import PLAIN, canonical_memory, same
+from statelab.canonical import canonical_memory
 from statelab.checked import DEFAULT_TIMEOUT, YOU, checked_name, checked_seed, micros
 from statelab.client import Client, Pending, with_token
-from statelab.effects import Call, UnknownNode, WrongState
-from statelab.message import Response, shown
+from statelab.effects import Call, WrongState
+from statelab.message import Response
 from statelab.node import Node
 from statelab.rows import Row
+from statelab.sim.connection import Endpoint, Host, Hosts
 from statelab.sim.faults import LinkFaults
 from statelab.sim.inputs import Inputs, verb
-from statelab.sim.life import ClientEnd, Host, Life, Waiter
+from statelab.sim.life import ClientEnd, Life, Waiter
 from statelab.sim.network import Network
+from statelab.sim.observer import Observer
 from statelab.trace import Trace
 from statelab.vetting import vetting as isolation
 from statelab.vetting.reach import Reach
@@ -41,20 +42,18 @@ class World(Inputs, LinkFaults):
         super().__init__()
         self.seed = checked_seed(seed)
         self._rows: list[tuple] = []
-        self._memory: list[Row] = []
-        self.trace = Trace(self._rows, self._memory, self._states)  # what has happened so far
-        self._hosts: dict[str, Host] = {}
+        self._observer = Observer(self._clock, self._rows)
+        self.trace = Trace(self._rows, self._observer.memory, self._states)  # what has happened
         self._clients: dict[str, ClientEnd] = {}
+        self._hosts = Hosts(self._clients)
         self._reaches: dict[type[Node], Reach] = {}  # whose code may bind names anew
-        self._network = Network(self)
+        self._network = Network(self.seed, self._clock, self._rows, self._record, self._hosts)
         # Coroutines of a world that is garbage are closed by Python: nothing they run in a
         # `finally` may have an effect, or end in an error that nobody can catch.
         self._doors: list[list[bool]] = []
         weakref.finalize(self, _shut, self._doors)
-        self._stepped: Life | ClientEnd | None = None  # who moved in the latest event
-        self._watches = memory
-        self.watched_from = 0  # the first row whose memory is recorded
-        self._each = self._observe if memory else None
+        if memory:
+            self.watch()
 
     # --------------------------------------------------------------------------- looking
     @property
@@ -240,17 +239,8 @@ class World(Inputs, LinkFaults):
         for reach in self._reaches.values():
             reach.check()
 
-    def _unknown(self, name: Any) -> str:
-        names = ", ".join(self._hosts) or "none yet"
-        is_client = name in self._clients
-        what = f"{name} is a client, not a node" if is_client else f"no node is named {shown(name)}"
-        return f"{what}; nothing was sent or done. The nodes: {names}"
-
     def _host(self, name: str) -> Host:
-        host = self._hosts.get(checked_name(name, "somebody"))
-        if host is None:
-            raise UnknownNode(self._unknown(name))
-        return host
+        return self._hosts[checked_name(name, "somebody")]
 
     def _end_of(self, name: str) -> ClientEnd:
         """The client of that name, made if need be."""
@@ -265,9 +255,14 @@ class World(Inputs, LinkFaults):
         return host
 
     def _begin(self, host: Host) -> None:
-        life = Life(self, host, host.lives + 1)
+        reach = isolation.reach_of(host.factory)
+        keeps = reach is None or reach.keeps
+        life = Life(
+            host, self.seed, keeps, self._clock, self._record, self._network.call, self._crash
+        )
         canonical_memory(host.name, life.memory)  # raises before the node is there
         host.lives, host.life = life.number, life
+        self._doors.append(life.shut)
         name = host.factory.__name__
         life.begin(self._record("start", host.name, life.number, None, None, None, name))
         self._look(life)
@@ -275,7 +270,8 @@ class World(Inputs, LinkFaults):
     def _die(self, host: Host, kind: str, cause: int | None, data: Any = None) -> None:
         life, host.life = host.life, None
         host.died = self._record(kind, host.name, life.number, None, None, cause, data)
-        life.end(host.died)
+        life.end()
+        self._network.cut(life, host.died)
 
     def _crash(self, life: Life, error: str, cause: int | None) -> None:
         self._die(self._hosts[life.name], "crash", cause, error)
@@ -290,46 +286,22 @@ class World(Inputs, LinkFaults):
         for connection in list(end.connections.values()):
             self._network.close(connection, "closed by the client", None)
 
-    def _look(self, who: Life | ClientEnd) -> None:
-        self._stepped = who
-        if self._watches:
-            self._observe()
-
-    def _observe(self) -> None:
-        """Keeps what has changed in the memory of who moved last."""
-        who, self._stepped = self._stepped, None
-        if who is None or who.shut:
-            return
-        memory, seen = who.memory, who.seen
-        went = () if seen.keys() <= memory.keys() else tuple(n for n in seen if n not in memory)
-        try:
-            forms = canonical_memory(who.name, memory)
-        except TypeError:
-            # Said once: the same error at each later step would make the world useless.
-            if who.unclear:
-                return
-            who.unclear = True
-            raise
-        changed = {
-            name: form if type(form) in PLAIN else copy.deepcopy(memory[name])
-            for name, form in forms.items()
-            if name not in seen or not same(seen[name], form)
-        }
-        if changed or went:
-            who.seen = forms
-            self._memory.append(
-                Row(len(self._rows) - 1, self._clock.now_us, "memory", who.name, who.number,
-                    None, None, None, (changed, went))
-            )  # fmt: skip
+    def _look(self, who: Endpoint) -> None:
+        self._clock.mover = who
+        if self._observer.on:
+            self._observer.look()
 
     def watch(self) -> None:
         """From here on, records changes of memory; what is remembered by now counts as seen."""
-        if not self._watches:
-            self._watches, self._each, self._stepped = True, self._observe, None
-            self.watched_from = len(self._rows)
+        if not self._observer.on:
             lives = [host.life for host in self._hosts.values() if host.life is not None]
-            for who in (*lives, *self._clients.values()):
-                who.seen = canonical_memory(who.name, who.memory)
+            self._observer.start([*lives, *self._clients.values()])
+            self._each = self._observer.look
+
+    @property
+    def watched_from(self) -> int:
+        """The first row after which memory is recorded."""
+        return self._observer.since
 
     def _states(self) -> list[Row]:
         """The memory (None if dead) and the disk of every node and client, by name."""

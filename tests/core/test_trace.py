@@ -222,17 +222,6 @@ def test_an_invariant_names_the_row_that_broke_it():
     assert world.trace.breach(nobody_dies).node == "server-a"
 
 
-def test_a_table_has_a_line_for_each_row():
-    world = two_pairs()
-    world.run(0.3)
-    table = world.trace.table()
-    assert len(table) == len(world.trace)
-    assert list(table.columns) == [
-        "time_s", "kind", "node", "life", "other", "message", "cause", "data",
-    ]  # fmt: skip
-    assert table["time_s"].iloc[-1] == world.trace.rows[-1].time
-
-
 def test_importing_statelab_brings_nothing_of_others():
     script = "import sys; old = set(sys.modules); import statelab; print(*(set(sys.modules) - old))"
     names = subprocess.run(

@@ -4,7 +4,18 @@ import gc
 
 import pytest
 
-from statelab import Node, NoReply, Refused, Response, UnknownNode, World, WrongState, message, node
+from statelab import (
+    Node,
+    NoReply,
+    Refused,
+    Response,
+    UnknownNode,
+    World,
+    WrongState,
+    effects,
+    message,
+    node,
+)
 from statelab.sim import network
 from statelab.sim.network import Network
 
@@ -156,7 +167,8 @@ def test_a_finally_in_a_dead_node_releases_nothing():
 
 
 def test_without_the_shut_door_the_dead_node_would_release(monkeypatch):
-    monkeypatch.setattr(node, "_open", lambda door: door)
+    monkeypatch.setattr(node, "opened", lambda door: door)
+    monkeypatch.setattr(effects, "opened", lambda door: door)
     assert killed_while_it_holds()[:2] == (False, ["log"])
 
 

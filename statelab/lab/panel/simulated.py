@@ -13,7 +13,8 @@ from statelab.lab.panel.branch import Branch
 from statelab.lab.panel.recording import Recording
 from statelab.lab.panel.symbols import Book
 from statelab.lab.words import clock
-from statelab.sim.run import Run, RunCodeError
+from statelab.sim.run import Run
+from statelab.sim.run_code import RunCodeError
 from statelab.sim.world import World
 
 

@@ -278,8 +278,9 @@ class HttpConnection(asyncio.Protocol):
     def _whole(self) -> Response:
         """The answer that has come; raises TypeError or ValueError if no node can have said it."""
         head, *rest = self._parts
-        response = Response(head.status_code, None, http.visible(head.headers))
-        response.freeze(copied(http.read_body(b"".join(bytes(part.data) for part in rest))))
+        body = copied(http.read_body(b"".join(bytes(part.data) for part in rest)))
+        response = Response(head.status_code, body, http.visible(head.headers))
+        response.frozen = True
         return response
 
     def _answered(self, response: Response) -> None:
