@@ -23,6 +23,7 @@ class Clock:
     __slots__ = ("broken", "busy", "count", "heap", "look", "mover", "now_us")
 
     def __init__(self):
+        _look_at_old_rows()
         self.now_us = 0
         self.heap: list[tuple[int, int, Callable, Any]] = []
         self.count = itertools.count()
@@ -81,6 +82,7 @@ class Clock:
         finally:
             self.busy = False
             if collects:
+                _keep_rows(next(self.count) + MAX_EVENTS - last)
                 gc.enable()
 
     def _look(self) -> None:
@@ -97,6 +99,27 @@ class Clock:
             )
         if self.broken:
             raise RuntimeError("this world was interrupted in the middle of a step: make a new one")
+
+
+# Python's collector would walk all rows of a long run when it ends, a tenth of its time; most of
+# them stay. So they are made old unseen, and looked at when there may be worlds that are gone.
+_LONG, _MANY = 50_000, 500_000  # events of one drain, and of all whose rows nobody has looked at
+_unseen = 0
+
+
+def _keep_rows(events: int) -> None:
+    global _unseen
+    if events > _LONG:
+        _unseen += events
+        gc.freeze()
+        gc.unfreeze()
+
+
+def _look_at_old_rows() -> None:
+    global _unseen
+    if _unseen > _MANY:
+        _unseen = 0
+        gc.collect()
 
 
 class Timers:

@@ -2,18 +2,15 @@
 
 Rules of this file:
 
-1. A request or a reply always draws three numbers from its link's own stream (delay, loss,
-   duplication), so that a fault on one link leaves every other as it was.
-2. What blocks a link (a partition, a hold) is looked at when a message arrives.
-3. Loss, duplication and reordering concern requests and replies. Connections are kept by TCP, so
+1. What blocks a link (a partition, a hold) is looked at when a message arrives.
+2. Loss, duplication and reordering concern requests and replies. Connections are kept by TCP, so
    a reset is never lost, only cut off by a partition, and comes after the replies before it.
-4. The four rows of each message are added in place: a call of `_record` for each would cost a
+3. The four rows of each message are added in place: a call of `_record` for each would cost a
    thirtieth of the time.
 """
 
 from __future__ import annotations
 
-from heapq import heappush
 from typing import Any
 
 from statelab.effects import Call
@@ -34,8 +31,6 @@ class Network:
     def __init__(self, seed: int, clock: Clock, rows: list[tuple], record: Any, hosts: Hosts):
         self._seed = seed
         self._clock = clock
-        self._heap = clock.heap
-        self._count = clock.count
         self._rows = rows
         self._record = record
         self._hosts = hosts
@@ -48,7 +43,7 @@ class Network:
         """The link from one name to another."""
         link = self._links.get((sender, receiver))
         if link is None:
-            link = self._links[sender, receiver] = Link(self._seed, sender, receiver)
+            link = self._links[sender, receiver] = Link(self._seed, sender, receiver, self._clock)
         return link
 
     def waiting(self) -> str:
@@ -66,27 +61,22 @@ class Network:
         Raises UnknownNode, and WrongState if the caller wants a port that is held.
         """
         host = self._hosts[call.to]
-        self._calls += 1
-        call.number = self._calls
-        call.task = task
-        self._place(task.door, host, call)
+        self._calls = call.number = self._calls + 1
+        call.task, caller = task, task.door
+        key = host.name if call.via is None else (host.name, call.via)
+        connection = caller.connections.get(key)
+        if connection is None:
+            connection = self._connect(caller, host, key, task)
+        if connection.call is None:
+            self._send(connection, call)
+        else:
+            connection.queue.append(call)
         timeout_us = call.timeout_us
         if timeout_us is not None:
             timers = self._timers.get(timeout_us)
             if timers is None:
                 timers = self._timers[timeout_us] = Timers(self._clock, timeout_us, self._expired)
             timers.add(call)
-
-    def _place(self, caller: Endpoint, host: Host, call: Call) -> None:
-        """Sends a call, or lets it wait for its connection."""
-        key = host.name if call.via is None else (host.name, call.via)
-        connection = caller.connections.get(key)
-        if connection is None:
-            connection = self._connect(caller, host, key, call.task)
-        if connection.call is None:
-            self._send(connection, call)
-        else:
-            connection.queue.append(call)
 
     def _connect(self, caller: Endpoint, host: Host, key: Any, task: Task) -> Connection:
         port = self.ports.choose(caller, host.name)
@@ -108,7 +98,8 @@ class Network:
              task.cause, (call.method, call.path, call.body, call.headers))
         )  # fmt: skip
         task.cause = call.sent = call.blame = seq
-        self._transmit(connection.there, self._request_arrives, call, call)
+        if not connection.there.carry(self._request_arrives, call):
+            self._lost(connection.there, call)
 
     def close(self, connection: Connection, why: str, cause: int | None) -> None:
         """Closes a connection at its caller's side; calls not sent yet get another one."""
@@ -168,21 +159,9 @@ class Network:
             self._fail(call, error, call.task.cause, "timed out before it was sent")
 
     # --------------------------------------------------------------------------- on the way
-    def _transmit(self, link: Link, arrive: Any, what: Any, call: Call) -> int:
-        """Sends a request or a reply on its way; returns when it will arrive, 0 if it is lost."""
-        draw = link.draw
-        delay, loss, twice = draw(), draw(), draw()
-        if loss < link.loss or link.lose:
-            cause = link.lose.pop(0) if link.lose else call.blame
-            self._drop(link, call, cause, "lost on the way")
-            return 0
-        first_us = self._clock.now_us + link.low_us
-        due_us = first_us + int(delay * link.span_us)
-        heappush(self._heap, (due_us, next(self._count), arrive, what))
-        if twice < link.duplicate:
-            again_us = first_us + int(twice / link.duplicate * link.span_us)
-            heappush(self._heap, (again_us, next(self._count), arrive, what))
-        return due_us
+    def _lost(self, link: Link, call: Call) -> None:
+        cause = link.lose.pop(0) if link.lose else call.blame
+        self._drop(link, call, cause, "lost on the way")
 
     def _drop(self, link: Link, call: Call, cause: int | None, why: str) -> None:
         connection = call.connection
@@ -270,9 +249,10 @@ class Network:
         )  # fmt: skip
         if not call.done:
             call.blame = seq
-        connection.reply_due_us = self._transmit(
-            connection.back, self._reply_arrives, (call, seq, data), call
-        )
+        arrival = call, seq, data
+        connection.reply_due_us = connection.back.carry(self._reply_arrives, arrival)
+        if not connection.reply_due_us:
+            self._lost(connection.back, call)
 
     def _reply_arrives(self, arrival: tuple[Call, int, tuple]) -> None:
         call, cause, data = arrival

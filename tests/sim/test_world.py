@@ -1,5 +1,6 @@
 """The simulated world: what each verb does to a node, and what its callers see."""
 
+import collections
 import gc
 
 import pytest
@@ -17,7 +18,6 @@ from statelab import (
     node,
 )
 from statelab.sim import network
-from statelab.sim.network import Network
 
 
 class Counter(Node):
@@ -729,15 +729,12 @@ def test_without_its_shut_doors_a_world_that_is_garbage_would_act(monkeypatch):
     assert dropped_while_a_node_holds() == ["disk", "disk", "log"]
 
 
-def test_requests_that_time_out_at_once_are_each_given_a_connection_once(monkeypatch):
-    placed = []
-    place = Network._place
-    monkeypatch.setattr(Network, "_place", lambda *args: placed.append(args) or place(*args))
+def test_requests_that_time_out_at_once_are_each_given_a_connection_once():
     world = World(7)
     world.start("web", Slow)
     alice = world.client("alice")
     for _ in range(300):
         alice.get("web", wait=False, timeout=0.1)
     world.run(2)
-    assert [row.kind for row in world.trace.rows].count("noreply") == 300
-    assert len(placed) == 300  # not again each time that another one has failed
+    kinds = collections.Counter(row.kind for row in world.trace.rows)
+    assert (kinds["noreply"], kinds["connect"], kinds["send"]) == (300, 300, 300)
