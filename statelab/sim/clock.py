@@ -26,7 +26,7 @@ class Clock:
         _look_at_old_rows()
         self.now_us = 0
         self.heap: list[tuple[int, int, Callable, Any]] = []
-        self.count = itertools.count()
+        self.count = itertools.count(1)
         self.busy = False
         self.broken = False
         self.mover: Any = None  # who moved in the latest event: an Endpoint (connection.py)

@@ -7,7 +7,6 @@ inputs make the same world again, and replaying, branching and sharing a run are
 from __future__ import annotations
 
 import functools
-import inspect
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -27,19 +26,13 @@ def verb(method: Callable) -> Callable:
     It is kept as an input, unless the scenario itself says it. It raises before it changes
     anything: WrongState if it does not apply now.
     """
-    signature = inspect.signature(method)
+    many = method.__code__.co_argcount - 1
 
     @functools.wraps(method)
     def apply(self: Inputs, *args: Any, **named: Any) -> Any:
-        try:
-            bound = signature.bind(self, *args, **named)
-        except TypeError as wrong:
-            takes = ", ".join(list(signature.parameters)[1:])
-            raise TypeError(
-                f"{wrong}; nothing was done: write {method.__name__}({takes})"
-            ) from None
-        bound.apply_defaults()
-        given = (method.__name__, *bound.args[1:])
+        if named or len(args) != many:
+            args = _bound(method, self, args, named)
+        given = (method.__name__, *args)
         self._advance(self._clock.now_us)
         try:
             result = method(self, *given[1:])
@@ -56,6 +49,20 @@ def verb(method: Callable) -> Callable:
 
     VERBS[method.__name__] = method
     return apply
+
+
+def _bound(method: Callable, world: Inputs, args: tuple, named: dict[str, Any]) -> tuple:
+    """All arguments of a verb, in order; raises TypeError."""
+    import inspect
+
+    signature = inspect.signature(method)
+    try:
+        bound = signature.bind(world, *args, **named)
+    except TypeError as wrong:
+        takes = ", ".join(list(signature.parameters)[1:])
+        raise TypeError(f"{wrong}; nothing was done: write {method.__name__}({takes})") from None
+    bound.apply_defaults()
+    return bound.args[1:]
 
 
 class Inputs:
@@ -92,6 +99,8 @@ class Inputs:
             raise TypeError(f"a scenario is a function of a world, not {shown(scenario)}")
         if not isinstance(args, dict) or not all(type(name) is str for name in args):
             raise TypeError(f"a scenario's arguments are a dict of their names, not {shown(args)}")
+        import inspect
+
         takes = inspect.signature(scenario)
         try:
             takes.bind(self, **args)
