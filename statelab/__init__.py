@@ -1,6 +1,5 @@
 """What state does to a system: one server, ten lines long, in two worlds."""
 
-import importlib
 from typing import Any
 
 from statelab.client import Client, Pending
@@ -35,15 +34,18 @@ __all__ = [
 ]
 
 
-# Only who asks for real processes, or for a run as a text, pays for what they need.
-_LATER = {
-    "LiveWorld": "statelab.live",
-    "Run": "statelab.sim.run",
-    "RunCodeError": "statelab.sim.run_code",
-}
-
-
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(importlib.import_module(_LATER[name]), name)
+    # Only who asks for real processes, or for a run as a text, pays for what they need.
+    if name == "LiveWorld":
+        from statelab.live import LiveWorld
+
+        return LiveWorld
+    if name == "Run":
+        from statelab.sim.run import Run
+
+        return Run
+    if name == "RunCodeError":
+        from statelab.sim.run_code import RunCodeError
+
+        return RunCodeError
     raise AttributeError(f"module 'statelab' has no attribute {name!r}")

@@ -36,13 +36,17 @@ class Endpoint:
 
 
 class Host:
-    """Where a node lives: its name, its class and arguments, its disk, and its current life."""
+    """Where a node lives: its name, its class and arguments, its disk, and its current life.
 
-    __slots__ = ("args", "died", "disk", "factory", "life", "lives", "name")
+    `keeps` is whether the code of the class may keep what it does not await.
+    """
 
-    def __init__(self, name: str, factory: type[Node], args: tuple):
+    __slots__ = ("args", "died", "disk", "factory", "keeps", "life", "lives", "name")
+
+    def __init__(self, name: str, factory: type[Node], args: tuple, keeps: bool):
         self.name = name
         self.factory = factory
+        self.keeps = keeps
         try:
             self.args = pickle.dumps(args)
         except (pickle.PicklingError, TypeError, AttributeError) as wrong:
@@ -116,8 +120,13 @@ class Ports:
     def __init__(self):
         self._held: dict[tuple[int, str], Connection] = {}
 
-    def __iter__(self):
-        return iter(self._held.values())
+    def waiting(self) -> str:
+        """Who waits for what."""
+        return "; ".join(
+            f"{c.caller.name} for {c.call.method} {c.call.path} of {c.host.name}"
+            for c in self._held.values()
+            if c.call is not None
+        )
 
     def choose(self, caller: Endpoint, server: str) -> int:
         """The port of `caller`'s next connection. Raises WrongState if the one it wants is held."""

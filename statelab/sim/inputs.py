@@ -174,7 +174,7 @@ class Inputs:
         self._advance(_FOREVER_US, lambda: pending.outcome is not None)
         if pending.outcome is None:
             raise RuntimeError(
-                f"{pending.name} waits, and nothing is left to run: {self._network.waiting()}"
+                f"{pending.name} waits, and nothing is left to run: {self._network.ports.waiting()}"
             )
 
 

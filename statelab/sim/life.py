@@ -14,7 +14,7 @@ from typing import Any
 
 from statelab.checked import YOU
 from statelab.client import Client, ClientWorld, Pending, keep_token
-from statelab.effects import Disk
+from statelab.effects import Call, Disk
 from statelab.message import NoReply, Refused, Response, said, text_of
 from statelab.node import Node, born, memory
 from statelab.sim.clock import Clock
@@ -31,9 +31,14 @@ class Life(Endpoint):
     """
 
     def __init__(
-        self, host: Host, seed: int, keeps: bool, clock: Clock, record: Callable[..., int],
-        call: Callable, crashed: Callable[[Life, str, int | None], None],
-    ):  # fmt: skip
+        self,
+        host: Host,
+        seed: int,
+        clock: Clock,
+        record: Callable[..., int],
+        call: Callable[[Task, Call], None],
+        crashed: Callable[[Life, str, int | None], None],
+    ):
         number = host.lives + 1
         super().__init__(host.name, number, 101 * number)  # each life has ports of its own
         self.current: Task | None = None
@@ -56,7 +61,7 @@ class Life(Endpoint):
                 raise
             # It would end a process, and not this one; or nobody who catches it can say what it is.
             raise RuntimeError(f"{self.name} did not start: {said(wrong)}") from wrong
-        self.keeps = keeps
+        self.keeps = host.keeps
 
     # --------------------------------------------------------------------------- the door
     def now_us(self) -> int:

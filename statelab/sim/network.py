@@ -46,14 +46,6 @@ class Network:
             link = self._links[sender, receiver] = Link(self._seed, sender, receiver, self._clock)
         return link
 
-    def waiting(self) -> str:
-        """Who waits for what."""
-        return "; ".join(
-            f"{c.caller.name} for {c.call.method} {c.call.path} of {c.host.name}"
-            for c in self.ports
-            if c.call is not None
-        )
-
     # --------------------------------------------------------------------------- the caller's side
     def call(self, task: Task, call: Call) -> None:
         """Begins a call of `task`, which is stepped when it has ended.
@@ -300,14 +292,15 @@ class Network:
             return
         if caller.stalled is not None:
             caller.stalled.append((self._reset_arrives, arrival))
-        elif call is None:
+            return
+        if call is None:
             self._clock.mover = caller
             self.close(connection, "reset", cause)
-        elif connection.life is None:
-            what = f"{call.method} {call.path} to {call.to}"
+            return
+        what = f"{call.method} {call.path} to {call.to}"
+        if connection.life is None:
             error = Refused(f"nobody took {what}: {call.to} is dead, so it did not happen")
             self._fail(call, error, cause, NOBODY_THERE)
         else:
-            what = f"{call.method} {call.path} to {call.to}"
             error = NoReply(f"{call.to} died during {what}: it may or may not have happened")
             self._fail(call, error, cause, LOST)

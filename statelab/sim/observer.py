@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 
 from statelab.canonical import PLAIN, canonical_memory, same
 from statelab.rows import Row
 from statelab.sim.clock import Clock
-from statelab.sim.connection import Endpoint
+from statelab.sim.connection import Endpoint, Hosts
 
 
 class Observer:
     """Keeps what changes in memories, once it is `on`."""
 
-    def __init__(self, clock: Clock, rows: list[tuple]):
+    def __init__(self, clock: Clock, rows: list[tuple], hosts: Hosts, clients: dict[str, Endpoint]):
         self._clock = clock
         self._rows = rows
+        self._hosts = hosts
+        self._clients = clients
         self.on = False
         self.since = 0  # the first row after which memory is recorded
         self.memory: list[Row] = []
 
-    def start(self, ends: Iterable[Endpoint]) -> None:
-        """From here on, records changes; what `ends` remember by now counts as seen."""
+    def start(self) -> None:
+        """From here on, records changes; what is remembered by now counts as seen."""
         self.on, self._clock.mover, self.since = True, None, len(self._rows)
-        for who in ends:
+        lives = [host.life for host in self._hosts.values() if host.life is not None]
+        for who in (*lives, *self._clients.values()):
             who.seen = canonical_memory(who.name, who.memory)
+
+    def moved(self, who: Endpoint) -> None:
+        """Somebody has moved by a verb, and not by an event."""
+        self._clock.mover = who
+        if self.on:
+            self.look()
 
     def look(self) -> None:
         """Keeps what has changed in the memory of who moved last."""
@@ -53,3 +61,16 @@ class Observer:
                 Row(len(self._rows) - 1, self._clock.now_us, "memory", who.name, who.number,
                     None, None, None, (changed, went))
             )  # fmt: skip
+
+    def states(self) -> list[Row]:
+        """The memory (None if dead) and the disk of every node and client, by name."""
+        states = {}
+        for name, host in self._hosts.items():
+            memory = None if host.life is None else host.life.memory
+            states[name] = (host.lives, (memory, host.disk))
+        for name, end in self._clients.items():
+            states[name] = (end.number, (end.memory, {}))
+        return [
+            Row(len(self._rows), self._clock.now_us, "state", name, life, None, None, None, data)
+            for name, (life, data) in sorted(states.items())
+        ]

@@ -19,16 +19,13 @@ from statelab.client import Client, Pending, with_token
 from statelab.effects import Call, WrongState
 from statelab.message import Response
 from statelab.node import Node
-from statelab.rows import Row
-from statelab.sim.connection import Endpoint, Host, Hosts
+from statelab.sim.connection import Host, Hosts
 from statelab.sim.faults import LinkFaults
 from statelab.sim.inputs import Inputs, verb
 from statelab.sim.life import ClientEnd, Life, Waiter
 from statelab.sim.network import Network
 from statelab.sim.observer import Observer
 from statelab.trace import Trace
-from statelab.vetting import vetting as isolation
-from statelab.vetting.reach import Reach
 
 
 class World(Inputs, LinkFaults):
@@ -42,12 +39,12 @@ class World(Inputs, LinkFaults):
         super().__init__()
         self.seed = checked_seed(seed)
         self._rows: list[tuple] = []
-        self._observer = Observer(self._clock, self._rows)
-        self.trace = Trace(self._rows, self._observer.memory, self._states)  # what has happened
         self._clients: dict[str, ClientEnd] = {}
         self._hosts = Hosts(self._clients)
-        self._reaches: dict[type[Node], Reach] = {}  # whose code may bind names anew
         self._network = Network(self.seed, self._clock, self._rows, self._record, self._hosts)
+        self._observer = Observer(self._clock, self._rows, self._hosts, self._clients)
+        self.trace = Trace(self._rows, self._observer.memory, self._observer.states)
+        self._reaches: dict[type[Node], Any] = {}  # whose code may bind names anew
         # Coroutines of a world that is garbage are closed by Python: nothing they run in a
         # `finally` may have an effect, or end in an error that nobody can catch.
         self._doors: list[list[bool]] = []
@@ -74,6 +71,17 @@ class World(Inputs, LinkFaults):
         names = ", ".join(f"{name} {status}" for name, status in self.names.items())
         return f"<World seed={self.seed} at {self.now():g} s: {names or 'empty'}>"
 
+    def watch(self) -> None:
+        """From here on, records changes of memory; what is remembered by now counts as seen."""
+        if not self._observer.on:
+            self._observer.start()
+            self._each = self._observer.look
+
+    @property
+    def watched_from(self) -> int:
+        """The first row after which memory is recorded."""
+        return self._observer.since
+
     # --------------------------------------------------------------------------- nodes
     def start(self, name: str, factory: type[Node], *args: Any, **options: Any) -> None:
         """Starts a node; `restart` will call `factory` again, with `args` unpickled anew.
@@ -82,16 +90,17 @@ class World(Inputs, LinkFaults):
         canonical form, and for a real server, which alone has `options`; WrongState if the name
         is taken.
         """
+        from statelab.vetting.vetting import vet  # it reads bytecode, and not all need that
+
         checked_name(name)
-        isolation.vet(factory, options)
+        reach = vet(factory, options)
         if name in self._hosts or name in self._clients:
             raise WrongState(f"the name {name} is taken: choose another, or restart {name}")
         self._advance(self._clock.now_us)
-        host = Host(name, factory, args)
+        host = Host(name, factory, args, reach.keeps)
         self._begin(host)
         self._hosts[name] = host
-        reach = isolation.reach_of(factory)
-        if reach is not None and reach.binds:
+        if reach.binds:
             self._reaches[factory] = reach
         if not self._setting_up:
             self.setup = f"{name} was started outside of a scenario"
@@ -180,7 +189,7 @@ class World(Inputs, LinkFaults):
             end = self._clients[name] = ClientEnd(self, name)
         end.port = port
         self._record("client", name, 1, None, None, None, port)
-        self._look(end)
+        self._observer.moved(end)
 
     @verb
     def request(
@@ -201,7 +210,7 @@ class World(Inputs, LinkFaults):
         """What `Client.reconnect` does, as an input."""
         end = self._end_of(name)
         self._close_all(end)
-        self._look(end)
+        self._observer.moved(end)
 
     def run(self, seconds: float | None = None, *, until: float | None = None) -> None:
         """Lets `seconds` of virtual time pass, or runs `until` a time of this world."""
@@ -255,17 +264,13 @@ class World(Inputs, LinkFaults):
         return host
 
     def _begin(self, host: Host) -> None:
-        reach = isolation.reach_of(host.factory)
-        keeps = reach is None or reach.keeps
-        life = Life(
-            host, self.seed, keeps, self._clock, self._record, self._network.call, self._crash
-        )
+        life = Life(host, self.seed, self._clock, self._record, self._network.call, self._crash)
         canonical_memory(host.name, life.memory)  # raises before the node is there
         host.lives, host.life = life.number, life
         self._doors.append(life.shut)
         name = host.factory.__name__
         life.begin(self._record("start", host.name, life.number, None, None, None, name))
-        self._look(life)
+        self._observer.moved(life)
 
     def _die(self, host: Host, kind: str, cause: int | None, data: Any = None) -> None:
         life, host.life = host.life, None
@@ -285,37 +290,6 @@ class World(Inputs, LinkFaults):
                 )
         for connection in list(end.connections.values()):
             self._network.close(connection, "closed by the client", None)
-
-    def _look(self, who: Endpoint) -> None:
-        self._clock.mover = who
-        if self._observer.on:
-            self._observer.look()
-
-    def watch(self) -> None:
-        """From here on, records changes of memory; what is remembered by now counts as seen."""
-        if not self._observer.on:
-            lives = [host.life for host in self._hosts.values() if host.life is not None]
-            self._observer.start([*lives, *self._clients.values()])
-            self._each = self._observer.look
-
-    @property
-    def watched_from(self) -> int:
-        """The first row after which memory is recorded."""
-        return self._observer.since
-
-    def _states(self) -> list[Row]:
-        """The memory (None if dead) and the disk of every node and client, by name."""
-        seq, now_us = len(self._rows), self._clock.now_us
-        states = {}
-        for name, host in self._hosts.items():
-            memory = None if host.life is None else host.life.memory
-            states[name] = (host.lives, (memory, host.disk))
-        for name, end in self._clients.items():
-            states[name] = (end.number, (end.memory, {}))
-        return [
-            Row(seq, now_us, "state", name, life, None, None, None, data)
-            for name, (life, data) in sorted(states.items())
-        ]
 
 
 def _shut(doors: list[list[bool]]) -> None:

@@ -78,9 +78,8 @@ class Reach:
             for name, value in vars(cls).items()
             if name not in PYTHONS and not (isinstance(cls, enum.EnumMeta) and name[:1] == "_")
         }
-        keep = self._bindings.all_of
-        if isinstance(cls, enum.EnumMeta):  # a member has a dict of its own
-            keep = self._bindings.some_of
+        is_enum = isinstance(cls, enum.EnumMeta)  # a member has a dict of its own
+        keep = self._bindings.some_of if is_enum else self._bindings.all_of
         keep(f"{cls.__name__}.", vars(cls), kept)
         for name, value in kept.items():
             where = f"{cls.__name__}.{name}"

@@ -17,8 +17,8 @@ _known: dict[type[Node], Reach] = {}
 _MANY = 256  # classes whose reach is kept
 
 
-def vet(factory: Any, options: Mapping[str, Any] | None = None) -> None:
-    """Raises TypeError, with a sentence, unless `factory` is a Node class that shares no state.
+def vet(factory: Any, options: Mapping[str, Any] | None = None) -> Reach:
+    """What the code of a class reaches; raises TypeError unless it is a Node that shares no state.
 
     A real server is none, and only such a one takes `options`.
     """
@@ -49,11 +49,7 @@ def vet(factory: Any, options: Mapping[str, Any] | None = None) -> None:
         while len(_known) >= _MANY:
             del _known[next(iter(_known))]
         _known[factory] = reach
-
-
-def reach_of(factory: type[Node]) -> Reach | None:
-    """What the code of a class that was vetted reaches."""
-    return _known.get(factory)
+    return reach
 
 
 def _check_method(factory: type[Node], name: str) -> None:
