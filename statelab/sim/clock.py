@@ -14,6 +14,8 @@ from typing import Any
 
 from statelab.task import loopless
 
+_BLOCK = 1 << 14  # events between two looks at what they cost
+_NEVER_US = 1 << 63
 MAX_EVENTS = 20_000_000  # in one drain: more is taken for a node that loops without an end
 
 
@@ -25,7 +27,8 @@ class Clock:
     def __init__(self):
         _look_at_old_rows()
         self.now_us = 0
-        self.heap: list[tuple[int, int, Callable, Any]] = []
+        # The last of them never comes, so that there always is one.
+        self.heap: list[tuple[int, int, Callable | None, Any]] = [(_NEVER_US, 0, None, None)]
         self.count = itertools.count(1)
         self.busy = False
         self.broken = False
@@ -42,11 +45,10 @@ class Clock:
         Once `ended()`, it goes on to the end of that microsecond only. Raises RuntimeError after
         MAX_EVENTS.
         """
-        heap, pop = self.heap, heappop
-        if not heap or heap[0][0] > until_us:
+        heap = self.heap
+        if heap[0][0] > until_us:
             return
-        last = next(self.count) + MAX_EVENTS
-        watched = each is not None or ended is not None
+        watched, events = each is not None or ended is not None, 0
         # Each row stays, so a full collection would walk all of them again and again: a third of
         # the time. The youngest generation is enough for what nodes leave behind, now and then.
         collects = gc.isenabled()
@@ -54,27 +56,28 @@ class Clock:
         self.busy = self.broken = True
         try:
             with loopless():
-                while heap:
-                    due_us, count, event, what = item = pop(heap)
-                    if due_us > until_us:
-                        heappush(heap, item)
-                        break
-                    self.now_us = due_us
-                    event(what)
-                    if watched:
-                        if each is not None:
-                            each()
-                        if ended is not None and ended():
-                            until_us = self.now_us
-                    if not count & 0x3FFF:
-                        self._look()
-                        if not count & 0x3FFFF:
-                            gc.collect(0)
-                        if count > last:
-                            raise RuntimeError(
-                                f"more than {MAX_EVENTS:,} events by {due_us / 1e6:g} s in one "
-                                "verb: does a node loop with a sleep of almost nothing?"
-                            )
+                while heap[0][0] <= until_us:
+                    for _ in itertools.repeat(None, _BLOCK):
+                        due_us, _, event, what = item = heappop(heap)
+                        if due_us > until_us:
+                            heappush(heap, item)
+                            break
+                        self.now_us = due_us
+                        event(what)
+                        if watched:
+                            if each is not None:
+                                each()
+                            if ended is not None and ended():
+                                until_us = self.now_us
+                    events += _BLOCK
+                    self._look()
+                    if not events % (16 * _BLOCK):
+                        gc.collect(0)
+                    if events > MAX_EVENTS:
+                        raise RuntimeError(
+                            f"more than {MAX_EVENTS:,} events by {self.now_us / 1e6:g} s in one "
+                            "verb: does a node loop with a sleep of almost nothing?"
+                        )
             self.broken = False
         except Exception:
             self.broken = False  # raised between two steps: all is in order
@@ -82,7 +85,7 @@ class Clock:
         finally:
             self.busy = False
             if collects:
-                _keep_rows(next(self.count) + MAX_EVENTS - last)
+                _keep_rows(events)
                 gc.enable()
 
     def _look(self) -> None:
