@@ -19,20 +19,27 @@ FIRST_PORT, PORTS = 49152, 16384  # RFC 6335, section 6: the dynamic ports
 class Endpoint:
     """Where connections begin: a life of a node, or a client."""
 
-    port: int | None = None  # the one that its next connections take; None for any
-    fresh = False  # whether each call has a connection of its own
-    unclear = False  # whether it was said that its memory has no canonical form
+    __slots__ = (
+        "connections", "fresh", "name", "number", "opened", "port", "seen", "shut", "stalled",
+        "unclear",
+    )  # fmt: skip
 
     def __init__(self, name: str, number: int, opened: int):
         self.name = name
         self.number = number
+        self.port: int | None = None  # the one that its next connections take; None for any
         self.opened = opened  # its next connection's place among the ports
+        self.fresh = False  # whether each call has a connection of its own
         self.connections: dict[Any, Connection] = {}
         self.shut: list[bool] = []  # empty while it lives
         self.stalled: list[tuple[Callable, Any]] | None = None  # while paused: what waits
         self.seen: dict[str, Any] = {}  # its memory when last observed, in canonical form
+        self.unclear = False  # whether it was said that its memory has no canonical form
 
-    memory: dict[str, Any]  # what a kill erases
+    @property
+    def memory(self) -> dict[str, Any]:
+        """What a kill erases."""
+        raise NotImplementedError
 
 
 class Host:

@@ -30,6 +30,11 @@ class Life(Endpoint):
     itself, with the error and the row that it came of. `keeps`: see Door.
     """
 
+    __slots__ = (
+        "_clock", "_crashed", "_random", "_record", "_seed", "_wakes", "call", "current", "disk",
+        "incoming", "keeps", "node", "stopped", "tasks",
+    )  # fmt: skip
+
     def __init__(
         self,
         host: Host,
@@ -110,7 +115,7 @@ class Life(Endpoint):
             self.stalled.append((self.wake, task))
         elif not self.shut:
             self._clock.mover = self
-            task.step()
+            task.step(None, None)
 
     def begin(self, cause: int) -> None:
         """Starts `run`, if the node has one, in the microsecond of its start."""
@@ -156,6 +161,8 @@ def _interrupted(error: BaseException) -> bool:
 
 class ClientEnd(Endpoint):
     """A client's place in the simulated world."""
+
+    __slots__ = ("client",)
 
     def __init__(self, world: ClientWorld, name: str):
         super().__init__(name, 1, 0)
