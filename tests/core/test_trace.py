@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import statelab
 from statelab import Invariant, Node, Soft, World
 from statelab.canonical import canonical
 from statelab.rows import KINDS
@@ -220,6 +221,20 @@ def test_an_invariant_names_the_row_that_broke_it():
     assert world.trace.breach(nobody_dies) is None
     world.kill("server-a")
     assert world.trace.breach(nobody_dies).node == "server-a"
+
+
+@pytest.mark.parametrize("name", statelab.__all__)
+def test_each_public_name_is_there_also_one_that_is_loaded_later(name):
+    assert getattr(statelab, name).__name__ == name
+
+
+def test_importing_statelab_leaves_what_a_first_cell_does_not_need():
+    script = "import sys, statelab; print(*sys.modules)"
+    names = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
+    late = {"inspect", "dis", "dataclasses", "hashlib", "json", "statelab.sim.run", "statelab.live"}
+    assert not late & set(names)
 
 
 def test_importing_statelab_brings_nothing_of_others():

@@ -2,6 +2,7 @@
 
 import collections
 import gc
+import weakref
 
 import pytest
 
@@ -721,6 +722,25 @@ def dropped_while_a_node_holds():
 
 def test_a_world_that_is_garbage_goes_in_silence():
     assert dropped_while_a_node_holds() == ["disk"]
+
+
+class Ticks(Node):
+    async def run(self):
+        while True:
+            await self.sleep(0.001)
+
+
+def test_long_runs_of_worlds_that_are_gone_are_not_kept(monkeypatch):
+    monkeypatch.setattr("statelab.sim.clock._LONG", 10_000)
+    monkeypatch.setattr("statelab.sim.clock._MANY", 40_000)
+    gone = []
+    for _ in range(4):
+        world = World()
+        world.start("web", Ticks)
+        gone.append(weakref.ref(world.trace))
+        world.run(20)
+        del world
+    assert [world() is None for world in gone[:2]] == [True, True]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
