@@ -152,8 +152,7 @@ class Network:
 
     # --------------------------------------------------------------------------- on the way
     def _lost(self, link: Link, call: Call) -> None:
-        cause = link.lose.pop(0) if link.lose else call.blame
-        self._drop(link, call, cause, "lost on the way")
+        self._drop(link, call, link.lose.pop(0) if link.lose else call.blame, "lost on the way")
 
     def _drop(self, link: Link, call: Call, cause: int | None, why: str) -> None:
         connection = call.connection
@@ -166,23 +165,19 @@ class Network:
         if not call.done:
             call.blame = seq
 
-    def _stopped(self, link: Link, arrive: Any, what: Any, call: Call | None) -> bool:
-        """Whether a hold or a partition keeps from arriving what would arrive now."""
+    def _stop(self, link: Link, arrive: Any, what: Any, call: Call | None) -> None:
+        """Keeps what would arrive now, if the link is held; loses it, if it is cut."""
         if link.held is not None:
             link.held.append((arrive, what))
-            return True
-        if link.cut is not None:
-            if call is not None:
-                self._drop(link, call, link.cut, "cut off by the partition")
-            return True
-        return False
+        elif call is not None:
+            self._drop(link, call, link.cut, "cut off by the partition")
 
     # --------------------------------------------------------------------------- the server's side
     def _request_arrives(self, call: Call) -> None:
         connection = call.connection
         there = connection.there
-        if there.blocked and self._stopped(there, self._request_arrives, call, call):
-            return
+        if there.blocked:
+            return self._stop(there, self._request_arrives, call, call)
         life = connection.host.life
         if life is None or connection.life is not life:
             if life is None or connection.life is not None:
@@ -204,17 +199,16 @@ class Network:
     def _receive(self, call: Call) -> None:
         connection = call.connection
         life = connection.host.life
-        peer = connection.peer
         rows = self._rows
         seq = len(rows)
         rows.append(
             (seq, self._clock.now_us, "receive", life.name, life.number, connection.caller.name,
-             call.number, call.sent, peer[1])
+             call.number, call.sent, connection.peer[1])
         )  # fmt: skip
         if not call.done:
             call.blame = seq
         headers = call.headers.copy() if call.headers else {}
-        request = Request(call.method, call.path, headers, call.body, peer)
+        request = Request(call.method, call.path, headers, call.body, connection.peer)
         request.frozen = True
         task = Task(life, life.node.handle(request), self._reply, seq, call)
         life.tasks[task] = None
@@ -250,8 +244,8 @@ class Network:
         call, cause, data = arrival
         connection = call.connection
         back, caller = connection.back, connection.caller
-        if back.blocked and self._stopped(back, self._reply_arrives, arrival, call):
-            return
+        if back.blocked:
+            return self._stop(back, self._reply_arrives, arrival, call)
         if caller.stalled is not None:
             caller.stalled.append((self._reply_arrives, arrival))
             return
@@ -286,8 +280,8 @@ class Network:
     def _reset_arrives(self, arrival: tuple[Connection, int | None]) -> None:
         connection, cause = arrival
         back, caller, call = connection.back, connection.caller, connection.call
-        if back.blocked and self._stopped(back, self._reset_arrives, arrival, None):
-            return
+        if back.blocked:
+            return self._stop(back, self._reset_arrives, arrival, None)
         if not connection.open or caller.shut:
             return
         if caller.stalled is not None:
