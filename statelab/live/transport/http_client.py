@@ -271,8 +271,9 @@ class HttpConnection:
             raise
         finally:
             self._came = None
-        response = Response(head.status_code, None, http.visible(head.headers))
-        response.freeze(copied(http.read_body(b"".join(body))))
+        answer = copied(http.read_body(b"".join(body)))
+        response = Response(head.status_code, answer, http.visible(head.headers))
+        response.frozen = True
         return response
 
     def is_reusable(self) -> bool:
