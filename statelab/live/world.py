@@ -172,9 +172,8 @@ class LiveWorld(LiveClients, LiveLinkFaults):
             if why := factory.lacks():
                 raise EngineMissing(why)
         else:
-            vetting.vet(factory, options)
-            reach = vetting.reach_of(factory)
-            what = _parcel(name, factory, args), reach is None or reach.keeps
+            reach = vetting.vet(factory, options)
+            what = _parcel(name, factory, args), reach.keeps
         self._driver.loop.do(self._driver.nodes.start(name, what))
 
     def kill(self, name: str) -> None:
