@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import marshal
 from typing import Any
@@ -28,14 +27,16 @@ def _canonical(value: Any, depth: int) -> Any:
     # Plain values, the most of all, are not handed on: a run's digest is half of what a seed costs.
     if kind is list:
         return [
-            item if type(item) in PLAIN else _item(item, f"[{i}]", depth)
+            item if type(item) in PLAIN else _item(item, "[{!r}]", i, depth)
             for i, item in enumerate(value)
         ]
     if kind is dict:
+        if not value:
+            return ("dict",)
         pairs = [
             (
-                key if type(key) in PLAIN else _item(key, " (a key)", depth),
-                item if type(item) in PLAIN else _item(item, f"[{key!r}]", depth),
+                key if type(key) in PLAIN else _item(key, " (a key)", None, depth),
+                item if type(item) in PLAIN else _item(item, "[{!r}]", key, depth),
             )
             for key, item in value.items()
         ]
@@ -46,28 +47,30 @@ def _canonical(value: Any, depth: int) -> Any:
         return (
             "tuple",
             *[
-                item if type(item) in PLAIN else _item(item, f"[{i}]", depth)
+                item if type(item) in PLAIN else _item(item, "[{!r}]", i, depth)
                 for i, item in enumerate(value)
             ],
         )
     if kind is set or kind is frozenset:
-        forms = [_item(item, " (an element)", depth) for item in value]
+        forms = [_item(item, " (an element)", None, depth) for item in value]
         return ("set", *sorted(forms, key=lambda form: marshal.dumps(form, 2)))
     if isinstance(value, enum.Enum):
         return (kind.__name__, value.name)
     if isinstance(value, tuple) and hasattr(kind, "_fields"):
         named = zip(kind._fields, value, strict=True)
-        return (kind.__name__, *(_item(item, f".{name}", depth) for name, item in named))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return (kind.__name__, *(_item(item, ".{}", name, depth) for name, item in named))
+    if hasattr(kind, "__dataclass_fields__"):
+        import dataclasses
+
         names = [field.name for field in dataclasses.fields(value)]
         return (
             kind.__name__,
-            *((name, _item(getattr(value, name), f".{name}", depth)) for name in names),
+            *((name, _item(getattr(value, name), ".{}", name, depth)) for name in names),
         )
     raise TypeError(f"is a {kind.__name__}")
 
 
-def _item(value: Any, where: str, depth: int) -> Any:
+def _item(value: Any, where: str, step: Any, depth: int) -> Any:
     if type(value) in PLAIN:
         return value
     try:
@@ -75,7 +78,9 @@ def _item(value: Any, where: str, depth: int) -> Any:
     except TypeError as wrong:
         if depth > 3:  # what contains itself would get a name of a hundred steps
             raise
-        raise TypeError(f"{where}{'' if str(wrong)[:1] in '[. ' else ' '}{wrong}") from None
+        raise TypeError(
+            f"{where.format(step)}{'' if str(wrong)[:1] in '[. ' else ' '}{wrong}"
+        ) from None
 
 
 def same(one: Any, other: Any) -> bool:

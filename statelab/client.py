@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from statelab.checked import DEFAULT_TIMEOUT
+from statelab.effects import Call
 from statelab.message import NoReply, Refused, Response
-from statelab.node import DEFAULT_TIMEOUT, Call
 
 
 class Pending:

@@ -33,33 +33,29 @@ class NotAwaited(TypeError):
 class _Message:
     """A body, copied when it is first looked at.
 
-    What has arrived shares its body with the trace and with what else carries it, `frozen`; many
-    nodes pass it on, or leave it alone.
+    What has arrived shares its body with the trace and with what else carries it: it is `frozen`,
+    a copy already, as `copied` makes it, that nobody changes. Many nodes pass it on, or leave it
+    alone.
     """
 
-    __slots__ = ("_body", "_frozen")
+    __slots__ = ("_body", "frozen")
 
     @property
     def body(self) -> Any:
         """The JSON body: this message's own."""
-        if self._frozen:
+        if self.frozen:
             self._body = copied(self._body)
-            self._frozen = False
+            self.frozen = False
         return self._body
 
     @body.setter
     def body(self, body: Any) -> None:
         self._body = body
-        self._frozen = False
-
-    def freeze(self, body: Any) -> None:
-        """Shares a body that is a copy already, as `copied` makes it, and that nobody changes."""
-        self._body = body
-        self._frozen = True
+        self.frozen = False
 
     def frozen_body(self) -> Any:
         """The body as something that nobody will change: a copy, unless this one is frozen."""
-        return self._body if self._frozen else copied(self._body)
+        return self._body if self.frozen else copied(self._body)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and repr(self) == repr(other)
@@ -90,7 +86,7 @@ class Request(_Message):
         self.headers = headers
         self._body = body
         self.peer = peer
-        self._frozen = False
+        self.frozen = False
 
 
 class Response(_Message):
@@ -108,7 +104,7 @@ class Response(_Message):
         self.status = status
         self._body = body
         self.headers = {} if headers is None else headers
-        self._frozen = False
+        self.frozen = False
 
 
 _SHORT, _SMALL = 1000, 1 << 63  # what is no larger than this need not be measured
@@ -225,3 +221,17 @@ def shown(value: Any) -> str:
     except Exception:  # of an integer of 5,000 digits, or a class of the learner's
         return f"a {type(value).__name__}"
     return text if len(text) <= 100 else text[:97] + "..."
+
+
+def said(error: BaseException) -> str:
+    """An error in one line: its type and what it says, 1,000 characters at the most."""
+    name, text = type(error).__name__[:100], text_of(error)
+    return f"{name}: {text[:1000]}" if text else name
+
+
+def text_of(error: BaseException) -> str | None:
+    """What an error says; None for one that cannot, such as of an integer of 5,000 digits."""
+    try:
+        return str(error)
+    except BaseException:  # by a class of the learner's
+        return None

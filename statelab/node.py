@@ -1,4 +1,4 @@
-"""What a server is, and the effects it may have.
+"""What a server is.
 
 Rules of this file:
 
@@ -12,247 +12,16 @@ Rules of this file:
 from __future__ import annotations
 
 import random
-import re
 import types
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
 
-from statelab.message import NoReply, NotAwaited, Refused, Request, Response, copied, shown
+from statelab.checked import DEFAULT_TIMEOUT, checked_headers, micros
+from statelab.effects import Call, Disk, Door, opened
+from statelab.message import NoReply, NotAwaited, Refused, Request, Response, copied, said, shown
 from statelab.unawaited import effect, steps, unawaited
 
-if TYPE_CHECKING:
-    from statelab.task import Task
 
-DEFAULT_TIMEOUT = 1.0
-DEFAULT_TIMEOUT_US = 1_000_000
-MAX_SECONDS = 1e9  # some thirty years: no lesson lasts longer, and microseconds stay exact
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-YOU = "you"  # the client that `world.call` speaks as
-MAX_NAME = 200  # characters
-MAX_SEED = 10**100
-MAX_PATH = 2_000  # characters
-MAX_HEADERS, MAX_HEADERS_SIZE = 100, 16_000  # how many, and their characters in all
-# What HTTP says about a message itself: a node neither sets it, whatever it gives, nor sees it.
-FRAMING = frozenset(
-    {"connection", "content-length", "content-type", "date", "expect", "host", "keep-alive",
-     "server", "te", "trailer", "transfer-encoding", "upgrade"}
-)  # fmt: skip
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a header's name (RFC 9110, section 5.6.2)
-_VALUE = re.compile(r"[\x20-\x7e\t]*")  # a header's value
-
-
-class UnknownNode(LookupError):
-    """A name that no node of this world has; nothing was sent."""
-
-
-class WrongState(RuntimeError):
-    """A verb that does not apply now, such as to kill a dead node; nothing was done."""
-
-
-class Killed(GeneratorExit):
-    """Raised at the shut door of a dead node, so that nothing it still runs has an effect.
-
-    Python closes what is left of a coroutine by GeneratorExit, and takes this one as well.
-    """
-
-
-class Soft(NamedTuple):
-    """A value that expires by itself at `until`, in seconds since the world began."""
-
-    value: Any
-    until: float
-
-
-def micros(seconds: float, what: str = "a time") -> int:
-    """Returns whole microseconds; raises ValueError if `seconds` is negative or not finite."""
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"{what} is {shown(seconds)}: give seconds as a number")
-    if not 0 <= seconds <= MAX_SECONDS:  # NaN is not, either
-        told = "too long" if seconds > MAX_SECONDS else f"{max(seconds, -MAX_SECONDS):g} s"
-        raise ValueError(
-            f"{what} is {told}: give a finite number of seconds, from 0 to {MAX_SECONDS:,.0f}"
-        )
-    return round(seconds * 1_000_000)
-
-
-def bounds_us(latency: float | list[float] | tuple[float, float]) -> tuple[int, int]:
-    """The bounds of a latency in whole microseconds; raises ValueError if it can be none."""
-    bounds = tuple(latency) if isinstance(latency, (tuple, list)) else (latency, latency)
-    if len(bounds) != 2:
-        raise ValueError(f"the latency {shown(latency)} is neither a number nor two bounds")
-    low_us, high_us = (micros(bound, "the latency") for bound in bounds)
-    if high_us < low_us:
-        raise ValueError(f"the latency {shown(latency)} has its bounds the wrong way round")
-    return low_us, high_us
-
-
-def checked_name(name: Any, whose: str = "a node") -> str:
-    """Returns `name`, which may be any text; raises TypeError or ValueError for what is none."""
-    if type(name) is not str or not name:
-        raise TypeError(f"{whose}'s name is a str, not {shown(name)}")
-    if len(name) > MAX_NAME:
-        raise ValueError(f"{whose}'s name has {len(name):,} characters: {MAX_NAME} at the most")
-    if any("\ud800" <= character <= "\udfff" for character in name):
-        raise ValueError(f"{whose}'s name {shown(name)} has half a character in it")
-    if name == YOU and whose == "a node":
-        raise ValueError(f"{name!r} is the client that world.call speaks as: choose another name")
-    return name
-
-
-def checked_seed(seed: Any) -> int:
-    """Returns `seed`; raises TypeError or ValueError unless it is a whole number of 100 digits."""
-    if type(seed) is not int:
-        raise TypeError(f"the seed {shown(seed)} is not an int")
-    if not -MAX_SEED < seed < MAX_SEED:
-        raise ValueError("the seed has more than 100 digits: give a smaller one")
-    return seed
-
-
-# ------------------------------------------------------------------------------- effects
-# A node's coroutine yields an int to sleep for that many µs, a Call, or a tuple of coroutines to
-# run side by side.
-def _owing(door: Door, verb: str) -> Task:
-    """The task that asks for an effect now, and owes its await from here on."""
-    task = door.current
-    if task is None:
-        raise RuntimeError(f"{door.name}.__init__ has an effect ({verb}): move it to run()")
-    task.owed += 1
-    return task
-
-
-class Call:
-    """One request, as asked for; and, filled in by the world, how it goes.
-
-    `timeout_us` None waits for ever. `task` goes on when the call is `done`; `sent` is the trace's
-    row of its sending, and `blame` the latest that tells why no answer has come.
-    """
-
-    __slots__ = (
-        "blame", "body", "connection", "done", "headers", "method", "number", "path", "sent",
-        "task", "timeout_us", "to", "via",
-    )  # fmt: skip
-
-    def __init__(self, to, path, body, method, headers, timeout, via=None):
-        if type(to) is not str or type(path) is not str or path[:1] != "/" or len(path) > MAX_PATH:
-            _bad_call(to, path)
-        if method not in METHODS:
-            raise ValueError(f"method {shown(method)} is none of {', '.join(METHODS)}")
-        self.to = to
-        self.path = path
-        self.body = copied(body)
-        self.method = method
-        self.headers = _headers(headers) if headers else {}
-        if timeout == DEFAULT_TIMEOUT:
-            self.timeout_us = DEFAULT_TIMEOUT_US
-        else:
-            self.timeout_us = None if timeout is None else micros(timeout, "the timeout") or 1
-        self.via = via
-        self.connection = None  # until it is sent
-        self.done = False
-
-
-def _bad_call(to: Any, path: Any) -> NoReturn:
-    if type(to) is not str:
-        raise TypeError(f"call a node by its name, a str, not {shown(to)}; nothing was sent")
-    if type(path) is not str or path[:1] != "/":
-        raise ValueError(
-            f"the path {shown(path)} must be a str that begins with '/'; nothing was sent"
-        )
-    raise ValueError(f"the path has more than {MAX_PATH:,} characters; nothing was sent")
-
-
-def _headers(headers: dict) -> dict[str, str]:
-    """The headers as they travel: names in lower case; raises TypeError or ValueError."""
-    if not isinstance(headers, dict):
-        raise TypeError(f"headers are a dict of str to str, not {shown(headers)}")
-    clean = {}
-    for name, value in headers.items():
-        if not (isinstance(name, str) and isinstance(value, str)):
-            raise ValueError(f"header {shown(name)}: {shown(value)} must be two ASCII strings")
-        if not _TOKEN.fullmatch(name):
-            raise ValueError(
-                f"{shown(name)} is no name of a header: use letters, digits and hyphens"
-            )
-        if not _VALUE.fullmatch(value):
-            raise ValueError(f"header {name}: {shown(value)} must be one line of ASCII")
-        if name.lower() not in FRAMING:
-            # The blanks around a value are not part of it (RFC 9110, section 5.5).
-            clean[name.lower()] = value.strip(" \t")
-    if len(clean) > MAX_HEADERS or sum(map(len, [*clean, *clean.values()])) > MAX_HEADERS_SIZE:
-        raise ValueError(
-            f"these are more than {MAX_HEADERS} headers or {MAX_HEADERS_SIZE:,} characters"
-        )
-    return clean
-
-
-class Door(Protocol):
-    """What a world provides to one life of a node.
-
-    `shut` is true once the life has ended. `current` is the task that runs now; while `__init__`
-    runs there is none, and so no effect. `keeps` is whether the node's code may keep what it does
-    not await, and so whether that is counted: it costs a twentieth of the time.
-    """
-
-    name: str
-    node: Node
-    shut: Any
-    current: Task | None
-    keeps: bool
-    disk: Disk
-    random: random.Random
-
-    def now_us(self) -> int: ...
-    def log(self, text: str) -> None: ...
-    def write(self, key: str, value: Any) -> None: ...
-    def erase(self, key: str) -> None: ...
-    def sleep(self, task: Task, us: int) -> None: ...
-    def call(self, task: Task, call: Call) -> None: ...
-    def die(self, task: Task, error: BaseException) -> None: ...
-
-
-class Disk(MutableMapping):
-    """A small durable store: str keys, JSON values, and a kill does not touch it.
-
-    A read returns a copy: to change what is stored, store again.
-    """
-
-    def __init__(self, data: dict[str, Any], door: Door):
-        self._data = data
-        self._door = door
-
-    def __getitem__(self, key: str) -> Any:
-        return copied(self._data[key])
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        if not isinstance(key, str):
-            raise TypeError(f"disk key {shown(key)} is not a str")
-        value = copied(value)
-        _open(self._door).write(key, value)
-        self._data[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        if key not in self._data:
-            raise KeyError(key)
-        _open(self._door).erase(key)
-        del self._data[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._data))
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __repr__(self) -> str:
-        return f"Disk({self._data!r})"
-
-
-def _open(door: Door) -> Door:
-    if door.shut:
-        raise Killed(f"{door.name} is dead")
-    return door
-
-
-# ------------------------------------------------------------------------------- the node
 class Node:
     """A server, or a client that acts on its own: subclass it and write `handle`, `run` or both.
 
@@ -273,7 +42,7 @@ class Node:
         """Waits for `seconds` of the world's time, 1 µs at least."""
         door = self._door
         if door.shut:
-            _open(door)
+            opened(door)
         if type(seconds) is float and 0.0 < seconds < 1e9:
             us = round(seconds * 1_000_000) or 1
         else:
@@ -300,7 +69,7 @@ class Node:
         """
         door = self._door
         if door.shut:
-            _open(door)
+            opened(door)
         call = Call(to, path, body, method, headers, timeout, via)
         return effect(_owing(door, "call") if door.keeps else None, call)
 
@@ -313,21 +82,21 @@ class Node:
         if door.shut:
             for coroutine in coroutines:
                 coroutine.close()
-            _open(door)
+            opened(door)
         return effect(_owing(door, "gather") if door.keeps else None, coroutines)
 
     def now(self) -> float:
         """Seconds since the world began."""
-        return _open(self._door).now_us() / 1_000_000
+        return opened(self._door).now_us() / 1_000_000
 
     @property
     def random(self) -> random.Random:
         """This life's own stream of random numbers, seeded by the world, the name and the life."""
-        return _open(self._door).random
+        return opened(self._door).random
 
     def log(self, text: str) -> None:
         """Writes one line to the trace."""
-        _open(self._door).log(str(text))
+        opened(self._door).log(str(text))
 
     @property
     def disk(self) -> Disk:
@@ -384,7 +153,7 @@ def answer(
                 raise ValueError(f"the status {shown(value.status)} is not an int from 200 to 599")
             else:
                 status, body = int(value.status), value.frozen_body()
-                headers = _headers(value.headers) if value.headers else {}
+                headers = checked_headers(value.headers) if value.headers else {}
         except NotAwaited as wrong:
             error = unawaited(door, wrong.coroutine)
         except Exception as wrong:  # a class of the learner's may raise whatever it is asked
@@ -400,15 +169,17 @@ def _is_status(status: Any) -> bool:
     return isinstance(status, int) and not isinstance(status, bool) and 200 <= status <= 599
 
 
-def said(error: BaseException) -> str:
-    """An error in one line: its type and what it says, 1,000 characters at the most."""
-    name, text = type(error).__name__[:100], text_of(error)
-    return f"{name}: {text[:1000]}" if text else name
+class Soft(NamedTuple):
+    """A value that expires by itself at `until`, in seconds since the world began."""
+
+    value: Any
+    until: float
 
 
-def text_of(error: BaseException) -> str | None:
-    """What an error says; None for one that cannot, such as of an integer of 5,000 digits."""
-    try:
-        return str(error)
-    except BaseException:  # by a class of the learner's
-        return None
+def _owing(door: Door, verb: str) -> Any:
+    """The task that asks for an effect now, and owes its await from here on."""
+    task = door.current
+    if task is None:
+        raise RuntimeError(f"{door.name}.__init__ has an effect ({verb}): move it to run()")
+    task.owed += 1
+    return task

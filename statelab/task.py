@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import sys
 import types
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any
 
+from statelab.effects import Call, Door, Killed, UnknownNode
 from statelab.immutable import is_learners
-from statelab.message import NotAwaited, shown
-from statelab.node import Call, Door, Killed, UnknownNode, said
+from statelab.message import NotAwaited, said, shown
 from statelab.unawaited import owed, steps, unawaited
 
 
@@ -127,18 +127,18 @@ class _NoLoop:
         raise RuntimeError("no running event loop")
 
 
-@contextlib.contextmanager
-def loopless() -> Iterator[None]:
+class loopless:
     """Hides the thread's asyncio loop, if any: a node waits by its own effects only."""
-    if (asyncio := sys.modules.get("asyncio.events")) is None:
-        yield
-        return
-    loop = asyncio._get_running_loop()
-    asyncio._set_running_loop(_NO_LOOP)
-    try:
-        yield
-    finally:
-        asyncio._set_running_loop(loop)
+
+    def __enter__(self) -> None:
+        self._asyncio = sys.modules.get("asyncio.events")
+        if self._asyncio is not None:
+            self._loop = self._asyncio._get_running_loop()
+            self._asyncio._set_running_loop(_NO_LOOP)
+
+    def __exit__(self, *_: Any) -> None:
+        if self._asyncio is not None:
+            self._asyncio._set_running_loop(self._loop)
 
 
 _NO_LOOP = _NoLoop()

@@ -5,40 +5,32 @@ Views, checks, diagrams and tests read only this. It knows neither world.
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import itertools
 import marshal
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from statelab.canonical import PLAIN, canonical, canonical_memory, same
 from statelab.message import shown
 from statelab.rows import Row, Rows
 from statelab.words import described
 
-if TYPE_CHECKING:
-    import pandas
 
-
-@dataclasses.dataclass(frozen=True)
 class Invariant:
     """A sentence that should stay true; `first_breach(rows)` is the seq where it broke, or None."""
 
-    sentence: str
-    first_breach: Callable[[Sequence[Row]], int | None]
-
-    def __post_init__(self):
-        if type(self.sentence) is not str:
-            raise TypeError(f"an invariant's sentence is a str, not {shown(self.sentence)}")
-        if not callable(self.first_breach):
+    def __init__(self, sentence: str, first_breach: Callable[[Sequence[Row]], int | None]):
+        if type(sentence) is not str:
+            raise TypeError(f"an invariant's sentence is a str, not {shown(sentence)}")
+        if not callable(first_breach):
             raise TypeError(
-                f"an invariant's first_breach is a function of rows, not {shown(self.first_breach)}"
+                f"an invariant's first_breach is a function of rows, not {shown(first_breach)}"
             )
+        self.sentence = sentence
+        self.first_breach = first_breach
 
 
-@dataclasses.dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """Where two runs part: the row that each has there, None where one has ended.
 
     `left_after` and `right_after` are the seqs of the rows that may follow from it.
@@ -96,6 +88,8 @@ class Trace:
 
         Raises TypeError if a node's memory has no canonical form.
         """
+        import hashlib
+
         digest = hashlib.blake2b(digest_size=8)
         for start in range(0, len(self), 4096):
             forms = [
@@ -156,14 +150,6 @@ class Trace:
                 "the row where it broke, or None"
             )
         return self.rows[seq]
-
-    def table(self) -> pandas.DataFrame:
-        """All rows as a pandas table, times in seconds."""
-        import pandas
-
-        table = pandas.DataFrame(list(self.rows), columns=Row._fields)
-        table.insert(1, "time_s", table.pop("time_us") / 1_000_000)
-        return table.set_index("seq")
 
 
 def _checked_seq(seq: Any, what: str = "a row's seq") -> None:

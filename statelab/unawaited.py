@@ -7,24 +7,18 @@ node is taken from there, and becomes the error of that step.
 
 from __future__ import annotations
 
-import dis
-import functools
-import inspect
-import linecache
 import sys
 import types
 import warnings
 from collections import deque
-from collections.abc import Iterator
 from typing import Any
 
 from statelab.immutable import is_learners
 
-EFFECTS = ("sleep", "call", "gather")
 # The functions in which a node's code runs, and the name of what takes the error there.
 steps: dict[types.CodeType, str] = {}
 _tell = warnings._warn_unawaited_coroutine
-_CREATED = inspect.CORO_CREATED
+_GENERATOR, _COROUTINE = 0x20, 0x80  # inspect.CO_GENERATOR and CO_COROUTINE
 _NEWEST = {list: reversed, tuple: reversed, deque: reversed, dict: lambda d: reversed(d.values())}
 
 
@@ -38,9 +32,7 @@ def effect(task: Any, what: Any):
 # A coroutine that yields by itself, which no syntax makes. A generator could be iterated over, and
 # Python says nothing of one that goes away.
 effect = types.FunctionType(
-    effect.__code__.replace(
-        co_flags=effect.__code__.co_flags & ~inspect.CO_GENERATOR | inspect.CO_COROUTINE
-    ),
+    effect.__code__.replace(co_flags=effect.__code__.co_flags & ~_GENERATOR | _COROUTINE),
     {},
 )
 
@@ -74,23 +66,32 @@ def kept(node: Any, returned: Any = None) -> TypeError | None:
     for name, value in [("", returned), *vars(node).items()]:
         if type(value) in _NEWEST:
             value = next(_NEWEST[type(value)](value), None)
-        if type(value) is types.CoroutineType and inspect.getcoroutinestate(value) == _CREATED:
+        if type(value) is types.CoroutineType and _never_began(value):
             error = unawaited(node._door, value, None, name and f"self.{name}")
             value.close()
             return error
     return None
 
 
+def _never_began(coroutine: types.CoroutineType) -> bool:
+    began = coroutine.cr_running or coroutine.cr_suspended or coroutine.cr_frame is None
+    return not began
+
+
 def owed(door: Any) -> TypeError:
     """The error for an effect that was asked for by a task that has ended, and not awaited."""
+    from statelab.loose import EFFECTS, lines_of
+
     return kept(door.node) or TypeError(
         f"{door.name} did not await what it asked for, so it did not happen: write await before it"
-        f"{_where(door, EFFECTS, None)}"
+        f"{lines_of(door, EFFECTS, None)}"
     )
 
 
 def unawaited(door: Any, coroutine: Any, frame: Any = None, keeper: str = "") -> TypeError:
     """The error for `coroutine`; `frame` is the learner's in which its last name went away."""
+    from statelab.loose import lines_of
+
     code, nothing = coroutine.cr_code, "so it did not happen"
     asked = coroutine.cr_frame.f_locals["what"] if code is effect.__code__ else None
     if asked is None:
@@ -104,65 +105,5 @@ def unawaited(door: Any, coroutine: Any, frame: Any = None, keeper: str = "") ->
         verb, what = "call", f"a call, {asked.method} {asked.path:.100} to {asked.to}"
     return TypeError(
         f"{door.name} {keeper and f'keeps {keeper} and '}did not await {what}, {nothing}: "
-        f"write await before it{_where(door, (verb,), frame, keeper)}"
+        f"write await before it{lines_of(door, (verb,), frame, keeper)}"
     )
-
-
-# ------------------------------------------------------------------------------- the line
-def _where(door: Any, names: tuple[str, ...], frame: Any, keeper: str = "") -> str:
-    """The lines that ask for one of `names` without awaiting it, as part of a sentence.
-
-    A frame that has ended is gone before its names are: then they are looked for in what the next
-    frame awaits, at last in all that the node may run.
-    """
-    text, likely = "", [getattr(getattr(door.current, "coro", None), "cr_code", None)]
-    if frame is not None:
-        at = frame.f_code.co_filename, frame.f_lineno
-        text, likely = linecache.getline(*at), [frame.f_code]
-        if any(name in text for name in names):
-            return _quoted([at])
-    codes = list(_codes(getattr(door, "node", None)))
-    called = [code for code in codes if f"{code.co_name}(" in text]
-    for group in (called, likely, codes):
-        lines = {
-            (code.co_filename, line)
-            for code in group
-            if code is not None
-            for line in loose(code, names)
-        }
-        if lines:
-            keeping = {at for at in lines if keeper in linecache.getline(*at)}
-            return _quoted(sorted(keeping or lines))
-    return "" if frame is None else _quoted([at])
-
-
-def _quoted(lines: list[tuple[str, int]]) -> str:
-    told = [f"line {line}: {linecache.getline(file, line).strip()}" for file, line in lines[:3]]
-    return f" ({', or '.join(told)})"
-
-
-def _codes(node: Any) -> Iterator[types.CodeType]:
-    """The code of the learner's functions that a node may run: its methods, those beside them."""
-    for cls in type(node).__mro__:
-        if not is_learners(cls.__module__):
-            continue
-        beside = getattr(sys.modules.get(cls.__module__), "__dict__", {})
-        for value in [*vars(cls).values(), *beside.values()]:
-            function = getattr(value, "__func__", value)
-            if isinstance(function, types.FunctionType) and is_learners(function.__module__):
-                yield function.__code__
-
-
-@functools.lru_cache(maxsize=1024)
-def loose(code: types.CodeType, names: tuple[str, ...]) -> tuple[int, ...]:
-    """The lines in which code says one of `names` outside of all that it awaits."""
-    asked, awaited = [], []
-    for it in dis.get_instructions(code):
-        at = it.positions
-        if it.opname == "GET_AWAITABLE":
-            awaited.append(((at.lineno, at.col_offset), (at.end_lineno, at.end_col_offset)))
-        elif it.opname.startswith("LOAD_") and it.argval in names and at.lineno is not None:
-            asked.append((at.lineno, at.col_offset))
-    inner = (loose(c, names) for c in code.co_consts if isinstance(c, types.CodeType))
-    lines = {at[0] for at in asked if not any(start <= at < end for start, end in awaited)}
-    return (*sorted(lines), *(line for found in inner for line in found))

@@ -12,10 +12,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from statelab.checked import micros
 from statelab.diagrams.picture import Picture
 from statelab.diagrams.reader import Reading
 from statelab.diagrams.words import clean, to_the_ms, what_is_left
-from statelab.node import UnknownNode, micros
+from statelab.effects import UnknownNode
 from statelab.rows import Row
 from statelab.trace import Trace
 from statelab.words import described

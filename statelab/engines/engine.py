@@ -20,8 +20,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from statelab.checked import checked_name
 from statelab.message import IP, shown
-from statelab.node import checked_name
 
 ASK_S = 2.0  # the longest that a question of `ask` may take
 

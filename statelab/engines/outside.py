@@ -12,7 +12,7 @@ import sys
 
 from statelab.engines import ENGINES, Engine
 from statelab.engines.engine import Command
-from statelab.node import said
+from statelab.message import said
 
 ADDRESS = "STATELAB_OUTSIDE"
 

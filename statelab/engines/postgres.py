@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from statelab.checked import checked_name
 from statelab.engines.engine import Command, Engine, Place, Upstream, ask, checked_upstream
 from statelab.message import IP, shown
-from statelab.node import checked_name
 
 with contextlib.suppress(ImportError):  # there is none on Windows, where nobody is root
     import pwd

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from statelab.checked import checked_name
 from statelab.engines.engine import Command, Engine, Place, ask, without_password
 from statelab.message import IP, shown
-from statelab.node import checked_name
 
 JAR = Path("/usr/share/java/zookeeper.jar")  # where Debian's libzookeeper-java puts it
 TICK_MS = 200

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from statelab.checked import MAX_SECONDS
+from statelab.effects import UnknownNode, WrongState
 from statelab.message import NoReply, Refused
-from statelab.node import MAX_SECONDS, Soft, UnknownNode, WrongState
+from statelab.node import Soft
 from statelab.rows import Exchange, Row, Rows
-from statelab.sim.run import RunCodeError
+from statelab.sim.run_code import RunCodeError
 from statelab.words import ordinal
 
 _PLAIN_ERRORS = (WrongState, RunCodeError, Refused, NoReply, UnknownNode, ValueError)

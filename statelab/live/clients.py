@@ -8,12 +8,13 @@ import socket
 import threading
 from typing import Any
 
+from statelab.checked import DEFAULT_TIMEOUT, YOU, checked_name
 from statelab.client import Client, Pending, keep_token, with_token
+from statelab.effects import Call, WrongState
 from statelab.live.driver.driver import Driver
 from statelab.live.driver.merge import Source
 from statelab.live.transport.http_client import Caller
 from statelab.message import IP, NoReply, Refused, Response, shown
-from statelab.node import DEFAULT_TIMEOUT, YOU, Call, WrongState, checked_name
 
 
 class Clients:

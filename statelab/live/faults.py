@@ -6,8 +6,8 @@ are open then stay open, and `request.peer` stays the caller's own port.
 
 from __future__ import annotations
 
+from statelab.checked import bounds_us
 from statelab.live.driver.driver import Driver
-from statelab.node import bounds_us
 
 
 class LiveLinkFaults:

@@ -11,13 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from statelab.checked import checked_name, checked_seed, micros
+from statelab.effects import WrongState
 from statelab.engines.engine import Engine, EngineMissing
 from statelab.live.clients import LiveClients
 from statelab.live.driver.driver import Driver
 from statelab.live.driver.loop import Loop
 from statelab.live.driver.watch import Watcher
 from statelab.live.faults import LiveLinkFaults
-from statelab.node import Node, WrongState, checked_name, checked_seed, micros
+from statelab.node import Node
 from statelab.pickling import packed
 from statelab.rows import Row
 from statelab.trace import Trace
@@ -170,9 +172,8 @@ class LiveWorld(LiveClients, LiveLinkFaults):
             if why := factory.lacks():
                 raise EngineMissing(why)
         else:
-            vetting.vet(factory, options)
-            reach = vetting.reach_of(factory)
-            what = _parcel(name, factory, args), reach is None or reach.keeps
+            reach = vetting.vet(factory, options)
+            what = _parcel(name, factory, args), reach.keeps
         self._driver.loop.do(self._driver.nodes.start(name, what))
 
     def kill(self, name: str) -> None:

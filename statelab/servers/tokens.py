@@ -11,8 +11,9 @@ import base64
 import math
 from typing import Any
 
+from statelab.checked import MAX_SECONDS
 from statelab.message import Request, shown
-from statelab.node import MAX_SECONDS, STATUS_OF_ERROR
+from statelab.node import STATUS_OF_ERROR
 
 ALGORITHM = "HS256"
 KEY_BYTES = 32  # HS256 is as strong as its key: RFC 7518, section 3.2

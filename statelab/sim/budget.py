@@ -7,10 +7,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from statelab.sim.world import World
+from statelab.sim.clock import Clock
 
 MAX_EVENTS, MAX_S, MAX_BYTES = 200_000, 20.0, 1 << 30
 _MEMORY = "{:,} MB of memory"
@@ -22,19 +20,19 @@ class OverBudget(BaseException):
 
 
 class Budget:
-    """Looks how much `world` has cost since this was made."""
+    """Looks how much a world, of which these are the rows, has cost since this was made."""
 
-    def __init__(self, world: World):
+    def __init__(self, rows: list[tuple]):
         import psutil
 
-        self._world = world
+        self._rows = rows
         self.process = psutil.Process()
         self._end_s = time.monotonic() + MAX_S
         self._bytes = self.process.memory_info().rss + MAX_BYTES
 
     def over(self) -> str:
         """What there is too much of, as a few words; '' while it is within the budget."""
-        if len(self._world._rows) > MAX_EVENTS:
+        if len(self._rows) > MAX_EVENTS:
             return f"{MAX_EVENTS:,} events"
         if time.monotonic() > self._end_s:
             return f"{MAX_S:g} s"
@@ -48,14 +46,14 @@ class Budget:
             raise OverBudget(over)
 
 
-def within_budget(world: World, make: Callable[[], object]) -> None:
+def within_budget(clock: Clock, rows: list[tuple], make: Callable[[], object]) -> None:
     """Calls `make()`; raises OverBudget, with what there was too much of.
 
     The world itself looks at each verb and now and then between events. A loop in which nothing
     happens to it is found by a thread; one large request for memory, by the system.
     """
-    budget = Budget(world)
-    world._clock.look = budget.look
+    budget = Budget(rows)
+    clock.look = budget.look
     try:
         with _watched(budget), _limited_memory(budget.process.memory_info().vms + MAX_BYTES):
             make()
@@ -65,7 +63,7 @@ def within_budget(world: World, make: Callable[[], object]) -> None:
     except MemoryError:
         raise OverBudget(_MEMORY.format(MAX_BYTES >> 20)) from None
     finally:
-        world._clock.look = None
+        clock.look = None
 
 
 @contextlib.contextmanager

@@ -1,19 +1,93 @@
-"""Connections of the simulated world, and the ports they come from."""
+"""Connections of the simulated world: who is at either end, and the ports they come from."""
 
 from __future__ import annotations
 
+import pickle
 import zlib
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
+from statelab.effects import Call, UnknownNode, WrongState
 from statelab.message import IP, shown
-from statelab.node import Call, WrongState
+from statelab.node import Node
 from statelab.sim.link import Link
 
-if TYPE_CHECKING:
-    from statelab.sim.life import ClientEnd, Host, Life
-
 FIRST_PORT, PORTS = 49152, 16384  # RFC 6335, section 6: the dynamic ports
+
+
+class Endpoint:
+    """Where connections begin: a life of a node, or a client."""
+
+    __slots__ = (
+        "connections", "fresh", "name", "number", "opened", "port", "seen", "shut", "stalled",
+        "unclear",
+    )  # fmt: skip
+
+    def __init__(self, name: str, number: int, opened: int):
+        self.name = name
+        self.number = number
+        self.port: int | None = None  # the one that its next connections take; None for any
+        self.opened = opened  # its next connection's place among the ports
+        self.fresh = False  # whether each call has a connection of its own
+        self.connections: dict[Any, Connection] = {}
+        self.shut: list[bool] = []  # empty while it lives
+        self.stalled: list[tuple[Callable, Any]] | None = None  # while paused: what waits
+        self.seen: dict[str, Any] = {}  # its memory when last observed, in canonical form
+        self.unclear = False  # whether it was said that its memory has no canonical form
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """What a kill erases."""
+        raise NotImplementedError
+
+
+class Host:
+    """Where a node lives: its name, its class and arguments, its disk, and its current life.
+
+    `keeps` is whether the code of the class may keep what it does not await.
+    """
+
+    __slots__ = ("args", "died", "disk", "factory", "keeps", "life", "lives", "name")
+
+    def __init__(self, name: str, factory: type[Node], args: tuple, keeps: bool):
+        self.name = name
+        self.factory = factory
+        self.keeps = keeps
+        try:
+            self.args = pickle.dumps(args)
+        except (pickle.PicklingError, TypeError, AttributeError) as wrong:
+            raise TypeError(
+                f"the arguments of {name} cannot be given anew at each restart: {wrong}"
+            ) from None
+        self.disk: dict[str, Any] = {}
+        self.lives = 0
+        self.life: Any = None  # a Life (life.py)
+        self.died: int | None = None  # the row of the last death
+
+    @property
+    def status(self) -> str:
+        """'up', 'paused' or 'dead'."""
+        if self.life is None:
+            return "dead"
+        return "up" if self.life.stalled is None else "paused"
+
+
+class Hosts(dict[str, Host]):
+    """The hosts by name; who asks for another name is told which there are."""
+
+    def __init__(self, clients: dict[str, Endpoint]):
+        super().__init__()
+        self._clients = clients
+
+    def __missing__(self, name: Any) -> Host:
+        what = (
+            f"{name} is a client, not a node"
+            if name in self._clients
+            else f"no node is named {shown(name)}"
+        )
+        names = ", ".join(self) or "none yet"
+        raise UnknownNode(f"{what}; nothing was sent or done. The nodes: {names}")
 
 
 class Connection:
@@ -24,15 +98,14 @@ class Connection:
         "there",
     )  # fmt: skip
 
-    def __init__(self, caller: Life | ClientEnd, host: Host, key: Any, port: int, links: tuple):
+    def __init__(self, caller: Endpoint, host: Host, key: Any, port: int, there: Link, back: Link):
         self.caller = caller
         self.host = host
         self.key = key
         self.peer = (IP, port)
-        self.there: Link
-        self.back: Link
-        self.there, self.back = links
-        self.life: Life | None = None  # that took the connection, when the first request arrived
+        self.there = there
+        self.back = back
+        self.life: Any = None  # that took the connection, when the first request arrived
         self.call: Call | None = None  # the one under way
         self.queue: deque[Call] = deque()
         self.open = True
@@ -54,10 +127,15 @@ class Ports:
     def __init__(self):
         self._held: dict[tuple[int, str], Connection] = {}
 
-    def __iter__(self):
-        return iter(self._held.values())
+    def waiting(self) -> str:
+        """Who waits for what."""
+        return "; ".join(
+            f"{c.caller.name} for {c.call.method} {c.call.path} of {c.host.name}"
+            for c in self._held.values()
+            if c.call is not None
+        )
 
-    def choose(self, caller: Life | ClientEnd, server: str) -> int:
+    def choose(self, caller: Endpoint, server: str) -> int:
         """The port of `caller`'s next connection. Raises WrongState if the one it wants is held."""
         if caller.port is not None:
             if (caller.port, server) in self._held:

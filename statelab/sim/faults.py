@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from statelab.checked import bounds_us, checked_name
+from statelab.effects import WrongState
 from statelab.message import shown
-from statelab.node import WrongState, bounds_us, checked_name
 from statelab.sim.inputs import verb
 from statelab.sim.link import Link
 

@@ -7,19 +7,15 @@ import hashlib
 import inspect
 import json
 import textwrap
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from statelab.node import Node
 
-if TYPE_CHECKING:
-    from statelab.sim.world import World
 
-
-def fingerprint(function: Callable, world: World) -> str:
+def fingerprint(function: Callable, factories: Iterable[type[Node]]) -> str:
     """8 hex digits that stand for the source of the scenario and of the nodes' own classes."""
     functions = {f"scenario {function.__name__}": function}
-    for cls in dict.fromkeys(host.factory for host in world._hosts.values()):
+    for cls in dict.fromkeys(factories):
         for base in cls.__mro__[: cls.__mro__.index(Node)]:
             for name, value in vars(base).items():
                 value = getattr(value, "fget", getattr(value, "__func__", value))

@@ -7,14 +7,13 @@ inputs make the same world again, and replaying, branching and sharing a run are
 from __future__ import annotations
 
 import functools
-import inspect
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from statelab.client import Pending
+from statelab.effects import WrongState
 from statelab.message import NoReply, Refused, shown
-from statelab.node import WrongState
 from statelab.sim.clock import Clock
 
 VERBS: dict[str, Callable] = {}  # by name: what `verb` has marked
@@ -27,19 +26,13 @@ def verb(method: Callable) -> Callable:
     It is kept as an input, unless the scenario itself says it. It raises before it changes
     anything: WrongState if it does not apply now.
     """
-    signature = inspect.signature(method)
+    many = method.__code__.co_argcount - 1
 
     @functools.wraps(method)
     def apply(self: Inputs, *args: Any, **named: Any) -> Any:
-        try:
-            bound = signature.bind(self, *args, **named)
-        except TypeError as wrong:
-            takes = ", ".join(list(signature.parameters)[1:])
-            raise TypeError(
-                f"{wrong}; nothing was done: write {method.__name__}({takes})"
-            ) from None
-        bound.apply_defaults()
-        given = (method.__name__, *bound.args[1:])
+        if named or len(args) != many:
+            args = _bound(method, self, args, named)
+        given = (method.__name__, *args)
         self._advance(self._clock.now_us)
         try:
             result = method(self, *given[1:])
@@ -56,6 +49,20 @@ def verb(method: Callable) -> Callable:
 
     VERBS[method.__name__] = method
     return apply
+
+
+def _bound(method: Callable, world: Inputs, args: tuple, named: dict[str, Any]) -> tuple:
+    """All arguments of a verb, in order; raises TypeError."""
+    import inspect
+
+    signature = inspect.signature(method)
+    try:
+        bound = signature.bind(world, *args, **named)
+    except TypeError as wrong:
+        takes = ", ".join(list(signature.parameters)[1:])
+        raise TypeError(f"{wrong}; nothing was done: write {method.__name__}({takes})") from None
+    bound.apply_defaults()
+    return bound.args[1:]
 
 
 class Inputs:
@@ -92,6 +99,8 @@ class Inputs:
             raise TypeError(f"a scenario is a function of a world, not {shown(scenario)}")
         if not isinstance(args, dict) or not all(type(name) is str for name in args):
             raise TypeError(f"a scenario's arguments are a dict of their names, not {shown(args)}")
+        import inspect
+
         takes = inspect.signature(scenario)
         try:
             takes.bind(self, **args)
@@ -165,5 +174,23 @@ class Inputs:
         self._advance(_FOREVER_US, lambda: pending.outcome is not None)
         if pending.outcome is None:
             raise RuntimeError(
-                f"{pending.name} waits, and nothing is left to run: {self._network.waiting()}"
+                f"{pending.name} waits, and nothing is left to run: {self._network.ports.waiting()}"
             )
+
+
+def scenario(function: Callable) -> Callable:
+    """Marks `function(world, **args)` as a set-up that a run code can name.
+
+    Its arguments have JSON values, or are Node classes of the module or notebook it stands in.
+    """
+
+    if not callable(function):
+        raise TypeError(f"@scenario marks a function of a world, not {shown(function)}")
+
+    @functools.wraps(function)
+    def set_up(world: Any, **args: Any) -> Any:
+        if isinstance(world, Inputs):
+            return world.set_up(function, args)
+        return function(world, **args)
+
+    return set_up

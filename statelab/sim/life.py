@@ -1,4 +1,4 @@
-"""A host, and the lives that a node has on it: what a kill ends, and what it leaves.
+"""The lives that a node has on its host, one after the other: what a kill ends.
 
 A `Life` is the simulated world's door to one incarnation of a node. When it is shut, nothing that
 the dead node still runs has an effect.
@@ -6,81 +6,59 @@ the dead node still runs has an effect.
 
 from __future__ import annotations
 
-import opcode
 import pickle
 import random
 from collections.abc import Callable
 from heapq import heappush
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from statelab.client import Client, Pending, keep_token
-from statelab.message import NoReply, Refused, Response
-from statelab.node import YOU, Disk, Node, born, memory, said, text_of
+from statelab.checked import YOU
+from statelab.client import Client, ClientWorld, Pending, keep_token
+from statelab.effects import Call, Disk
+from statelab.message import NoReply, Refused, Response, said, text_of
+from statelab.node import Node, born, memory
+from statelab.sim.clock import Clock
+from statelab.sim.connection import Connection, Endpoint, Host
 from statelab.task import Task
 from statelab.unawaited import kept
-from statelab.vetting.vetting import reach_of
-
-if TYPE_CHECKING:
-    from statelab.sim.network import Connection
-    from statelab.sim.world import World
 
 
-class Host:
-    """Where a node lives: its name, its class and arguments, its disk, and its current life."""
+class Life(Endpoint):
+    """One incarnation of a node, from a start to a kill: its door and its tasks.
 
-    __slots__ = ("args", "died", "disk", "factory", "life", "lives", "name")
+    `record` adds a row, `call` begins a call of a task, and `crashed` is told when the node dies of
+    itself, with the error and the row that it came of. `keeps`: see Door.
+    """
 
-    def __init__(self, name: str, factory: type[Node], args: tuple):
-        self.name = name
-        self.factory = factory
-        try:
-            self.args = pickle.dumps(args)
-        except (pickle.PicklingError, TypeError, AttributeError) as wrong:
-            raise TypeError(
-                f"the arguments of {name} cannot be given anew at each restart: {wrong}"
-            ) from None
-        self.disk: dict[str, Any] = {}
-        self.lives = 0
-        self.life: Life | None = None
-        self.died: int | None = None  # the row of the last death
+    __slots__ = (
+        "_clock", "_crashed", "_random", "_record", "_seed", "_wakes", "call", "current", "disk",
+        "incoming", "keeps", "node", "stopped", "tasks",
+    )  # fmt: skip
 
-    @property
-    def status(self) -> str:
-        """'up', 'paused' or 'dead'."""
-        if self.life is None:
-            return "dead"
-        return "up" if self.life.stalled is None else "paused"
-
-
-class Life:
-    """One incarnation of a node, from a start to a kill: its door, tasks and connections."""
-
-    port = None  # a node's connections take any port
-    fresh = False  # and are kept
-    keeps = True  # until its code was looked at
-
-    def __init__(self, world: World, host: Host, number: int):
-        self.world = world
-        self.name = host.name
-        self.number = number
-        # Empty while the door is open. A list, so that a world that is garbage can shut its doors
-        # (world.py) without holding its lives.
-        self.shut: list[bool] = []
-        world._doors.append(self.shut)
+    def __init__(
+        self,
+        host: Host,
+        seed: int,
+        clock: Clock,
+        record: Callable[..., int],
+        call: Callable[[Task, Call], None],
+        crashed: Callable[[Life, str, int | None], None],
+    ):
+        number = host.lives + 1
+        super().__init__(host.name, number, 101 * number)  # each life has ports of its own
         self.current: Task | None = None
-        self.stalled: list[tuple[Callable, Any]] | None = None  # while paused: what waits
         self.stopped: int | None = None  # the row of the pause
         self.tasks: dict[Task, None] = {}
-        self.connections: dict[Any, Connection] = {}
         self.incoming: dict[Connection, None] = {}
-        self.opened = 101 * number  # the next connection's place: each life has ports of its own
-        self.seen: dict[str, Any] = {}  # its memory when last observed, in canonical form
-        self.unclear = False  # whether it was said that its memory has no canonical form
         self.disk = Disk(host.disk, self)
-        self.call = world._network.call
-        self._clock = world._clock
+        self.call = call
+        self._clock = clock
+        self._record = record
+        self._crashed = crashed
         self._wakes = self.wake
+        self._seed = seed
         self._random: random.Random | None = None
+        self.keeps = True  # whatever its class: in __init__ there is no effect at all
         try:
             born(host.factory, pickle.loads(host.args), self)
         except (Exception, SystemExit) as wrong:
@@ -88,8 +66,7 @@ class Life:
                 raise
             # It would end a process, and not this one; or nobody who catches it can say what it is.
             raise RuntimeError(f"{self.name} did not start: {said(wrong)}") from wrong
-        reach = reach_of(host.factory)
-        self.keeps = reach is None or reach.keeps
+        self.keeps = host.keeps
 
     # --------------------------------------------------------------------------- the door
     def now_us(self) -> int:
@@ -98,7 +75,7 @@ class Life:
     @property
     def random(self) -> random.Random:
         if self._random is None:
-            self._random = random.Random(f"{self.world.seed}:{self.name}:{self.number}")
+            self._random = random.Random(f"{self._seed}:{self.name}:{self.number}")
         return self._random
 
     def log(self, text: str) -> None:
@@ -114,14 +91,14 @@ class Life:
         task = self.current
         if task is None:
             raise RuntimeError(f"{self.name}.__init__ has an effect ({kind}): move it to run()")
-        task.cause = self.world._record(kind, self.name, self.number, None, None, task.cause, data)
+        task.cause = self._record(kind, self.name, self.number, None, None, task.cause, data)
 
     def sleep(self, task: Task, us: int) -> None:
         clock = self._clock
         heappush(clock.heap, (clock.now_us + us, next(clock.count), self._wakes, task))
 
     def die(self, task: Task, error: BaseException) -> None:
-        self.world._crash(self, said(error), task.cause)
+        self._crashed(self, said(error), task.cause)
         if _interrupted(error):
             self._clock.broken = False  # the step is over: the node that took it is dead
             raise error
@@ -137,8 +114,8 @@ class Life:
         if self.stalled is not None:
             self.stalled.append((self.wake, task))
         elif not self.shut:
-            self.world._stepped = self
-            task.step()
+            self._clock.mover = self
+            task.step(None, None)
 
     def begin(self, cause: int) -> None:
         """Starts `run`, if the node has one, in the microsecond of its start."""
@@ -161,46 +138,36 @@ class Life:
         if error is not None:
             self.die(task, error)
 
-    def end(self, cause: int) -> None:
-        """Dies: the door shuts first, then the coroutines close, then TCP tells the peers."""
+    def end(self) -> None:
+        """Dies: the door shuts first, then the coroutines close."""
         self.shut.append(True)
-        network = self.world._network
         for task in self.tasks:
             task.close()
         self.tasks.clear()
         self.stalled = None
-        for connection in self.connections.values():
-            network.forget(connection)
-        for connection in list(self.incoming):
-            network.reset(connection, cause)
 
 
 def _interrupted(error: BaseException) -> bool:
     """Whether somebody pressed Ctrl-C, who must be heard; no line of the node's raised `error`."""
     if not isinstance(error, KeyboardInterrupt):
         return False
+    import opcode
+
     at = error.__traceback__
     while at.tb_next is not None:
         at = at.tb_next
     return at.tb_frame.f_code.co_code[at.tb_lasti] != opcode.opmap["RAISE_VARARGS"]
 
 
-class ClientEnd:
-    """A client's place in the simulated world: like a life's, its connections and its port."""
+class ClientEnd(Endpoint):
+    """A client's place in the simulated world."""
 
-    number = 1
-    shut = False
-    stalled = None
-    unclear = False
+    __slots__ = ("client",)
 
-    def __init__(self, world: World, name: str):
-        self.name = name
-        self.fresh = name == YOU  # a fresh connection for each call
-        self.port: int | None = None
-        self.opened = 0
-        self.connections: dict[Any, Connection] = {}
+    def __init__(self, world: ClientWorld, name: str):
+        super().__init__(name, 1, 0)
+        self.fresh = name == YOU
         self.client = Client(world, name)
-        self.seen: dict[str, Any] = {}
 
     @property
     def memory(self) -> dict[str, Any]:

@@ -2,45 +2,38 @@
 
 Rules of this file:
 
-1. A request or a reply always draws three numbers from its link's own stream (delay, loss,
-   duplication), so that a fault on one link leaves every other as it was.
-2. What blocks a link (a partition, a hold) is looked at when a message arrives.
-3. Loss, duplication and reordering concern requests and replies. Connections are kept by TCP, so
+1. What blocks a link (a partition, a hold) is looked at when a message arrives.
+2. Loss, duplication and reordering concern requests and replies. Connections are kept by TCP, so
    a reset is never lost, only cut off by a partition, and comes after the replies before it.
-4. The four rows of each message are added in place: a call of `_record` for each would cost a
+3. The four rows of each message are added in place: a call of `_record` for each would cost a
    thirtieth of the time.
 """
 
 from __future__ import annotations
 
-from heapq import heappush
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from statelab.message import NoReply, Refused, Request, Response
-from statelab.node import Call, UnknownNode, answer, said
+from statelab.effects import Call
+from statelab.message import NoReply, Refused, Request, Response, said
+from statelab.node import answer
 from statelab.rows import LOST, NOBODY_THERE
-from statelab.sim.clock import Timers
-from statelab.sim.connection import Connection, Ports
+from statelab.sim.clock import Clock, Timers
+from statelab.sim.connection import Connection, Endpoint, Host, Hosts, Ports
+from statelab.sim.life import Life
 from statelab.sim.link import Link
 from statelab.task import Task
 from statelab.unawaited import kept
-
-if TYPE_CHECKING:
-    from statelab.sim.life import ClientEnd, Host, Life
-    from statelab.sim.world import World
 
 
 class Network:
     """Carries calls from one end of a world to another, and what becomes of them back."""
 
-    def __init__(self, world: World):
-        self._world = world
-        self._clock = world._clock
-        self._heap = world._clock.heap
-        self._count = world._clock.count
-        self._record = world._record
-        self._rows = world._rows
-        self._hosts = world._hosts
+    def __init__(self, seed: int, clock: Clock, rows: list[tuple], record: Any, hosts: Hosts):
+        self._seed = seed
+        self._clock = clock
+        self._rows = rows
+        self._record = record
+        self._hosts = hosts
         self._links: dict[tuple[str, str], Link] = {}
         self._timers: dict[int, Timers] = {}
         self._calls = 0
@@ -50,16 +43,8 @@ class Network:
         """The link from one name to another."""
         link = self._links.get((sender, receiver))
         if link is None:
-            link = self._links[sender, receiver] = Link(self._world.seed, sender, receiver)
+            link = self._links[sender, receiver] = Link(self._seed, sender, receiver, self._clock)
         return link
-
-    def waiting(self) -> str:
-        """Who waits for what."""
-        return "; ".join(
-            f"{c.caller.name} for {c.call.method} {c.call.path} of {c.host.name}"
-            for c in self.ports
-            if c.call is not None
-        )
 
     # --------------------------------------------------------------------------- the caller's side
     def call(self, task: Task, call: Call) -> None:
@@ -67,13 +52,17 @@ class Network:
 
         Raises UnknownNode, and WrongState if the caller wants a port that is held.
         """
-        host = self._hosts.get(call.to)
-        if host is None:
-            raise UnknownNode(self._world._unknown(call.to))
-        self._calls += 1
-        call.number = self._calls
-        call.task = task
-        self._place(task.door, host, call)
+        host = self._hosts[call.to]
+        self._calls = call.number = self._calls + 1
+        call.task, caller = task, task.door
+        key = host.name if call.via is None else (host.name, call.via)
+        connection = caller.connections.get(key)
+        if connection is None:
+            connection = self._connect(caller, host, key, task)
+        if connection.call is None:
+            self._send(connection, call)
+        else:
+            connection.queue.append(call)
         timeout_us = call.timeout_us
         if timeout_us is not None:
             timers = self._timers.get(timeout_us)
@@ -81,21 +70,10 @@ class Network:
                 timers = self._timers[timeout_us] = Timers(self._clock, timeout_us, self._expired)
             timers.add(call)
 
-    def _place(self, caller: Life | ClientEnd, host: Host, call: Call) -> None:
-        """Sends a call, or lets it wait for its connection."""
-        key = host.name if call.via is None else (host.name, call.via)
-        connection = caller.connections.get(key)
-        if connection is None:
-            connection = self._connect(caller, host, key, call.task)
-        if connection.call is None:
-            self._send(connection, call)
-        else:
-            connection.queue.append(call)
-
-    def _connect(self, caller: Life | ClientEnd, host: Host, key: Any, task: Task) -> Connection:
+    def _connect(self, caller: Endpoint, host: Host, key: Any, task: Task) -> Connection:
         port = self.ports.choose(caller, host.name)
-        links = self.link(caller.name, host.name), self.link(host.name, caller.name)
-        connection = caller.connections[key] = Connection(caller, host, key, port, links)
+        there, back = self.link(caller.name, host.name), self.link(host.name, caller.name)
+        connection = caller.connections[key] = Connection(caller, host, key, port, there, back)
         self.ports.hold(connection)
         task.cause = self._record(
             "connect", caller.name, caller.number, host.name, None, task.cause, port
@@ -112,7 +90,8 @@ class Network:
              task.cause, (call.method, call.path, call.body, call.headers))
         )  # fmt: skip
         task.cause = call.sent = call.blame = seq
-        self._transmit(connection.there, self._request_arrives, call, call)
+        if not connection.there.carry(self._request_arrives, call):
+            self._lost(connection.there, call)
 
     def close(self, connection: Connection, why: str, cause: int | None) -> None:
         """Closes a connection at its caller's side; calls not sent yet get another one."""
@@ -133,6 +112,13 @@ class Network:
         if connection.life is not None:
             connection.life.incoming.pop(connection, None)
 
+    def cut(self, life: Life, cause: int) -> None:
+        """Ends the connections of a life that has died; TCP tells the peers."""
+        for connection in life.connections.values():
+            self.forget(connection)
+        for connection in list(life.incoming):
+            self.reset(connection, cause)
+
     def _fail(self, call: Call, error: Refused | NoReply, cause: int | None, why: str) -> None:
         """Lets the caller know that there is no answer."""
         call.done = True
@@ -145,7 +131,7 @@ class Network:
         if connection is not None and connection.call is call:
             connection.call = None
             self.close(connection, why, task.cause)
-        self._world._stepped = caller
+        self._clock.mover = caller
         task.step(None, error)
 
     def _expired(self, call: Call) -> None:
@@ -165,21 +151,8 @@ class Network:
             self._fail(call, error, call.task.cause, "timed out before it was sent")
 
     # --------------------------------------------------------------------------- on the way
-    def _transmit(self, link: Link, arrive: Any, what: Any, call: Call) -> int:
-        """Sends a request or a reply on its way; returns when it will arrive, 0 if it is lost."""
-        draw = link.draw
-        delay, loss, twice = draw(), draw(), draw()
-        if loss < link.loss or link.lose:
-            cause = link.lose.pop(0) if link.lose else call.blame
-            self._drop(link, call, cause, "lost on the way")
-            return 0
-        first_us = self._clock.now_us + link.low_us
-        due_us = first_us + int(delay * link.span_us)
-        heappush(self._heap, (due_us, next(self._count), arrive, what))
-        if twice < link.duplicate:
-            again_us = first_us + int(twice / link.duplicate * link.span_us)
-            heappush(self._heap, (again_us, next(self._count), arrive, what))
-        return due_us
+    def _lost(self, link: Link, call: Call) -> None:
+        self._drop(link, call, link.lose.pop(0) if link.lose else call.blame, "lost on the way")
 
     def _drop(self, link: Link, call: Call, cause: int | None, why: str) -> None:
         connection = call.connection
@@ -192,23 +165,19 @@ class Network:
         if not call.done:
             call.blame = seq
 
-    def _stopped(self, link: Link, arrive: Any, what: Any, call: Call | None) -> bool:
-        """Whether a hold or a partition keeps from arriving what would arrive now."""
+    def _stop(self, link: Link, arrive: Any, what: Any, call: Call | None) -> None:
+        """Keeps what would arrive now, if the link is held; loses it, if it is cut."""
         if link.held is not None:
             link.held.append((arrive, what))
-            return True
-        if link.cut is not None:
-            if call is not None:
-                self._drop(link, call, link.cut, "cut off by the partition")
-            return True
-        return False
+        elif call is not None:
+            self._drop(link, call, link.cut, "cut off by the partition")
 
     # --------------------------------------------------------------------------- the server's side
     def _request_arrives(self, call: Call) -> None:
         connection = call.connection
         there = connection.there
-        if there.blocked and self._stopped(there, self._request_arrives, call, call):
-            return
+        if there.blocked:
+            return self._stop(there, self._request_arrives, call, call)
         life = connection.host.life
         if life is None or connection.life is not life:
             if life is None or connection.life is not None:
@@ -230,21 +199,20 @@ class Network:
     def _receive(self, call: Call) -> None:
         connection = call.connection
         life = connection.host.life
-        peer = connection.peer
         rows = self._rows
         seq = len(rows)
         rows.append(
             (seq, self._clock.now_us, "receive", life.name, life.number, connection.caller.name,
-             call.number, call.sent, peer[1])
+             call.number, call.sent, connection.peer[1])
         )  # fmt: skip
         if not call.done:
             call.blame = seq
         headers = call.headers.copy() if call.headers else {}
-        request = Request(call.method, call.path, headers, None, peer)
-        request.freeze(call.body)
+        request = Request(call.method, call.path, headers, call.body, connection.peer)
+        request.frozen = True
         task = Task(life, life.node.handle(request), self._reply, seq, call)
         life.tasks[task] = None
-        self._world._stepped = life
+        self._clock.mover = life
         task.step()
 
     def _reply(self, task: Task, value: Any, error: BaseException | None) -> None:
@@ -267,16 +235,17 @@ class Network:
         )  # fmt: skip
         if not call.done:
             call.blame = seq
-        connection.reply_due_us = self._transmit(
-            connection.back, self._reply_arrives, (call, seq, data), call
-        )
+        arrival = call, seq, data
+        connection.reply_due_us = connection.back.carry(self._reply_arrives, arrival)
+        if not connection.reply_due_us:
+            self._lost(connection.back, call)
 
     def _reply_arrives(self, arrival: tuple[Call, int, tuple]) -> None:
         call, cause, data = arrival
         connection = call.connection
         back, caller = connection.back, connection.caller
-        if back.blocked and self._stopped(back, self._reply_arrives, arrival, call):
-            return
+        if back.blocked:
+            return self._stop(back, self._reply_arrives, arrival, call)
         if caller.stalled is not None:
             caller.stalled.append((self._reply_arrives, arrival))
             return
@@ -296,10 +265,10 @@ class Network:
             self.close(connection, "one call", task.cause)
         elif connection.queue and (waiting := connection.next()) is not None:
             self._send(connection, waiting)
-        self._world._stepped = caller
+        self._clock.mover = caller
         status, body, headers = data
-        response = Response(status, None, headers.copy() if headers else {})
-        response.freeze(body)
+        response = Response(status, body, headers.copy() if headers else {})
+        response.frozen = True
         task.step(response)
 
     def reset(self, connection: Connection, cause: int | None) -> None:
@@ -311,20 +280,21 @@ class Network:
     def _reset_arrives(self, arrival: tuple[Connection, int | None]) -> None:
         connection, cause = arrival
         back, caller, call = connection.back, connection.caller, connection.call
-        if back.blocked and self._stopped(back, self._reset_arrives, arrival, None):
-            return
+        if back.blocked:
+            return self._stop(back, self._reset_arrives, arrival, None)
         if not connection.open or caller.shut:
             return
         if caller.stalled is not None:
             caller.stalled.append((self._reset_arrives, arrival))
-        elif call is None:
-            self._world._stepped = caller
+            return
+        if call is None:
+            self._clock.mover = caller
             self.close(connection, "reset", cause)
-        elif connection.life is None:
-            what = f"{call.method} {call.path} to {call.to}"
+            return
+        what = f"{call.method} {call.path} to {call.to}"
+        if connection.life is None:
             error = Refused(f"nobody took {what}: {call.to} is dead, so it did not happen")
             self._fail(call, error, cause, NOBODY_THERE)
         else:
-            what = f"{call.method} {call.path} to {call.to}"
             error = NoReply(f"{call.to} died during {what}: it may or may not have happened")
             self._fail(call, error, cause, LOST)

@@ -1,47 +1,32 @@
 """Scenario + seed + inputs ↔ one short text: keep these, run again, and the run is back.
 
-A run code `SL1-…` is that text: versioned compact JSON, zlib, base64url, with a checksum. It is
-parsed with caps on every size and never by pickle; it names code, and brings none.
+A run's inputs can be branched at any time; how the text is packed is run_code.py's.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import builtins
 import dataclasses
-import functools
 import inspect
 import json
 import keyword
-import math
 import string
 import unicodedata
-import zlib
 from collections.abc import Callable
 from typing import Any
 
-from statelab.message import MAX_DEPTH, shown
-from statelab.node import MAX_NAME, Node, checked_seed, said
+from statelab.checked import MAX_NAME, checked_seed
+from statelab.message import said, shown
+from statelab.node import Node
 from statelab.sim.as_python import arg_text, line_of, seconds
 from statelab.sim.budget import OverBudget, within_budget
 from statelab.sim.fingerprint import fingerprint
 from statelab.sim.inputs import VERBS
+from statelab.sim.run_code import RunCodeError, read, written
 from statelab.sim.world import World
 
-VERSION = "SL1"
-MAX_TEXT, MAX_JSON, MAX_INPUTS = 100_000, 1_000_000, 20_000
+MAX_INPUTS = 20_000
 MAX_HORIZON_US = 10**15  # some thirty years
-_LONGEST = 500  # characters of an error
-
-
-class RunCodeError(ValueError):
-    """A run code that cannot be read, or that made another run; nothing was changed."""
-
-    def __init__(self, text: str):
-        # What it quotes comes from somebody else, and may be of any length.
-        text = " ".join(text.split())
-        super().__init__(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
 
 
 class DifferentCode(RunCodeError):
@@ -50,24 +35,6 @@ class DifferentCode(RunCodeError):
 
 class NotDeterministic(RunCodeError):
     """The run differs though its code is the same: something in it does not follow the seed."""
-
-
-def scenario(function: Callable) -> Callable:
-    """Marks `function(world, **args)` as a set-up that a run code can name.
-
-    Its arguments have JSON values, or are Node classes of the module or notebook it stands in.
-    """
-
-    if not callable(function):
-        raise TypeError(f"@scenario marks a function of a world, not {shown(function)}")
-
-    @functools.wraps(function)
-    def set_up(world: Any, **args: Any) -> Any:
-        if isinstance(world, World):
-            return world.set_up(function, args)
-        return function(world, **args)
-
-    return set_up
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +76,7 @@ class Run:
             tuple(world.inputs),
             world._clock.now_us,
             world.trace.digest() if signed else "",
-            fingerprint(function, world) if signed else "",
+            _fingerprint(function, world) if signed else "",
         )
 
     def replay(self, function: Callable, *, memory: bool = False, check: bool = True) -> World:
@@ -135,7 +102,7 @@ class Run:
         else:
             world.replay(*again)
         if check and self.digest and (digest := world.trace.digest()) != self.digest:
-            if fingerprint(function, world) != self.fingerprint:
+            if _fingerprint(function, world) != self.fingerprint:
                 raise DifferentCode(
                     f"the run came out otherwise ({digest}, not {self.digest}), and the code of "
                     "its servers or its scenario is not the code that made it: take the same code"
@@ -146,25 +113,6 @@ class Run:
             )
         return world
 
-    def with_input(self, time_us: int, verb: str, *args: Any) -> Run:
-        """The run with one input more, after those of its time; what it makes is not known yet."""
-        _check_verb(verb, list(args))
-        _check_time(time_us)
-        place = sum(1 for item in self.inputs if item[0] <= time_us)
-        inputs = (*self.inputs[:place], (time_us, verb, *args), *self.inputs[place:])
-        horizon_us = max(self.horizon_us, time_us)
-        return dataclasses.replace(
-            self, inputs=inputs, horizon_us=horizon_us, digest="", fingerprint=""
-        )
-
-    def until(self, horizon_us: int) -> Run:
-        """The run up to another time; inputs after it are gone."""
-        _check_time(horizon_us)
-        inputs = tuple(item for item in self.inputs if item[0] <= horizon_us)
-        return dataclasses.replace(
-            self, inputs=inputs, horizon_us=horizon_us, digest="", fingerprint=""
-        )
-
     # --------------------------------------------------------------------------- as text
     def code(self) -> str:
         """The run code. Raises RunCodeError if the run is too large for one."""
@@ -173,42 +121,14 @@ class Run:
         steps = [now - before for now, before in zip(times, [0, *times], strict=False)]
         inputs = [[step, *item[1:]] for step, item in zip(steps, self.inputs, strict=True)]
         kept = [self.scenario, self.args, self.seed, inputs, self.horizon_us]
-        text = json.dumps([*kept, self.digest, self.fingerprint], separators=(",", ":"))
-        packed = zlib.compress(text.encode(), 9)
-        code = f"{VERSION}-{_base64(packed + _checksum(packed))}"
-        if len(self.inputs) > MAX_INPUTS or len(text) > MAX_JSON or len(code) > MAX_TEXT:
-            raise RunCodeError(f"{len(self.inputs):,} inputs are too many for a run code")
-        return code
+        if len(inputs) > MAX_INPUTS:
+            raise RunCodeError(f"{len(inputs):,} inputs are too many for a run code")
+        return written([*kept, self.digest, self.fingerprint])
 
     @classmethod
     def parse(cls, text: str) -> Run:
         """Reads a run code. Raises RunCodeError, saying what is wrong with it."""
-        if not isinstance(text, str):
-            raise RunCodeError(f"a run code is a text that begins with SL1-, not {shown(text)}")
-        text = "".join(text.split())
-        if len(text) > MAX_TEXT:
-            raise RunCodeError(
-                f"the run code is too large: {len(text):,} characters; the most are {MAX_TEXT:,}"
-            )
-        version, dash, rest = text.partition("-")
-        if not dash or not version.startswith("SL"):
-            raise RunCodeError("this is not a run code: one begins with SL1-")
-        if version != VERSION:
-            raise RunCodeError(
-                f"this run code is of version {version}, and this statelab reads {VERSION}: "
-                "open it with the statelab that made it"
-            )
-        try:
-            data = base64.urlsafe_b64decode(rest + "=" * (-len(rest) % 4))
-        except (binascii.Error, ValueError):
-            data = b""
-        packed, checksum = data[:-4], data[-4:]
-        if len(data) < 5 or _checksum(packed) != checksum or _base64(data) != rest:
-            raise RunCodeError("the run code is damaged: copy the whole text once more")
-        return cls._checked(_unpacked(packed))
-
-    @classmethod
-    def _checked(cls, kept: Any) -> Run:
+        kept = read(text)
         if not _fits(kept, [str, dict, int, list, int, str, str]):
             raise RunCodeError("the run code is damaged: it does not hold what a run is made of")
         name, args, seed, items, horizon_us, digest, code = kept
@@ -248,6 +168,10 @@ class Run:
         return "\n".join(lines)
 
 
+def _fingerprint(function: Callable, world: World) -> str:
+    return fingerprint(function, (host.factory for host in world._hosts.values()))
+
+
 def _check_words(name: str, args: dict[str, Any]) -> None:
     """Raises RunCodeError unless all become names, in lines that a learner pastes into a cell.
 
@@ -275,11 +199,6 @@ def _check_verb(verb: Any, args: list) -> None:
         if args[0] == "attempt" or len(args) < 2:
             raise RunCodeError("the run code attempts nothing")
         _check_verb(args[0], args[1:])
-
-
-def _check_time(time_us: Any) -> None:
-    if type(time_us) is not int or not 0 <= time_us <= MAX_HORIZON_US:
-        raise RunCodeError(f"a time in a run is whole microseconds from 0 on, not {shown(time_us)}")
 
 
 def _args_out(name: str, value: Any) -> Any:
@@ -311,7 +230,7 @@ def _args_in(name: str, value: Any, function: Callable) -> Any:
 def _made_for_somebody(world: World, make: Callable[[], object]) -> None:
     """Makes a run that was pasted: it may cost only so much, and what fails is its code's fault."""
     try:
-        within_budget(world, make)
+        within_budget(world._clock, world._rows, make)
     except OverBudget as over:
         raise RunCodeError(
             f"this run was stopped when it had taken more than {over}: a run code may ask for any "
@@ -331,54 +250,3 @@ def _fits(values: Any, kinds: list[type]) -> bool:
     if not isinstance(values, list) or len(values) != len(kinds):
         return False
     return all(type(value) is kind for value, kind in zip(values, kinds, strict=True))
-
-
-def _unpacked(packed: bytes) -> Any:
-    """What was kept. Raises RunCodeError if it could be read in two ways."""
-    unzip = zlib.decompressobj()
-    try:
-        text = unzip.decompress(packed, MAX_JSON)
-        if unzip.unconsumed_tail:
-            raise RunCodeError(f"the run code is too large: more than {MAX_JSON:,} bytes unpacked")
-        kept = json.loads(text.decode(), object_pairs_hook=_dict, **_FINITE)
-        if _depth(kept) > MAX_DEPTH:
-            raise RunCodeError(f"the run code is nested more than {MAX_DEPTH} deep")
-        if unzip.eof and not unzip.unused_data:
-            return kept
-    except RunCodeError:
-        raise
-    except (zlib.error, ValueError, RecursionError):
-        pass
-    raise RunCodeError("the run code is damaged: it cannot be unpacked")
-
-
-def _dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    kept = dict(pairs)
-    if len(kept) < len(pairs):
-        raise ValueError("one key comes twice")
-    return kept
-
-
-def _finite(text: str) -> float:
-    if not math.isfinite(number := float(text)):
-        raise ValueError(f"{text} is no JSON")
-    return number
-
-
-_FINITE = {"parse_float": _finite, "parse_constant": _finite}
-
-
-def _depth(value: Any) -> int:
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list):
-        return 0
-    return 1 + max(map(_depth, value), default=0)
-
-
-def _base64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _checksum(data: bytes) -> bytes:
-    return zlib.crc32(data).to_bytes(4, "big")

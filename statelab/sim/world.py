@@ -9,33 +9,23 @@ Rules of this file:
 
 from __future__ import annotations
 
-import copy
 import weakref
 from collections.abc import Callable
 from typing import Any
 
-from statelab.canonical import PLAIN, canonical_memory, same
+from statelab.canonical import canonical_memory
+from statelab.checked import DEFAULT_TIMEOUT, YOU, checked_name, checked_seed, micros
 from statelab.client import Client, Pending, with_token
-from statelab.message import Response, shown
-from statelab.node import (
-    DEFAULT_TIMEOUT,
-    YOU,
-    Call,
-    Node,
-    UnknownNode,
-    WrongState,
-    checked_name,
-    checked_seed,
-    micros,
-)
-from statelab.rows import Row
+from statelab.effects import Call, WrongState
+from statelab.message import Response
+from statelab.node import Node
+from statelab.sim.connection import Host, Hosts
 from statelab.sim.faults import LinkFaults
 from statelab.sim.inputs import Inputs, verb
-from statelab.sim.life import ClientEnd, Host, Life, Waiter
+from statelab.sim.life import ClientEnd, Life, Waiter
 from statelab.sim.network import Network
+from statelab.sim.observer import Observer
 from statelab.trace import Trace
-from statelab.vetting import vetting as isolation
-from statelab.vetting.reach import Reach
 
 
 class World(Inputs, LinkFaults):
@@ -49,20 +39,18 @@ class World(Inputs, LinkFaults):
         super().__init__()
         self.seed = checked_seed(seed)
         self._rows: list[tuple] = []
-        self._memory: list[Row] = []
-        self.trace = Trace(self._rows, self._memory, self._states)  # what has happened so far
-        self._hosts: dict[str, Host] = {}
         self._clients: dict[str, ClientEnd] = {}
-        self._reaches: dict[type[Node], Reach] = {}  # whose code may bind names anew
-        self._network = Network(self)
+        self._hosts = Hosts(self._clients)
+        self._network = Network(self.seed, self._clock, self._rows, self._record, self._hosts)
+        self._observer = Observer(self._clock, self._rows, self._hosts, self._clients)
+        self.trace = Trace(self._rows, self._observer.memory, self._observer.states)
+        self._reaches: dict[type[Node], Any] = {}  # whose code may bind names anew
         # Coroutines of a world that is garbage are closed by Python: nothing they run in a
         # `finally` may have an effect, or end in an error that nobody can catch.
         self._doors: list[list[bool]] = []
         weakref.finalize(self, _shut, self._doors)
-        self._stepped: Life | ClientEnd | None = None  # who moved in the latest event
-        self._watches = memory
-        self.watched_from = 0  # the first row whose memory is recorded
-        self._each = self._observe if memory else None
+        if memory:
+            self.watch()
 
     # --------------------------------------------------------------------------- looking
     @property
@@ -83,6 +71,17 @@ class World(Inputs, LinkFaults):
         names = ", ".join(f"{name} {status}" for name, status in self.names.items())
         return f"<World seed={self.seed} at {self.now():g} s: {names or 'empty'}>"
 
+    def watch(self) -> None:
+        """From here on, records changes of memory; what is remembered by now counts as seen."""
+        if not self._observer.on:
+            self._observer.start()
+            self._each = self._observer.look
+
+    @property
+    def watched_from(self) -> int:
+        """The first row after which memory is recorded."""
+        return self._observer.since
+
     # --------------------------------------------------------------------------- nodes
     def start(self, name: str, factory: type[Node], *args: Any, **options: Any) -> None:
         """Starts a node; `restart` will call `factory` again, with `args` unpickled anew.
@@ -91,16 +90,17 @@ class World(Inputs, LinkFaults):
         canonical form, and for a real server, which alone has `options`; WrongState if the name
         is taken.
         """
+        from statelab.vetting.vetting import vet  # it reads bytecode, and not all need that
+
         checked_name(name)
-        isolation.vet(factory, options)
+        reach = vet(factory, options)
         if name in self._hosts or name in self._clients:
             raise WrongState(f"the name {name} is taken: choose another, or restart {name}")
         self._advance(self._clock.now_us)
-        host = Host(name, factory, args)
+        host = Host(name, factory, args, reach.keeps)
         self._begin(host)
         self._hosts[name] = host
-        reach = isolation.reach_of(factory)
-        if reach is not None and reach.binds:
+        if reach.binds:
             self._reaches[factory] = reach
         if not self._setting_up:
             self.setup = f"{name} was started outside of a scenario"
@@ -189,7 +189,7 @@ class World(Inputs, LinkFaults):
             end = self._clients[name] = ClientEnd(self, name)
         end.port = port
         self._record("client", name, 1, None, None, None, port)
-        self._look(end)
+        self._observer.moved(end)
 
     @verb
     def request(
@@ -210,7 +210,7 @@ class World(Inputs, LinkFaults):
         """What `Client.reconnect` does, as an input."""
         end = self._end_of(name)
         self._close_all(end)
-        self._look(end)
+        self._observer.moved(end)
 
     def run(self, seconds: float | None = None, *, until: float | None = None) -> None:
         """Lets `seconds` of virtual time pass, or runs `until` a time of this world."""
@@ -248,17 +248,8 @@ class World(Inputs, LinkFaults):
         for reach in self._reaches.values():
             reach.check()
 
-    def _unknown(self, name: Any) -> str:
-        names = ", ".join(self._hosts) or "none yet"
-        is_client = name in self._clients
-        what = f"{name} is a client, not a node" if is_client else f"no node is named {shown(name)}"
-        return f"{what}; nothing was sent or done. The nodes: {names}"
-
     def _host(self, name: str) -> Host:
-        host = self._hosts.get(checked_name(name, "somebody"))
-        if host is None:
-            raise UnknownNode(self._unknown(name))
-        return host
+        return self._hosts[checked_name(name, "somebody")]
 
     def _end_of(self, name: str) -> ClientEnd:
         """The client of that name, made if need be."""
@@ -273,17 +264,19 @@ class World(Inputs, LinkFaults):
         return host
 
     def _begin(self, host: Host) -> None:
-        life = Life(self, host, host.lives + 1)
+        life = Life(host, self.seed, self._clock, self._record, self._network.call, self._crash)
         canonical_memory(host.name, life.memory)  # raises before the node is there
         host.lives, host.life = life.number, life
+        self._doors.append(life.shut)
         name = host.factory.__name__
         life.begin(self._record("start", host.name, life.number, None, None, None, name))
-        self._look(life)
+        self._observer.moved(life)
 
     def _die(self, host: Host, kind: str, cause: int | None, data: Any = None) -> None:
         life, host.life = host.life, None
         host.died = self._record(kind, host.name, life.number, None, None, cause, data)
-        life.end(host.died)
+        life.end()
+        self._network.cut(life, host.died)
 
     def _crash(self, life: Life, error: str, cause: int | None) -> None:
         self._die(self._hosts[life.name], "crash", cause, error)
@@ -297,61 +290,6 @@ class World(Inputs, LinkFaults):
                 )
         for connection in list(end.connections.values()):
             self._network.close(connection, "closed by the client", None)
-
-    def _look(self, who: Life | ClientEnd) -> None:
-        self._stepped = who
-        if self._watches:
-            self._observe()
-
-    def _observe(self) -> None:
-        """Keeps what has changed in the memory of who moved last."""
-        who, self._stepped = self._stepped, None
-        if who is None or who.shut:
-            return
-        memory, seen = who.memory, who.seen
-        went = () if seen.keys() <= memory.keys() else tuple(n for n in seen if n not in memory)
-        try:
-            forms = canonical_memory(who.name, memory)
-        except TypeError:
-            # Said once: the same error at each later step would make the world useless.
-            if who.unclear:
-                return
-            who.unclear = True
-            raise
-        changed = {
-            name: form if type(form) in PLAIN else copy.deepcopy(memory[name])
-            for name, form in forms.items()
-            if name not in seen or not same(seen[name], form)
-        }
-        if changed or went:
-            who.seen = forms
-            self._memory.append(
-                Row(len(self._rows) - 1, self._clock.now_us, "memory", who.name, who.number,
-                    None, None, None, (changed, went))
-            )  # fmt: skip
-
-    def watch(self) -> None:
-        """From here on, records changes of memory; what is remembered by now counts as seen."""
-        if not self._watches:
-            self._watches, self._each, self._stepped = True, self._observe, None
-            self.watched_from = len(self._rows)
-            lives = [host.life for host in self._hosts.values() if host.life is not None]
-            for who in (*lives, *self._clients.values()):
-                who.seen = canonical_memory(who.name, who.memory)
-
-    def _states(self) -> list[Row]:
-        """The memory (None if dead) and the disk of every node and client, by name."""
-        seq, now_us = len(self._rows), self._clock.now_us
-        states = {}
-        for name, host in self._hosts.items():
-            memory = None if host.life is None else host.life.memory
-            states[name] = (host.lives, (memory, host.disk))
-        for name, end in self._clients.items():
-            states[name] = (end.number, (end.memory, {}))
-        return [
-            Row(seq, now_us, "state", name, life, None, None, None, data)
-            for name, (life, data) in sorted(states.items())
-        ]
 
 
 def _shut(doors: list[list[bool]]) -> None:

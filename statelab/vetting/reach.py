@@ -19,16 +19,17 @@ import linecache
 import random
 import sys
 import types
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
+from statelab.effects import Disk
 from statelab.immutable import ATOMS, PYTHONS, is_constant, is_frozen, is_learners, is_plain
+from statelab.loose import EFFECTS, loose
 from statelab.message import Request, Response
-from statelab.node import Disk, Node
-from statelab.unawaited import EFFECTS, loose
-from statelab.vetting.uses import OF_A_NODE, first_use, uses
+from statelab.node import Node
+from statelab.vetting.bindings import ABSENT, Bindings, content
+from statelab.vetting.uses import first_use, uses
 
-_ABSENT = object()
 _MAKERS = ("__init__", "__post_init__", "__set_name__")
 _LOOPS = ("asyncio", "_asyncio", "concurrent", "multiprocessing", "_thread")
 
@@ -40,36 +41,19 @@ class Reach:
         self.factory = factory
         self.binds = False  # whether the code may bind one of the names anew
         self.keeps = False  # whether it may keep a coroutine of its own, or an effect, unawaited
-        # whose names, where they stand, what they were bound to, and whether those were all
-        self._names: list[tuple[str, Mapping, dict[str, Any], bool]] = []
-        self._contents: list[tuple[str, Any, str]] = []  # what may change within, and how it was
-        self._cells: list[tuple[str, types.CellType, Any]] = []
+        self._bindings = Bindings()
         self._stores: list[tuple[str, str, int, str]] = []  # attribute, function, line, its text
         self._seen: dict[int, Any] = {}
         self._methods: set[types.FunctionType] = set()  # whose first argument is one instance
         for cls in (Node, Request, Response, Disk):
-            self._names.append((f"{cls.__name__}.", vars(cls), dict(vars(cls)), True))
+            self._bindings.all_of(f"{cls.__name__}.", vars(cls))
         self._class(factory)
         self._seen.clear()
 
     # --------------------------------------------------------------------------- later
     def rebound(self) -> str:
         """The first name that is bound to something else than when it was looked at, or ''."""
-        for owner, names, before, whole in self._names:
-            for name, value in before.items():
-                if names.get(name, _ABSENT) is not value:
-                    return f"{owner}{name}"
-            if whole and len(names) != len(before):
-                for name in names:
-                    if name not in before and name not in PYTHONS:
-                        return f"{owner}{name}"
-        for name, cell, before in self._cells:
-            if _content(cell) is not before:
-                return name
-        for name, value, before in self._contents:
-            if repr(value) != before:
-                return name
-        return ""
+        return self._bindings.changed()
 
     def check(self) -> None:
         """Raises TypeError if the code has bound a name anew, which a kill would not undo."""
@@ -94,12 +78,11 @@ class Reach:
             for name, value in vars(cls).items()
             if name not in PYTHONS and not (isinstance(cls, enum.EnumMeta) and name[:1] == "_")
         }
-        whole = not isinstance(cls, enum.EnumMeta)  # a member has a dict of its own
-        self._names.append((f"{cls.__name__}.", vars(cls), kept, whole))
+        is_enum = isinstance(cls, enum.EnumMeta)  # a member has a dict of its own
+        keep = self._bindings.some_of if is_enum else self._bindings.all_of
+        keep(f"{cls.__name__}.", vars(cls), kept)
         for name, value in kept.items():
             where = f"{cls.__name__}.{name}"
-            if issubclass(cls, Node):
-                _keeps_its_names(value, name, where)
             if type(value) is types.FunctionType and not issubclass(cls, type):
                 self._methods.add(value)
             if isinstance(value, (staticmethod, classmethod)):
@@ -164,7 +147,7 @@ class Reach:
             self._object(value, where, line)
         else:
             raise TypeError(
-                f"{where}, a {kind.__name__} that a kill would not erase{_in_line(line)}: keep it "
+                f"{where}, a {kind.__name__} that a kill would not erase{_line(line)}: keep it "
                 "in self, or give start what is needed as an argument; what never changes can be "
                 "a tuple, a frozenset or a types.MappingProxyType"
             )
@@ -183,12 +166,12 @@ class Reach:
         kept = getattr(value, "__dict__", {})
         for name, item in kept.items():
             self._value(item, f"{where}.{name}", line)
-        self._names.append((f"{kind.__name__}.", kept, dict(kept), True))
+        self._bindings.all_of(f"{kind.__name__}.", kept)
         self.binds = self.binds or _stays(kind)
 
     def _watch(self, name: str, value: Any) -> None:
         self.binds = True
-        self._contents.append((name, value, repr(value)))
+        self._bindings.within(name, value)
 
     def _sequential(self, module: str | None, name: str, where: str, line: int) -> None:
         """Raises TypeError for what would run beside the node: no world could wait for it."""
@@ -197,7 +180,7 @@ class Reach:
         if beside or (module == "threading" and name in ("Thread", "Timer")):
             of = "" if where.endswith(module) else f" of {module}"
             raise TypeError(
-                f"{where}{of}{_in_line(line)}: a node waits with self.sleep, self.call and "
+                f"{where}{of}{_line(line)}: a node waits with self.sleep, self.call and "
                 "self.gather only, and does several things at once by self.gather"
             )
 
@@ -223,14 +206,14 @@ class Reach:
         if helps or loose(code, EFFECTS):
             self.keeps = True
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            value = _content(cell)
-            self._cells.append((name, cell, value))
-            if value is not _ABSENT:
+            value = content(cell)
+            self._bindings.cell(name, cell)
+            if value is not ABSENT:
                 line = first_use(code, name)
                 self._named(value, name, f"{where} closes over {name}", line, code.co_names)
         defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
         self._all(defaults, f"{where} has a default", code.co_firstlineno)
-        self._names.append((f"{where}.", vars(function), dict(vars(function)), True))
+        self._bindings.all_of(f"{where}.", vars(function))
         self._all(vars(function).values(), f"{where} has an attribute", code.co_firstlineno)
         self._code(function, where)
 
@@ -243,29 +226,27 @@ class Reach:
                 if use.name in names:
                     how = f"{where} uses the global {use.name}"
                     self._named(names[use.name], use.name, how, use.line, use.attributes)
-                read[use.name] = names.get(use.name, _ABSENT)
+                read[use.name] = names.get(use.name, ABSENT)
             elif use.what == "assigned":
+                last = use.name.rpartition(".")[2].split()[-1]
                 raise TypeError(
                     f"{where} assigns {use.name}, which a kill would not erase"
-                    f"{_in(function, use.line)}: use self.{use.name.rpartition('.')[2].split()[-1]}"
+                    f"{at_line(function, use.line)}: use self.{last}"
                 )
             elif use.what == "way round":
                 raise TypeError(
                     f"{where} uses {use.name}, by which it reaches what a kill would not erase"
-                    f"{_in(function, use.line)}: name what it needs, or keep it in self"
+                    f"{at_line(function, use.line)}: name what it needs, or keep it in self"
                 )
             elif use.what == "import":
                 how = f"{where} uses {use.name}"
                 self._sequential(use.name, "", how, use.line)
                 self._named(sys.modules.get(use.name), use.name, how, use.line, use.attributes)
-            elif use.what == "stored":
+            elif use.what in ("stored", "binder"):
                 self.binds = True
-                text = f": {_text(function, use.line)}"
-                self._stores.append((use.name, where, use.line, text))
-            elif use.what == "binder":
-                self.binds = True
-                self._stores.append(("", where, use.line, f": {_text(function, use.line)}"))
-        self._names.append(("the global ", names, read, False))
+                name = use.name if use.what == "stored" else ""
+                self._stores.append((name, where, use.line, f": {_text(function, use.line)}"))
+        self._bindings.some_of("the global ", names, read)
 
     def _named(self, value: Any, name: str, where: str, line: int, attributes: tuple) -> None:
         """Looks at what a name stands for; of a module, at those attributes that are asked for."""
@@ -274,42 +255,17 @@ class Reach:
             return
         for attribute in attributes:
             self._sequential(value.__name__, attribute, where, line)
-        asked = {a: vars(value).get(a, _ABSENT) for a in attributes}
-        self._names.append((f"{name}.", vars(value), asked, False))
+        asked = {a: vars(value).get(a, ABSENT) for a in attributes}
+        self._bindings.some_of(f"{name}.", vars(value), asked)
         for attribute, item in asked.items():
             if isinstance(item, types.ModuleType):
-                of_it = {a: vars(item).get(a, _ABSENT) for a in attributes}
-                self._names.append((f"{attribute}.", vars(item), of_it, False))
+                of_it = {a: vars(item).get(a, ABSENT) for a in attributes}
+                self._bindings.some_of(f"{attribute}.", vars(item), of_it)
             elif is_learners(value):
                 self._value(item, f"{where}.{attribute}", line)
             elif isinstance(item, (list, set, MutableMapping)):
                 self._watch(f"{name}.{attribute}", item)
                 self._stores.append((attribute, where, line, ""))
-
-
-def _content(cell: types.CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not filled yet
-        return _ABSENT
-
-
-def _keeps_its_names(value: Any, name: str, where: str) -> None:
-    """Raises TypeError for a slot, and for what takes a name that every node has."""
-    if isinstance(value, types.MemberDescriptorType):
-        raise TypeError(
-            f"{where} is a slot, and the memory of a node is what is in its __dict__: leave "
-            "__slots__ out"
-        )
-    if name in OF_A_NODE and not (callable(value) or hasattr(value, "__get__")):
-        raise TypeError(f"{where} is what every node has for itself: choose another name")
-    if type(value) is types.FunctionType:
-        for use in uses(value.__code__, True):
-            if use.what == "taken":
-                raise TypeError(
-                    f"{where} assigns self.{use.name}, which every node has for itself"
-                    f"{_in(value, use.line)}: choose another name"
-                )
 
 
 def _stays(kind: type) -> bool:
@@ -334,10 +290,11 @@ def _text(function: types.FunctionType, line: int) -> str:
     return linecache.getline(function.__code__.co_filename, line).strip()
 
 
-def _in_line(line: int) -> str:
+def _line(line: int) -> str:
     return f", in line {line}" if line else ""
 
 
-def _in(function: types.FunctionType, line: int) -> str:
+def at_line(function: types.FunctionType, line: int) -> str:
+    """A line of a function, as part of a sentence."""
     text = _text(function, line)
     return f", in line {line}" + (f", {text}" if text else "")

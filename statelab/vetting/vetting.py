@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import inspect
+import types
 from collections.abc import Mapping
 from typing import Any
 
+from statelab.immutable import PYTHONS
 from statelab.message import shown
 from statelab.node import Node
-from statelab.vetting.reach import Reach
+from statelab.vetting.reach import Reach, at_line
+from statelab.vetting.uses import OF_A_NODE, uses
 
 _known: dict[type[Node], Reach] = {}
 _MANY = 256  # classes whose reach is kept
 
 
-def vet(factory: Any, options: Mapping[str, Any] | None = None) -> None:
-    """Raises TypeError, with a sentence, unless `factory` is a Node class that shares no state.
+def vet(factory: Any, options: Mapping[str, Any] | None = None) -> Reach:
+    """What the code of a class reaches; raises TypeError unless it is a Node that shares no state.
 
     A real server is none, and only such a one takes `options`.
     """
@@ -38,15 +41,15 @@ def vet(factory: Any, options: Mapping[str, Any] | None = None) -> None:
         # Of anything that has not been bound anew since, all is as it was: it cannot change.
         for name in ("handle", "run"):
             _check_method(factory, name)
+        for cls in factory.__mro__:
+            for name, value in vars(cls).items():
+                if issubclass(cls, Node) and cls is not Node and name not in PYTHONS:
+                    _check_name(value, name, f"{cls.__name__}.{name}")
         reach = Reach(factory)
         while len(_known) >= _MANY:
             del _known[next(iter(_known))]
         _known[factory] = reach
-
-
-def reach_of(factory: type[Node]) -> Reach | None:
-    """What the code of a class that was vetted reaches."""
-    return _known.get(factory)
+    return reach
 
 
 def _check_method(factory: type[Node], name: str) -> None:
@@ -63,3 +66,21 @@ def _check_method(factory: type[Node], name: str) -> None:
             f"{factory.__name__}.{name} cannot be called ({wrong}): write "
             f"async def {name}({', '.join(wanted)})"
         ) from None
+
+
+def _check_name(value: Any, name: str, where: str) -> None:
+    """Raises TypeError for a slot, and for what takes a name that every node has."""
+    if isinstance(value, types.MemberDescriptorType):
+        raise TypeError(
+            f"{where} is a slot, and the memory of a node is what is in its __dict__: leave "
+            "__slots__ out"
+        )
+    if name in OF_A_NODE and not (callable(value) or hasattr(value, "__get__")):
+        raise TypeError(f"{where} is what every node has for itself: choose another name")
+    if type(value) is types.FunctionType:
+        for use in uses(value.__code__, True):
+            if use.what == "taken":
+                raise TypeError(
+                    f"{where} assigns self.{use.name}, which every node has for itself"
+                    f"{at_line(value, use.line)}: choose another name"
+                )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import statelab
 from statelab import Invariant, Node, Soft, World
 from statelab.canonical import canonical
 from statelab.rows import KINDS
@@ -222,15 +223,18 @@ def test_an_invariant_names_the_row_that_broke_it():
     assert world.trace.breach(nobody_dies).node == "server-a"
 
 
-def test_a_table_has_a_line_for_each_row():
-    world = two_pairs()
-    world.run(0.3)
-    table = world.trace.table()
-    assert len(table) == len(world.trace)
-    assert list(table.columns) == [
-        "time_s", "kind", "node", "life", "other", "message", "cause", "data",
-    ]  # fmt: skip
-    assert table["time_s"].iloc[-1] == world.trace.rows[-1].time
+@pytest.mark.parametrize("name", statelab.__all__)
+def test_each_public_name_is_there_also_one_that_is_loaded_later(name):
+    assert getattr(statelab, name).__name__ == name
+
+
+def test_importing_statelab_leaves_what_a_first_cell_does_not_need():
+    script = "import sys, statelab; print(*sys.modules)"
+    names = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
+    late = {"inspect", "dis", "dataclasses", "hashlib", "json", "statelab.sim.run", "statelab.live"}
+    assert not late & set(names)
 
 
 def test_importing_statelab_brings_nothing_of_others():

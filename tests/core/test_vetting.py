@@ -92,7 +92,8 @@ def test_an_inherited_mistake_is_found():
 
 
 def test_without_the_check_state_would_survive_a_kill(monkeypatch):
-    monkeypatch.setattr(isolation, "vet", lambda *_: None)
+    harmless = types.SimpleNamespace(keeps=False, binds=False)
+    monkeypatch.setattr(isolation, "vet", lambda *_: harmless)
     world = World()
     world.start("web", closing_over([0]))
     assert world.call("web").body == 1

@@ -1,5 +1,6 @@
 """The check of an exercise finds what it is there to find, says so helpfully, and never raises."""
 
+import atexit  # which keeps an object, so that the next lies elsewhere
 import copy
 import ctypes
 import enum
@@ -298,7 +299,7 @@ READS = {
     "a local morning": (lambda: datetime.fromtimestamp(0).hour < 12, UNLIKE),
     "its own file": (lambda: __file__, UNLIKE),
     "the order of a set": (lambda: "".join({"ann", "bob", "cleo"}), UNLIKE),
-    "an object by its address": (lambda: repr(object()), UNSTEADY),
+    "an object by its address": (lambda: repr(atexit.register(object().__str__)), UNSTEADY),
     "a database's chance": (
         lambda: sqlite3.connect(":memory:").execute("select random()").fetchone(),
         UNSTEADY,

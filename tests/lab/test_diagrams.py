@@ -13,7 +13,7 @@ import pytest
 
 from statelab import Node, NoReply, Refused, Response, Soft, World, scenario
 from statelab.diagrams import diagram, picture, reader, sequence, svg
-from statelab.node import UnknownNode
+from statelab.effects import UnknownNode
 from statelab.trace import Trace
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,9 @@ import pytest
 from live_nodes import Caller, Counter, Echo, Sleeper, consistent, kinds
 from processes import wait_until
 
+from statelab.effects import WrongState
 from statelab.message import NoReply, Refused
-from statelab.node import Node, WrongState
+from statelab.node import Node
 
 pytestmark = pytest.mark.live
 

@@ -15,12 +15,13 @@ import h11
 import psutil
 import pytest
 
+from statelab.effects import Call
 from statelab.live.driver import warden
 from statelab.live.transport import http
 from statelab.live.transport.http_client import Caller, HttpConnection
 from statelab.live.world import LiveWorld
 from statelab.message import NoReply, Refused
-from statelab.node import Call, Node
+from statelab.node import Node
 
 pytestmark = pytest.mark.live
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux shares a port so")

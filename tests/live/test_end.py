@@ -22,10 +22,10 @@ from processes import (
     warden_of,
 )
 
+from statelab.effects import WrongState
 from statelab.engines.engine import Command, Engine
 from statelab.live.world import LiveWorld
 from statelab.message import NoReply, Refused
-from statelab.node import WrongState
 
 pytestmark = pytest.mark.live
 

@@ -25,9 +25,10 @@ from processes import (
     warden_of,
 )
 
+from statelab.effects import WrongState
 from statelab.engines import Postgres
 from statelab.live.world import LiveWorld
-from statelab.node import Node, WrongState
+from statelab.node import Node
 
 pytestmark = pytest.mark.live
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -7,9 +7,10 @@ import pytest
 from live_nodes import Counter, Sleeper, kinds
 from processes import wait_until
 
+from statelab.effects import UnknownNode, WrongState
 from statelab.live.world import LiveWorld
 from statelab.message import NoReply
-from statelab.node import Node, UnknownNode, WrongState
+from statelab.node import Node
 
 pytestmark = pytest.mark.live
 

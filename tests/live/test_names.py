@@ -6,9 +6,10 @@ import unicodedata
 import pytest
 from processes import folder_of
 
+from statelab.effects import UnknownNode
 from statelab.engines import Redis
 from statelab.live.world import LiveWorld
-from statelab.node import Node, UnknownNode
+from statelab.node import Node
 
 pytestmark = pytest.mark.live
 

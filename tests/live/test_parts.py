@@ -11,6 +11,7 @@ import types
 import h11
 import pytest
 
+from statelab.effects import Call
 from statelab.live.child.disk import DiskFile
 from statelab.live.driver.host import LiveHost
 from statelab.live.driver.merge import Entry, Journal, LiveRows
@@ -18,7 +19,7 @@ from statelab.live.driver.processes import Processes
 from statelab.live.driver.whereabouts import Whereabouts
 from statelab.live.transport import http, ports
 from statelab.live.transport.control import Channel, Desk, Frames, as_plain, pack
-from statelab.node import Call, Node, Soft
+from statelab.node import Node, Soft
 from statelab.pickling import packed
 
 

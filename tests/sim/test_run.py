@@ -9,6 +9,7 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from runs import until, with_input
 
 from statelab import Node, Run, RunCodeError, World, scenario
 from statelab.sim.run import DifferentCode, NotDeterministic
@@ -90,7 +91,7 @@ def test_a_run_code_is_short():
         world.run(0.1)
         getattr(world, ("kill", "restart")[k % 2])("web")
     assert len(Run.of(world).code()) < 600
-    few = Run.of(world).until(500_000)
+    few = until(Run.of(world), 500_000)
     assert len(few.inputs) == 5
     assert len(few.code()) < 200
 
@@ -237,7 +238,7 @@ def test_an_argument_that_is_not_json_is_named():
 # ------------------------------------------------------------------------------- branching
 def test_an_input_put_in_earlier_makes_another_run_and_later_ones_stay():
     world = a_run()
-    branch = Run.of(world).with_input(200_000, "kill", "web").replay(counting)
+    branch = with_input(Run.of(world), 200_000, "kill", "web").replay(counting)
     (skipped,) = [row for row in branch.trace.rows if row.kind == "skipped"]
     assert skipped.data == ("kill", "web", "web is dead already; restart it first")
     assert skipped.time == 0.35
@@ -250,7 +251,7 @@ def test_an_input_put_in_earlier_makes_another_run_and_later_ones_stay():
 
 
 def test_a_run_with_an_input_that_did_not_apply_is_python_too():
-    branch = Run.of(a_run()).with_input(200_000, "kill", "web").replay(counting)
+    branch = with_input(Run.of(a_run()), 200_000, "kill", "web").replay(counting)
     names = {"World": World, "counting": counting, "Counter": Counter}
     exec(Run.of(branch).python(), names)
     assert names["world"].trace.digest() == branch.trace.digest()
@@ -264,7 +265,7 @@ def test_a_run_code_cannot_attempt_what_no_world_does(args):
 
 
 def test_a_branch_has_a_run_code_of_its_own():
-    branch = Run.of(a_run()).with_input(200_000, "kill", "web").replay(counting)
+    branch = with_input(Run.of(a_run()), 200_000, "kill", "web").replay(counting)
     again = Run.parse(Run.of(branch).code()).replay(counting)
     assert again.trace.digest() == branch.trace.digest()
 
@@ -280,7 +281,7 @@ def test_inputs_fall_due_while_the_scenario_itself_takes_time():
     world = World(3)
     long(world)
     run = Run.of(world)
-    branch = run.with_input(1_500_000, "kill", "web").replay(long)
+    branch = with_input(run, 1_500_000, "kill", "web").replay(long)
     assert [row.time for row in branch.trace.rows if row.kind == "kill"] == [1.5]
     (ended,) = [row for row in branch.trace.rows if row.kind == "skipped"]
     assert "the scenario ended early: Refused" in ended.data[1]
@@ -288,7 +289,7 @@ def test_inputs_fall_due_while_the_scenario_itself_takes_time():
 
 
 def test_a_run_can_be_cut_short():
-    run = Run.of(a_run()).until(400_000)
+    run = until(Run.of(a_run()), 400_000)
     world = run.replay(counting)
     assert world.now() == 0.4
     assert [item[1] for item in world.inputs] == ["kill"]

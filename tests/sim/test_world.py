@@ -1,12 +1,24 @@
 """The simulated world: what each verb does to a node, and what its callers see."""
 
+import collections
 import gc
+import weakref
 
 import pytest
 
-from statelab import Node, NoReply, Refused, Response, UnknownNode, World, WrongState, message, node
+from statelab import (
+    Node,
+    NoReply,
+    Refused,
+    Response,
+    UnknownNode,
+    World,
+    WrongState,
+    effects,
+    message,
+    node,
+)
 from statelab.sim import network
-from statelab.sim.network import Network
 
 
 class Counter(Node):
@@ -156,7 +168,8 @@ def test_a_finally_in_a_dead_node_releases_nothing():
 
 
 def test_without_the_shut_door_the_dead_node_would_release(monkeypatch):
-    monkeypatch.setattr(node, "_open", lambda door: door)
+    monkeypatch.setattr(node, "opened", lambda door: door)
+    monkeypatch.setattr(effects, "opened", lambda door: door)
     assert killed_while_it_holds()[:2] == (False, ["log"])
 
 
@@ -711,21 +724,37 @@ def test_a_world_that_is_garbage_goes_in_silence():
     assert dropped_while_a_node_holds() == ["disk"]
 
 
+class Ticks(Node):
+    async def run(self):
+        while True:
+            await self.sleep(0.001)
+
+
+def test_long_runs_of_worlds_that_are_gone_are_not_kept(monkeypatch):
+    monkeypatch.setattr("statelab.sim.clock._LONG", 10_000)
+    monkeypatch.setattr("statelab.sim.clock._MANY", 40_000)
+    gone = []
+    for _ in range(4):
+        world = World()
+        world.start("web", Ticks)
+        gone.append(weakref.ref(world.trace))
+        world.run(20)
+        del world
+    assert [world() is None for world in gone[:2]] == [True, True]
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_without_its_shut_doors_a_world_that_is_garbage_would_act(monkeypatch):
     monkeypatch.setattr("statelab.sim.world._shut", lambda doors: None)
     assert dropped_while_a_node_holds() == ["disk", "disk", "log"]
 
 
-def test_requests_that_time_out_at_once_are_each_given_a_connection_once(monkeypatch):
-    placed = []
-    place = Network._place
-    monkeypatch.setattr(Network, "_place", lambda *args: placed.append(args) or place(*args))
+def test_requests_that_time_out_at_once_are_each_given_a_connection_once():
     world = World(7)
     world.start("web", Slow)
     alice = world.client("alice")
     for _ in range(300):
         alice.get("web", wait=False, timeout=0.1)
     world.run(2)
-    assert [row.kind for row in world.trace.rows].count("noreply") == 300
-    assert len(placed) == 300  # not again each time that another one has failed
+    kinds = collections.Counter(row.kind for row in world.trace.rows)
+    assert (kinds["noreply"], kinds["connect"], kinds["send"]) == (300, 300, 300)

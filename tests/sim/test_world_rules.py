@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from runs import with_input
 
 from statelab import Node, NoReply, Refused, Run, Soft, World, WrongState, scenario
-from statelab.node import UnknownNode
+from statelab.effects import UnknownNode
 
 NODES = ("front", "back", "store")
 ACTS = ("receive", "reply", "send", "answer", "refused", "noreply", "log", "disk")
@@ -174,7 +175,7 @@ def test_any_run_can_be_branched_anywhere(day, time_us, step):
     verb, *args = step
     if verb in ("run", "post"):
         return
-    branch = run.with_input(time_us, verb, *args).replay(busy)
+    branch = with_input(run, time_us, verb, *args).replay(busy)
     again = Run.parse(Run.of(branch).code()).replay(busy)
     assert again.trace.digest() == branch.trace.digest()
     difference = run.replay(busy, check=False).trace.first_difference(branch.trace)

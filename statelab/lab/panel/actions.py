@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from statelab.checked import DEFAULT_TIMEOUT, checked_name
+from statelab.effects import Call
 from statelab.lab.given import given
 from statelab.message import shown
-from statelab.node import DEFAULT_TIMEOUT, Call, checked_name
 
 NODE_FAULTS = ("kill", "restart", "pause", "resume")
 LINK_FAULTS = ("partition", "heal", "hold", "release", "lose_next")

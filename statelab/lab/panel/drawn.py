@@ -8,6 +8,7 @@ from typing import Any
 
 import traitlets
 
+from statelab.checked import micros
 from statelab.lab.ask.prediction import Outcome, Predict, judged
 from statelab.lab.given import each, given
 from statelab.lab.kernel import Kernel
@@ -19,7 +20,6 @@ from statelab.lab.panel.symbols import Book
 from statelab.lab.static import script
 from statelab.lab.view import View
 from statelab.lab.words import news, sentence
-from statelab.node import micros
 from statelab.trace import Invariant
 
 # Of a long run the drawing goes first: its first rows, then the others, then what is told of it.

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from statelab.effects import WrongState
 from statelab.lab.panel.actions import Action
 from statelab.lab.panel.branch import Branch
 from statelab.lab.panel.recording import Recording
 from statelab.lab.panel.symbols import Book
 from statelab.live import LiveWorld
-from statelab.node import WrongState
 from statelab.sim.as_python import line_of, seconds
 from statelab.trace import Trace
 

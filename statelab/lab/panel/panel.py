@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from statelab.checked import MAX_SECONDS, micros
 from statelab.lab import previous
 from statelab.lab.ask.prediction import Outcome, Predict
 from statelab.lab.given import function, given
@@ -16,7 +17,6 @@ from statelab.lab.panel.snapshot import still
 from statelab.lab.panel.symbols import Book
 from statelab.lab.words import sentence
 from statelab.message import shown as quoted
-from statelab.node import MAX_SECONDS, micros
 from statelab.trace import Invariant
 
 _EXACT = 1 << 53  # below it, JavaScript counts exactly

@@ -6,13 +6,15 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from statelab.checked import micros
+from statelab.effects import WrongState
 from statelab.lab.panel.actions import Action
 from statelab.lab.panel.branch import Branch
 from statelab.lab.panel.recording import Recording
 from statelab.lab.panel.symbols import Book
 from statelab.lab.words import clock
-from statelab.node import WrongState, micros
-from statelab.sim.run import Run, RunCodeError
+from statelab.sim.run import Run
+from statelab.sim.run_code import RunCodeError
 from statelab.sim.world import World
 
 

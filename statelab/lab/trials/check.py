@@ -18,8 +18,7 @@ from statelab.lab.trials.nondeterminism import WHAT
 from statelab.lab.trials.process import Gone, Runner, parcel_of
 from statelab.lab.trials.progress import Progress
 from statelab.lab.trials.steps import parting
-from statelab.message import shown
-from statelab.node import said
+from statelab.message import said, shown
 from statelab.sim.world import World
 from statelab.trace import Invariant
 

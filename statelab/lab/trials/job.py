@@ -8,8 +8,8 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from statelab.checked import micros
 from statelab.message import shown
-from statelab.node import micros
 from statelab.trace import Invariant
 
 MOST_SEEDS = 1_000_000

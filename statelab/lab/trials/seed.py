@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from statelab.lab.trials.nondeterminism import is_learners_code, place
-from statelab.node import NoReply, Refused, said
+from statelab.message import NoReply, Refused, said
 from statelab.rows import Row
-from statelab.sim.run import Run, RunCodeError
+from statelab.sim.run import Run
+from statelab.sim.run_code import RunCodeError
 from statelab.sim.world import World
 from statelab.words import described
 

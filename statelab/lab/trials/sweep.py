@@ -12,8 +12,7 @@ from statelab.lab.trials.job import job_of, seeds_of
 from statelab.lab.trials.process import parcel_of
 from statelab.lab.trials.progress import Progress
 from statelab.lab.trials.seeds import Seed, columns_of, prepare, run_batch
-from statelab.message import shown
-from statelab.node import said
+from statelab.message import said, shown
 from statelab.rows import Row
 from statelab.sim.world import World
 from statelab.trace import Invariant

@@ -32,7 +32,7 @@ from statelab.lab.trials.made import work_out
 from statelab.lab.trials.nondeterminism import WATCH, entered, place
 from statelab.lab.trials.seed import Wrong, raised, run_code, run_seed
 from statelab.lab.trials.steps import Steps
-from statelab.node import said
+from statelab.message import said
 from statelab.rows import Row
 from statelab.sim.world import World
 from statelab.words import described

@@ -16,11 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from statelab.effects import Disk, UnknownNode
 from statelab.live.child.disk import DiskFile
 from statelab.live.transport.control import as_plain
 from statelab.live.transport.http_client import Caller
-from statelab.message import Request, Response
-from statelab.node import Disk, Node, UnknownNode, answer, born, memory, said
+from statelab.message import Request, Response, said
+from statelab.node import Node, answer, born, memory
 from statelab.task import Task, loopless
 from statelab.unawaited import kept
 

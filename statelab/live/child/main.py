@@ -20,7 +20,7 @@ from statelab.live.child.life import Incarnation
 from statelab.live.child.server import Server
 from statelab.live.transport.control import Frames, connect, let_go, say
 from statelab.live.transport.ports import listener
-from statelab.node import said
+from statelab.message import said
 
 
 def live(spec: dict[str, Any]) -> None:

@@ -18,13 +18,13 @@ from typing import Any
 
 import h11
 
+from statelab.checked import MAX_PATH, METHODS
 from statelab.live.child import strangers
 from statelab.live.child.life import Incarnation
 from statelab.live.child.strangers import Unfit
 from statelab.live.transport import http
 from statelab.live.transport.control import unread
 from statelab.message import Request, Response, copied
-from statelab.node import MAX_PATH, METHODS
 
 MAX_HEAD = 1 << 17  # bytes: a path and headers of the largest size, with all that HTTP adds
 LINGER_S = 2.0  # for whoever still sends to read that nobody listens

@@ -11,8 +11,8 @@ import re
 
 import h11
 
+from statelab.checked import MAX_HEADERS, MAX_HEADERS_SIZE
 from statelab.live.transport import http
-from statelab.node import MAX_HEADERS, MAX_HEADERS_SIZE
 
 MOST_STRANGERS = 100  # connections: some systems give a process no more than 256 descriptors
 MOST_SILENT = 100  # connections on which nothing was said yet

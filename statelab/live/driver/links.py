@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from statelab.checked import checked_name
+from statelab.effects import UnknownNode, WrongState
 from statelab.live.driver.merge import LiveRows
 from statelab.live.driver.warden import WardenProcess
 from statelab.live.driver.whereabouts import Whereabouts
 from statelab.live.transport import fdpass
 from statelab.live.transport.control import Channel
-from statelab.node import UnknownNode, WrongState, checked_name
 
 RELAY_S = 10.0  # the longest that the relay may take for anything
 RELAY = 0  # its key at the warden; nodes' begin with 1

@@ -15,8 +15,9 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from statelab.effects import WrongState
 from statelab.live.transport.control import let_go
-from statelab.node import WrongState, said
+from statelab.message import said
 
 
 class Loop:

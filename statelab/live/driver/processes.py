@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from statelab.effects import WrongState
 from statelab.engines.engine import Engine, Place
 from statelab.live.driver.engine import LiveEngine
 from statelab.live.driver.host import LiveHost, LiveLife, State
@@ -27,7 +28,6 @@ from statelab.live.driver.warden import STEP_S, WardenProcess
 from statelab.live.driver.whereabouts import Whereabouts
 from statelab.live.transport.control import Channel
 from statelab.live.warden import trees
-from statelab.node import WrongState
 
 GRACE_S = 0.1  # for the channel of a process that died at once to be accepted
 

@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
+from statelab.checked import checked_name
+from statelab.effects import UnknownNode
 from statelab.live.driver.host import LiveHost
 from statelab.live.transport import ports
 from statelab.live.transport.http_client import Caller
-from statelab.node import UnknownNode, checked_name
 
 
 class _Book(dict[str, int]):

@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 import h11
 
+from statelab.checked import FRAMING
+from statelab.effects import Call
 from statelab.message import MAX_BODY
-from statelab.node import FRAMING, Call
 
 MARK = "statelab"
 MAX_BYTES = 32 * MAX_BODY  # more than any body of MAX_BODY takes as JSON

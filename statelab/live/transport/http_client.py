@@ -20,11 +20,11 @@ from typing import Any
 
 import h11
 
+from statelab.effects import Call, WrongState
 from statelab.live.transport import http
 from statelab.live.transport.fdpass import NOBODY, RESET, Handed, hand_over
 from statelab.live.transport.unanswered import FAILURES, TIMED_OUT, unanswered
 from statelab.message import IP, NoReply, Response, copied
-from statelab.node import Call, WrongState
 
 
 @dataclass(eq=False)
@@ -271,8 +271,9 @@ class HttpConnection:
             raise
         finally:
             self._came = None
-        response = Response(head.status_code, None, http.visible(head.headers))
-        response.freeze(copied(http.read_body(b"".join(body))))
+        answer = copied(http.read_body(b"".join(body)))
+        response = Response(head.status_code, answer, http.visible(head.headers))
+        response.frozen = True
         return response
 
     def is_reusable(self) -> bool:

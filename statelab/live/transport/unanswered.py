@@ -6,8 +6,8 @@ import asyncio
 
 import h11
 
+from statelab.effects import Call, UnknownNode
 from statelab.message import NoReply, Refused
-from statelab.node import Call, UnknownNode
 from statelab.rows import LOST, NOBODY_THERE
 
 CLOSED, TIMED_OUT = "the world was closed", "timed out"

@@ -26,7 +26,7 @@ from typing import Any
 
 from statelab.live.transport import ports
 from statelab.live.transport.control import Frames, connect, pack, say
-from statelab.node import said
+from statelab.message import said
 
 POSIX = os.name == "posix"
 HOLDS = sys.platform == "linux"  # elsewhere two sockets cannot have one port, and only one listen

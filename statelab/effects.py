@@ -1,0 +1,145 @@
+"""What a node may do: the effects that it asks for, and the door that performs them.
+
+A node's coroutine yields an int to sleep for that many µs, a Call, or a tuple of coroutines to run
+side by side.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, MutableMapping
+from typing import Any, NoReturn, Protocol
+
+from statelab.checked import (
+    DEFAULT_TIMEOUT,
+    DEFAULT_TIMEOUT_US,
+    MAX_PATH,
+    METHODS,
+    checked_headers,
+    micros,
+)
+from statelab.message import copied, shown
+
+
+class UnknownNode(LookupError):
+    """A name that no node of this world has; nothing was sent."""
+
+
+class WrongState(RuntimeError):
+    """A verb that does not apply now, such as to kill a dead node; nothing was done."""
+
+
+class Killed(GeneratorExit):
+    """Raised at the shut door of a dead node, so that nothing it still runs has an effect.
+
+    Python closes what is left of a coroutine by GeneratorExit, and takes this one as well.
+    """
+
+
+class Call:
+    """One request, as asked for; and, filled in by the world, how it goes.
+
+    `timeout_us` None waits for ever. `task` goes on when the call is `done`; `sent` is the trace's
+    row of its sending, and `blame` the latest that tells why no answer has come.
+    """
+
+    __slots__ = (
+        "blame", "body", "connection", "done", "headers", "method", "number", "path", "sent",
+        "task", "timeout_us", "to", "via",
+    )  # fmt: skip
+
+    def __init__(self, to, path, body, method, headers, timeout, via=None):
+        if type(to) is not str or type(path) is not str or path[:1] != "/" or len(path) > MAX_PATH:
+            _bad_call(to, path)
+        if method not in METHODS:
+            raise ValueError(f"method {shown(method)} is none of {', '.join(METHODS)}")
+        self.to = to
+        self.path = path
+        self.body = copied(body)
+        self.method = method
+        self.headers = checked_headers(headers) if headers else {}
+        if timeout == DEFAULT_TIMEOUT:
+            self.timeout_us = DEFAULT_TIMEOUT_US
+        else:
+            self.timeout_us = None if timeout is None else micros(timeout, "the timeout") or 1
+        self.via = via
+        self.connection = None  # until it is sent
+        self.done = False
+
+
+def _bad_call(to: Any, path: Any) -> NoReturn:
+    if type(to) is not str:
+        raise TypeError(f"call a node by its name, a str, not {shown(to)}; nothing was sent")
+    if type(path) is not str or path[:1] != "/":
+        raise ValueError(
+            f"the path {shown(path)} must be a str that begins with '/'; nothing was sent"
+        )
+    raise ValueError(f"the path has more than {MAX_PATH:,} characters; nothing was sent")
+
+
+class Door(Protocol):
+    """What a world provides to one life of a node.
+
+    `shut` is true once the life has ended. `current` is the task that runs now; while `__init__`
+    runs there is none, and so no effect. `keeps` is whether the node's code may keep what it does
+    not await, and so whether that is counted: it costs a twentieth of the time.
+    """
+
+    name: str
+    node: Any
+    shut: Any
+    current: Any
+    keeps: bool
+    disk: Disk
+    random: random.Random
+
+    def now_us(self) -> int: ...
+    def log(self, text: str) -> None: ...
+    def write(self, key: str, value: Any) -> None: ...
+    def erase(self, key: str) -> None: ...
+    def sleep(self, task: Any, us: int) -> None: ...
+    def call(self, task: Any, call: Call) -> None: ...
+    def die(self, task: Any, error: BaseException) -> None: ...
+
+
+class Disk(MutableMapping):
+    """A small durable store: str keys, JSON values, and a kill does not touch it.
+
+    A read returns a copy: to change what is stored, store again.
+    """
+
+    def __init__(self, data: dict[str, Any], door: Door):
+        self._data = data
+        self._door = door
+
+    def __getitem__(self, key: str) -> Any:
+        return copied(self._data[key])
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if not isinstance(key, str):
+            raise TypeError(f"disk key {shown(key)} is not a str")
+        value = copied(value)
+        opened(self._door).write(key, value)
+        self._data[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        if key not in self._data:
+            raise KeyError(key)
+        opened(self._door).erase(key)
+        del self._data[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._data))
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __repr__(self) -> str:
+        return f"Disk({self._data!r})"
+
+
+def opened(door: Door) -> Door:
+    """The door, unless it is shut: raises Killed."""
+    if door.shut:
+        raise Killed(f"{door.name} is dead")
+    return door
