@@ -443,5 +443,5 @@ def test_the_servers_import_neither_a_world_nor_anything_from_outside():
         source = inspect.getsource(sys.modules[f"statelab.servers.{module}"])
         imported = [line.split()[1] for line in source.splitlines() if line.startswith("from ")]
         assert {name for name in imported if name.startswith("statelab")} <= {
-            "statelab.message", "statelab.node", "statelab.servers",
+            "statelab.checked", "statelab.message", "statelab.node", "statelab.servers",
         }  # fmt: skip
