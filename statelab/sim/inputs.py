@@ -51,6 +51,13 @@ def verb(method: Callable) -> Callable:
     return apply
 
 
+def _apart(value: Any) -> Any:
+    """A copy of plain values that nobody else can change; anything else stays what it is."""
+    if type(value) in (list, tuple, set):
+        return type(value)(map(_apart, value))
+    return {key: _apart(item) for key, item in value.items()} if type(value) is dict else value
+
+
 def _bound(method: Callable, world: Inputs, args: tuple, named: dict[str, Any]) -> tuple:
     """All arguments of a verb, in order; raises TypeError."""
     import inspect
@@ -113,10 +120,10 @@ class Inputs:
         if self._rows:
             self.setup = "its scenario came after other verbs"
         else:
-            self.setup = (scenario, args)
+            self.setup = (scenario, _apart(args))
         self._setting_up = True
         try:
-            return scenario(self, **args)
+            return scenario(self, **_apart(args))
         finally:
             self._setting_up = False
 

@@ -159,7 +159,8 @@ class World(Inputs, LinkFaults):
     ) -> Response | Pending:
         """Sends one request as client `you`, on a fresh connection; else like `Client.send`."""
         call = Call(to, path, body, method, headers, timeout)
-        pending = self.request(YOU, method, to, path, call.body, headers, timeout)
+        noted = headers and dict(headers)  # what the caller keeps may change later
+        pending = self.request(YOU, method, to, path, call.body, noted, timeout)
         return pending.result() if wait else pending
 
     def client(self, name: str, port: int | None = None) -> Client:

@@ -75,6 +75,27 @@ def test_a_run_code_makes_the_run_again():
     assert Run.of(again).code() == code
 
 
+@scenario
+def adding(world, numbers, more):
+    world.start("web", Counter)
+    while numbers:
+        world.call("web", body=numbers.pop() + more["by"])
+
+
+def test_a_run_keeps_what_was_given_to_it_whatever_becomes_of_that_later():
+    world, numbers, more, headers = World(), [1, 2], {"by": 1}, {"a": "b"}
+    adding(world, numbers=numbers, more=more)
+    world.call("web", "/", headers=headers)
+    run = Run.of(world)
+    code = run.code()
+    numbers.append(5)
+    more["by"] = 7
+    headers["a"] = "c"
+    assert (Run.of(world).code(), run.code()) == (code, code)
+    assert run.replay(adding).trace.digest() == run.replay(adding).trace.digest() == run.digest
+    assert numbers == [1, 2, 5]
+
+
 def test_the_run_as_python_makes_the_run_again():
     world = a_run(server=Twice, askers=2)
     text = Run.of(world).python()
