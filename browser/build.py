@@ -162,7 +162,7 @@ def make_lite(lite: Path, contents: Path, folder: Path) -> None:
     command = [sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", lite]
     command += ["--contents", contents, "--output-dir", folder, "--apps", "lab"]
     command += ["--no-sourcemaps", "--no-unused-shared-packages"]
-    run("JupyterLite could not be built", *command)
+    run("JupyterLite could not be built", *command, cwd=lite)
 
 
 def run(failure: str, *command: Any, **options: Any) -> None:
