@@ -20,8 +20,7 @@ NEEDS = {
     "pandas": "This cell needs pandas for its table, which is not in this edition.",
 }
 ELSEWHERE = "On Binder or your own machine it runs."
-PICTURES = ("image/svg+xml", "image/png")
-_INLINE = re.compile(r'<img alt="([^"]*)"[^>]* src="data:([^;]+);base64,([^"]*)">')
+_DRAWN = re.compile(r'<img alt="([^"]*)"[^>]* src="data:image/svg\+xml;base64,([^"]*)">')
 
 
 def write(notebooks: Path, folder: Path) -> None:
@@ -29,38 +28,63 @@ def write(notebooks: Path, folder: Path) -> None:
     pictures = folder / "pictures"
     pictures.mkdir(parents=True)
     for path in sorted((notebooks / "pictures").glob("*.svg")):
-        # JupyterLite hands a page's own pictures on by a function that knows Latin 1 only.
-        text = path.read_text(encoding="utf-8")
-        (pictures / path.name).write_bytes(text.encode("ascii", "xmlcharrefreplace"))
+        (pictures / path.name).write_bytes(plain(path.read_text(encoding="utf-8")))
     for path in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         if needs(notebook):
             continue
-        notebook["cells"] = [shown(cell) for cell in notebook["cells"]]
+        stored = Stored(folder, path.stem)
+        notebook["cells"] = [stored.shown(cell) for cell in notebook["cells"]]
         text = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
         (folder / path.name).write_text(text, encoding="utf-8")
 
 
-def shown(cell: dict[str, Any]) -> dict[str, Any]:
-    """The cell, or the text that stands for it."""
-    need = needs(cell)
-    if need is None:
-        return cell
-    attachments: dict[str, dict[str, str]] = {}
-    outcome = [part for output in cell["outputs"] if (part := told(output, attachments))]
-    came = "What came of it there:" if outcome else "It shows nothing itself."
-    parts = [f"> **{NEEDS[need]}** {ELSEWHERE} {came}"]
-    code = fenced("".join(cell["source"]), "python")
-    if cell["metadata"].get("jupyter", {}).get("source_hidden"):
-        code = f"<details><summary>its code</summary>\n\n{code}\n\n</details>"
-    text = "\n\n".join([*parts, code, *outcome])
-    return {
-        "attachments": attachments,
-        "cell_type": "markdown",
-        "id": cell["id"],
-        "metadata": cell["metadata"],
-        "source": text.splitlines(keepends=True),
-    }
+class Stored:
+    """The outcomes of one lesson as texts, with their pictures among those in `folder`."""
+
+    def __init__(self, folder: Path, name: str):
+        self._folder, self._name = folder, name
+        self._pictures = 0
+
+    def shown(self, cell: dict[str, Any]) -> dict[str, Any]:
+        """The cell, or the text that stands for it."""
+        need = needs(cell)
+        if need is None:
+            return cell
+        outcome = [part for output in cell["outputs"] if (part := self._told(output))]
+        came = "What came of it there:" if outcome else "It shows nothing itself."
+        code = fenced("".join(cell["source"]), "python")
+        if cell["metadata"].get("jupyter", {}).get("source_hidden"):
+            code = f"<details><summary>its code</summary>\n\n{code}\n\n</details>"
+        text = "\n\n".join([f"> **{NEEDS[need]}** {ELSEWHERE} {came}", code, *outcome])
+        return {
+            "cell_type": "markdown",
+            "id": cell["id"],
+            "metadata": {"tags": cell["metadata"]["tags"]},
+            "source": text.splitlines(keepends=True),
+        }
+
+    def _told(self, output: dict[str, Any]) -> str:
+        """An output as Markdown; '' if there is nothing to see."""
+        if "text" in output:
+            return fenced("".join(output["text"]))
+        data = {kind: "".join(value) for kind, value in output["data"].items()}
+        words, page = data.get("text/plain", ""), data.get("text/html", "")
+        if "image/png" in data:
+            return self._picture(words, "png", base64.b64decode(data["image/png"]))
+        if picture := _DRAWN.search(page):
+            drawn = plain(base64.b64decode(picture[2]).decode())
+            return self._picture(html.unescape(picture[1]), "svg", drawn)
+        if page.startswith("<!--"):
+            return ""
+        return "\n".join(line for line in page.splitlines() if line.strip()) or fenced(words)
+
+    def _picture(self, words: str, kind: str, content: bytes) -> str:
+        """A picture in a file of its own: a text may hold none."""
+        self._pictures += 1
+        path = Path("pictures", f"{self._name}_stored_{self._pictures}.{kind}")
+        (self._folder / path).write_bytes(content)
+        return f"![{re.sub(r'[][<>]', '', words)}]({path.as_posix()})"
 
 
 def needs(whole: dict[str, Any]) -> str | None:
@@ -68,31 +92,9 @@ def needs(whole: dict[str, Any]) -> str | None:
     return whole["metadata"].get("statelab", {}).get("needs")
 
 
-def told(output: dict[str, Any], attachments: dict[str, dict[str, str]]) -> str:
-    """An output as Markdown; its pictures go into `attachments`, for a text may hold no others."""
-    if "text" in output:
-        return fenced("".join(output["text"]))
-    data = {kind: "".join(value) for kind, value in output["data"].items()}
-    words = data.get("text/plain", "")
-    for kind in PICTURES:
-        if kind in data:
-            content = data[kind]
-            if kind == "image/svg+xml":
-                content = base64.b64encode(content.encode()).decode()
-            return attached(attachments, words, kind, content)
-    page = data.get("text/html", "")
-    if picture := _INLINE.search(page):
-        return attached(attachments, html.unescape(picture[1]), picture[2], picture[3])
-    if page.startswith("<!--"):
-        return ""
-    return "\n".join(line for line in page.splitlines() if line.strip()) or fenced(words)
-
-
-def attached(attachments: dict, words: str, kind: str, content: str) -> str:
-    """A picture among the attachments, as Markdown."""
-    name = f"{len(attachments)}.{'svg' if 'svg' in kind else 'png'}"
-    attachments[name] = {kind: content}
-    return f"![{re.sub(r'[][<>]', '', words)}](attachment:{name})"
+def plain(drawn: str) -> bytes:
+    """An SVG in ASCII: JupyterLite hands a page's pictures on by what knows Latin 1 only."""
+    return drawn.encode("ascii", "xmlcharrefreplace")
 
 
 def fenced(text: str, language: str = "") -> str:

@@ -57,9 +57,9 @@ def sweep(
     for each invariant its sentence, true where it held, and "broken at: " with its sentence, the
     row where it first broke; and what `measure(rows)` returns, a dict. Any executor will do, such
     as Dask's `client.get_executor()` where statelab is installed on the workers; without one there
-        is a process for each core, in a browser this one. Interrupted, it returns the seeds that it
+    is a process for each core, in a browser this one. Interrupted, it returns the seeds that it
     has, and says so.
-    
+
     Raises SweepError, with the first seed that failed and its run code: if the scenario, `day`, a
     server's own code, an invariant or `measure` raises; if a process dies; and, without an
     `executor`, if a run takes more than so many real `seconds`.
