@@ -44,20 +44,14 @@ class Trouble(Exception):
 
 def build(folder: Path) -> None:
     """Makes the site in `folder`, which is new or empty. Raises Trouble."""
-    if not shutil.which("npm"):
-        raise Trouble(
-            "npm is missing, by which Pyodide comes: install Node.js (on Debian and Ubuntu: "
-            "sudo apt install npm), then run this again. Nothing was made."
-        )
-    with tempfile.TemporaryDirectory(prefix="statelab-site-") as work:
-        pyodide = fetch_pyodide(Path(work))
-        add_packages(pyodide, wheel_of_ours(Path(work)))
-        contents, lite = Path(work, "contents"), Path(work, "lite")
-        lessons.write(ROOT / "notebooks", contents)
-        lite.mkdir()
-        (lite / "jupyter-lite.json").write_text(json.dumps(settings()), encoding="utf-8")
-        make_lite(lite, contents, folder)
-        shutil.move(pyodide, folder / "static" / "pyodide")
+    with tempfile.TemporaryDirectory(prefix="statelab-site-") as place:
+        work = Path(place)
+        pyodide = fetch_pyodide(work)
+        add_packages(pyodide, wheel_of_ours(work))
+        lessons.write(ROOT / "notebooks", work / "contents")
+        site = make_lite(work)
+        shutil.move(pyodide, site / "static" / "pyodide")
+        shutil.copytree(site, folder, dirs_exist_ok=True)  # last: it is there as a whole, or not
 
 
 # ------------------------------------------------------------------------------- Python
@@ -81,7 +75,17 @@ def wheel_of_ours(work: Path) -> Path:
     )
     for name in ("pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
-    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", work, copy]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-build-isolation",
+        "--no-deps",
+        "-w",
+        work,
+        copy,
+    ]
     run("statelab's own wheel could not be made", *pip)
     return next(work.glob("statelab-*.whl"))
 
@@ -157,12 +161,16 @@ def settings() -> dict[str, Any]:
     }
 
 
-def make_lite(lite: Path, contents: Path, folder: Path) -> None:
-    """JupyterLite's own files, with the lessons and the widgets of this environment."""
+def make_lite(work: Path) -> Path:
+    """JupyterLite's own files, with the lessons and this environment's widgets, in a folder."""
+    lite, site = work / "lite", work / "site"
+    lite.mkdir()
+    (lite / "jupyter-lite.json").write_text(json.dumps(settings()), encoding="utf-8")
     command = [sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", lite]
-    command += ["--contents", contents, "--output-dir", folder, "--apps", "lab"]
+    command += ["--contents", work / "contents", "--output-dir", site, "--apps", "lab"]
     command += ["--no-sourcemaps", "--no-unused-shared-packages"]
     run("JupyterLite could not be built", *command, cwd=lite)
+    return site
 
 
 def run(failure: str, *command: Any, **options: Any) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 NEEDS = {
     "processes": "This cell needs real processes; a browser has none.",
     "matplotlib": "This cell draws with matplotlib, which is not in this edition.",
+    "clock": "This cell needs a clock finer than that of a browser, which is coarse on purpose.",
     "pandas": "This cell needs pandas for its table, which is not in this edition.",
 }
 ELSEWHERE = "On Binder or your own machine it runs."
