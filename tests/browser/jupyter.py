@@ -142,9 +142,11 @@ class Lab:
         page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
 
     def _failed(self, error):
-        # JupyterLab and its extensions stumble over a notebook without a kernel or page. What our
-        # drawings had a part in has a module of theirs, a blob, in its stack.
-        if "/static/" not in (error.stack or "") or "blob:" in error.stack:
+        # JupyterLab and its extensions stumble over a notebook without a kernel or page; its files
+        # lie in static/, those of JupyterLite in build/. What our drawings had a part in has a
+        # module of theirs, a blob, in its stack.
+        stack = error.stack or ""
+        if not ("/static/" in stack or "/build/" in stack) or "blob:" in stack:
             self.errors.append(f"{error}\n{error.stack}")
 
     def _said(self, message):
