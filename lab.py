@@ -35,6 +35,7 @@ python3 lab.py soak [...]    repeat what flakes could hide in, for hours; with f
                              such as notebooks, repeat these only (--rounds N)
 python3 lab.py record [...]  run all notebooks, or those named, and store their outputs
 python3 lab.py class FOLDER  copy the notebooks for a class: without the worked answers
+python3 lab.py site FOLDER   make the browser edition, a static site (some 40 MB; npm is needed)
 """
 
 
@@ -290,7 +291,9 @@ def soak(environment, rounds, paths):
     deep = {"STATELAB_DRAWS": "soak", "STATELAB_SEEDS": "10000", "STATELAB_KERNEL_KILLS": "100"}
     seeds = ("10,000 seeds and 100 kernel kills", ["tests", "-m", "not browser and not fuzz"], deep)
     fuzz = ("10,000 hostile inputs of a kind", ["tests", "-m", "fuzz"], {"STATELAB_DRAWS": "fuzz"})
-    jobs = [] if paths else [seeds, fuzz]
+    site = ["tests/browser/test_site_in_browser.py"]
+    everywhere = ("every lesson in the browser edition", site, {"STATELAB_SITE": "all"})
+    jobs = [] if paths else [seeds, fuzz, everywhere]
     jobs += [(f"round {n} of {rounds}", paths, {}) for n in range(1, rounds + 1)]
     failed = 0
     for name, arguments, extra in jobs:
@@ -317,10 +320,39 @@ def record(environment, notebooks):
     return environment.run(environment.root / "tests" / "helpers" / "record.py", *paths, alone=True)
 
 
-def copy_for_class(root, folder):
-    """Copy the notebooks and their pictures into a new or empty folder, without the answers."""
+def check_new(folder):
+    """Raise Trouble unless the folder is new or empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Trouble(f"{folder} is there and not empty: name a folder that is new or empty.")
+
+
+def make_site(environment, folder):
+    """Make the browser edition in a new or empty folder, with tools of its own."""
+    check_new(folder)
+    if not shutil.which("npm"):
+        raise Trouble(
+            "npm is missing, by which Python for browsers (Pyodide) comes: install Node.js with "
+            "npm (on Debian and Ubuntu: sudo apt install npm), then run this again."
+        )
+    environment.ensure()
+    # Apart from the lessons' environment, whose JupyterLab would load JupyterLite's extensions.
+    tools = environment.folder / "site"
+    python = tools / environment.python.relative_to(environment.folder)
+    say("making the browser edition (some 20 seconds; the first time a minute)")
+    if not python.exists():
+        run_quietly([environment.python, "-m", "venv", tools], "Making its tools' room failed")
+    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "-c", "requirements.lock"]
+    pip += ["-r", "browser/requirements.txt"]
+    run_quietly(pip, "Installing JupyterLite failed", cwd=environment.root, count="Collecting ")
+    code = run([python, "browser/build.py", folder], cwd=environment.root)
+    if code == 0:
+        say(f"the site is in {folder}; try it: python3 -m http.server -d {folder}")
+    return code
+
+
+def copy_for_class(root, folder):
+    """Copy the notebooks and their pictures into a new or empty folder, without the answers."""
+    check_new(folder)
     shutil.copytree(str(root / "notebooks" / "pictures"), str(folder / "pictures"))
     paths = sorted((root / "notebooks").glob("*.ipynb"))
     for path in paths:
@@ -353,8 +385,11 @@ def main(arguments, root):
     if verb == "class":
         parser.add_argument("folder")
         return copy_for_class(root, Path(parser.parse_args(rest).folder).resolve())
+    if verb == "site":
+        parser.add_argument("folder")
+        return make_site(environment, Path(parser.parse_args(rest).folder).resolve())
     if verb and not verb.startswith("-"):
-        verbs = "test, soak, record, class, or nothing for lessons"
+        verbs = "test, soak, record, class, site, or nothing for lessons"
         raise Trouble(f"lab.py knows no {verb!r}: say {verbs}.")
     parser.add_argument("--port", type=int)
     parser.add_argument("--no-browser", dest="browser", action="store_false")

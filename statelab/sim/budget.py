@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from statelab import machine
 from statelab.sim.clock import Clock
 
 MAX_EVENTS, MAX_S, MAX_BYTES = 200_000, 20.0, 1 << 30
@@ -23,12 +24,14 @@ class Budget:
     """Looks how much a world, of which these are the rows, has cost since this was made."""
 
     def __init__(self, rows: list[tuple]):
-        import psutil
-
         self._rows = rows
-        self.process = psutil.Process()
         self._end_s = time.monotonic() + MAX_S
-        self._bytes = self.process.memory_info().rss + MAX_BYTES
+        self.process = None
+        if machine.HAS_PROCESSES:  # else the browser bounds what a page may have
+            import psutil
+
+            self.process = psutil.Process()
+            self._bytes = self.process.memory_info().rss + MAX_BYTES
 
     def over(self) -> str:
         """What there is too much of, as a few words; '' while it is within the budget."""
@@ -36,7 +39,7 @@ class Budget:
             return f"{MAX_EVENTS:,} events"
         if time.monotonic() > self._end_s:
             return f"{MAX_S:g} s"
-        if self.process.memory_info().rss > self._bytes:
+        if self.process and self.process.memory_info().rss > self._bytes:
             return _MEMORY.format(MAX_BYTES >> 20)
         return ""
 
@@ -55,7 +58,11 @@ def within_budget(clock: Clock, rows: list[tuple], make: Callable[[], object]) -
     budget = Budget(rows)
     clock.look = budget.look
     try:
-        with _watched(budget), _limited_memory(budget.process.memory_info().vms + MAX_BYTES):
+        with contextlib.ExitStack() as stack:
+            if budget.process:
+                stack.enter_context(_watched(budget))
+                most = budget.process.memory_info().vms + MAX_BYTES
+                stack.enter_context(_limited_memory(most))
             make()
             budget.look()  # a node may have died of it
     except OverBudget as wrong:

@@ -9,6 +9,7 @@ import json
 import textwrap
 from collections.abc import Callable, Iterable
 
+from statelab.immutable import PYTHONS
 from statelab.node import Node
 
 
@@ -19,7 +20,8 @@ def fingerprint(function: Callable, factories: Iterable[type[Node]]) -> str:
         for base in cls.__mro__[: cls.__mro__.index(Node)]:
             for name, value in vars(base).items():
                 value = getattr(value, "fget", getattr(value, "__func__", value))
-                if inspect.isfunction(value):
+                # Newer Pythons put functions into a class that its source does not have.
+                if inspect.isfunction(value) and name not in PYTHONS:
                     functions[f"{base.__qualname__}.{name}"] = value
     return _fingerprint(tuple(functions.items()))
 

@@ -36,7 +36,7 @@ def browser(chromium_path):
 
 @pytest.fixture(scope="package")
 def server(folder, chromium_path):
-    """The one JupyterLab: its address and token."""
+    """The one JupyterLab: its address and its first page."""
     with jupyterlab(folder) as started:
         yield started
 

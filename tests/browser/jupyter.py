@@ -24,6 +24,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Nothing outside is there; whoever asks for it, also a worker, which no test sees, must fail.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 
@@ -63,7 +65,7 @@ CELLS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
 
 @contextlib.contextmanager
 def jupyterlab(folder):
-    """Runs a JupyterLab whose root is `folder`; gives its address and token."""
+    """Runs a JupyterLab whose root is `folder`; gives its address and its first page."""
     posix = os.name == "posix"
     # Not in TMPDIR: the path of a kernel's socket must stay under some 100 characters.
     settings = Path(tempfile.mkdtemp(prefix="statelab-lab-", dir="/tmp" if posix else None))
@@ -96,7 +98,7 @@ def jupyterlab(folder):
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(f"{address}/api/status?token={token}", process, settings / "log")
-        yield address, token
+        yield address, f"lab?token={token}&reset"
     finally:
         process.terminate()
         process.wait(20)
@@ -119,9 +121,12 @@ def _wait_for(url, process, log):
 
 
 class Lab:
-    """JupyterLab in one page, which opens one notebook at a time; a new page takes seconds."""
+    """JupyterLab in one page, which opens one notebook at a time; a new page takes seconds.
 
-    def __init__(self, browser, address, token):
+    `first` is its own page; that of the browser edition is another.
+    """
+
+    def __init__(self, browser, address, first):
         self.errors = []
         self.foreign = []
         context = browser.new_context(viewport={"width": 1400, "height": 1000})
@@ -131,21 +136,23 @@ class Lab:
         page.on("console", self._said)
         page.on("pageerror", self._failed)
         page.on("request", self._asked)
-        page.goto(f"{address}/lab?token={token}&reset")
+        page.goto(f"{address}/{first}")
         page.wait_for_function("window.jupyterapp?.shell")
         page.evaluate("() => window.jupyterapp.restored.then(() => {})")
         page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
 
     def _failed(self, error):
-        # JupyterLab and its extensions stumble over a notebook without a kernel or page. What our
-        # drawings had a part in has a module of theirs, a blob, in its stack.
-        if "/static/" not in (error.stack or "") or "blob:" in error.stack:
+        # JupyterLab and its extensions stumble over a notebook without a kernel or page; its files
+        # lie in static/, those of JupyterLite in build/. What our drawings had a part in has a
+        # module of theirs, a blob, in its stack.
+        stack = error.stack or ""
+        if not ("/static/" in stack or "/build/" in stack) or "blob:" in stack:
             self.errors.append(f"{error}\n{error.stack}")
 
     def _said(self, message):
         url = message.location.get("url", "")
         # JupyterLab asks for a picture before it has found where that is; then it asks again.
-        early = urlsplit(url).path.startswith("/pictures/")
+        early = urlsplit(url).path.startswith(("/pictures/", "/lab/pictures/"))
         # Its debugger complains when a kernel ends soon after it has begun.
         ended = message.text.startswith("Could not restore the debugger state")
         if message.type == "error" and not early and not ended:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from runs import until, with_input
 
 from statelab import Node, Run, RunCodeError, World, scenario
+from statelab.sim.fingerprint import fingerprint
 from statelab.sim.run import DifferentCode, NotDeterministic
 
 
@@ -314,3 +315,12 @@ def test_a_run_can_be_cut_short():
     world = run.replay(counting)
     assert world.now() == 0.4
     assert [item[1] for item in world.inputs] == ["kill"]
+
+
+def test_what_newer_pythons_put_into_a_class_is_no_part_of_its_fingerprint():
+    class Stepped(Counter):
+        step: int = 1
+
+    before = fingerprint(counting, [Stepped])
+    Stepped.__annotate_func__ = lambda format: {"step": int}  # as 3.14 does
+    assert fingerprint(counting, [Stepped]) == before

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from statelab import machine
 from statelab.checked import MAX_SECONDS, micros
 from statelab.lab import previous
 from statelab.lab.ask.prediction import Outcome, Predict
@@ -62,7 +63,7 @@ class Panel(Drawn):
             book, prediction, actions, invariants,
             title=given(str, title, "the title") or self._name.replace("_", " "),
             level=given(int, level, "the level"),
-            modes=["simulated", "live"] if live else ["simulated"],
+            modes=["simulated", "live"] if live and machine.HAS_PROCESSES else ["simulated"],
         )  # fmt: skip
         self.on_msg(self._clicked)
         self._show()

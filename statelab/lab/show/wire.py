@@ -13,6 +13,7 @@ from typing import Any
 import ipywidgets
 import traitlets
 
+from statelab import machine
 from statelab.lab import previous
 from statelab.lab.ask.prediction import Outcome, Predict, judged
 from statelab.lab.given import function, given
@@ -44,6 +45,8 @@ class Wire(ipywidgets.VBox):
     _closed = True  # as long as it is not made
 
     def __init__(self, server: type[Node], request: bytes, prediction: Predict | None = None):
+        if not machine.HAS_PROCESSES:
+            raise machine.NoProcesses("Wire connects to")
         if not (isinstance(server, type) and issubclass(server, Node)):
             raise TypeError(f"the server: a Node class is wanted, not {server!r:.100}")
         self._server, self._request = server, given(bytes, request, "the request")

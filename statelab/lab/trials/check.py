@@ -9,10 +9,11 @@ import contextlib
 import hashlib
 import itertools
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from statelab import machine
 from statelab.lab.trials.job import job_of, seeds_of
 from statelab.lab.trials.nondeterminism import WHAT
 from statelab.lab.trials.process import Gone, Runner, parcel_of
@@ -113,13 +114,10 @@ def _checked(job: dict[str, Any], seeds: list[int], seconds: float) -> Verdict:
         return Verdict(False, f"{_NOT_YET} your code cannot travel. {said(wrong)}\n{_TRAVEL}")
     with (
         Progress(f"hidden seeds: {len(seeds)}, each run twice", len(seeds)) as progress,
-        Runner(parcel, 0, HASH_SEEDS[0], seconds) as one,
         contextlib.ExitStack() as stack,
     ):
-        others = [
-            stack.enter_context(Runner(parcel, 1, hash_seed, seconds))
-            for hash_seed in HASH_SEEDS[1 : 1 + len(seeds)]
-        ]
+        runners = _runners(parcel, HASH_SEEDS[: 1 + len(seeds)], seconds)
+        one, *others = [stack.enter_context(runner) for runner in runners]
         for seed, other in zip(seeds, itertools.cycle(others), strict=False):
             try:
                 verdict = _judged(one, other, seed)
@@ -128,9 +126,22 @@ def _checked(job: dict[str, Any], seeds: list[int], seconds: float) -> Verdict:
             if verdict is not None:
                 return verdict
             progress.step()
-    lines = [f"✓ passed: under {len(seeds)} hidden seeds, two processes agree in every event."]
+    who = "two processes" if machine.HAS_PROCESSES else "two runs in one process"
+    lines = [f"✓ passed: under {len(seeds)} hidden seeds, {who} agree in every event."]
     lines += [f"  True in every run: “{invariant.sentence}”" for invariant in job["invariants"]]
+    lines += [] if machine.HAS_PROCESSES else [_ALONE]
     return Verdict(True, "\n".join(lines))
+
+
+def _runners(parcel: bytes, hash_seeds: Sequence[int], seconds: float) -> Iterator[Any]:
+    """What runs the job: one process, and others to compare it with; or twice this one."""
+    if machine.HAS_PROCESSES:
+        for place, hash_seed in enumerate(hash_seeds):
+            yield Runner(parcel, min(place, 1), hash_seed, seconds)
+        return
+    from statelab.lab.trials.alone import Alone
+
+    yield from (Alone(parcel), Alone(parcel))
 
 
 def _judged(one: Runner, other: Runner, seed: int) -> Verdict | None:
@@ -165,7 +176,7 @@ def _parted(one: Runner, other: Runner, seed: int, suspects: list[list[str]]) ->
     seq = mine[0] if theirs[0] is None else theirs[0]
     if suspects:
         cause = _asked("A likely cause: ", *suspects[0])
-    elif one.ask("steady"):
+    elif machine.HAS_PROCESSES and one.ask("steady"):
         cause = [*_unlike(one, other), *_HASHING]
     else:
         return _failed(seed, code, None, _UNSTEADY[0], *_unlike(one, other), *_UNSTEADY[1:])
@@ -229,6 +240,10 @@ _HASHING = (
     "Each process repeats itself here, and the two do not agree. What they do not share",
     "is how they hash and where objects lie: look for a set whose order decides, or an object",
     "shown by its address; use a list, a dict or sorted(…), or a name.",
+)
+_ALONE = (
+    "  A browser has one process: what two would not share, such as a clock, a host or the order\n"
+    "  of a set, was not looked at. On Binder or your own machine, check looks."
 )
 _UNSTEADY = (
     "two runs, fed the same, differ.",

@@ -21,7 +21,9 @@ import statelab
 from statelab.immutable import is_learners as is_learners_module
 
 _OWN = os.path.dirname(os.path.abspath(statelab.__file__)) + os.sep
-_INSTALLED = tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))
+# In a browser Python's own modules lie in an archive, of which sysconfig does not know.
+_LIBRARIES = (os.path.dirname(os.__file__), *map(sysconfig.get_path, ("stdlib", "platstdlib")))
+_INSTALLED = tuple(folder + os.sep for folder in _LIBRARIES)
 _MACHINERY = frozenset({"importlib", "linecache", "logging", "warnings", "zoneinfo"})
 
 

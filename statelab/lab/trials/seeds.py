@@ -11,14 +11,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import os
-import signal
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
-
-import psutil
 
 from statelab.lab.trials.seed import name_of, raised, run_code, run_seed
 from statelab.lab.trials.trial import unpacked
@@ -111,16 +106,3 @@ def columns_of(invariants: Sequence[Invariant]) -> list[str]:
     """The two columns of each invariant: whether it held, and the row where it first broke."""
     sentences = [invariant.sentence for invariant in invariants]
     return [name for text in sentences for name in (text, f"broken at: {text}")]
-
-
-# ------------------------------------------------------------------------------- own processes
-def prepare() -> None:
-    """Makes this process one that ends with its parent, and leaves the interrupt button to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = psutil.Process(os.getppid())
-
-    def watch() -> None:
-        parent.wait()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, wait
 from typing import TYPE_CHECKING, Any
 
-import loky
-
+from statelab import machine
 from statelab.lab.trials.job import job_of, seeds_of
+from statelab.lab.trials.pool import Here, pool
 from statelab.lab.trials.process import parcel_of
 from statelab.lab.trials.progress import Progress
-from statelab.lab.trials.seeds import Seed, columns_of, prepare, run_batch
+from statelab.lab.trials.seeds import Seed, columns_of, run_batch
 from statelab.message import said, shown
 from statelab.rows import Row
 from statelab.sim.world import World
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 BATCH_SEEDS = 25  # at most in one task, so that handing it over costs little ...
 BATCH_S = 0.25  # ... and no task is longer than this and one seed, so that progress is seen
-IDLE_S = 60.0  # for which processes wait for the next sweep
 START_S = 30.0  # for processes to start, on a machine with a lot to do
 
 
@@ -58,7 +57,8 @@ def sweep(
     for each invariant its sentence, true where it held, and "broken at: " with its sentence, the
     row where it first broke; and what `measure(rows)` returns, a dict. Any executor will do, such
     as Dask's `client.get_executor()` where statelab is installed on the workers; without one there
-    is a process for each core. Interrupted, it returns the seeds that it has, and says so.
+    is a process for each core, in a browser this one. Interrupted, it returns the seeds that it
+    has, and says so.
 
     Raises SweepError, with the first seed that failed and its run code: if the scenario, `day`, a
     server's own code, an invariant or `measure` raises; if a process dies; and, without an
@@ -101,11 +101,13 @@ class _Sweep:
 
     def run(self, executor: Executor | None) -> None:
         """Runs all seeds, on `executor` or on processes of our own."""
+        if executor is None and not machine.HAS_PROCESSES:
+            executor = Here()
         if executor is not None:
             self._run_on(executor, None)
             return
         try:
-            self._run_on(_processes(), self._seconds)
+            self._run_on(pool(), self._seconds)
         except (BrokenExecutor, TimeoutError):
             # Some seed has ended its process, or does not end. It will do so again, alone.
             self._one_by_one()
@@ -116,7 +118,7 @@ class _Sweep:
                 "give executor=concurrent.futures.ThreadPoolExecutor(1)"
             ) from wrong
         except BaseException:
-            _processes().shutdown(kill_workers=True)
+            pool().shutdown(kill_workers=True)
             raise
 
     def _run_on(self, executor: Executor, seconds: float | None) -> None:
@@ -154,8 +156,8 @@ class _Sweep:
 
     def _one_by_one(self) -> None:
         """Runs what is left, and finds out which seed it was that takes its process along."""
-        _processes().shutdown(kill_workers=True)
-        executor = _processes(1)
+        pool().shutdown(kill_workers=True)
+        executor = pool(1)
         # The time of a run is not that of a process to start, and to make sense of the code.
         self._submit(executor, []).result(START_S)
         try:
@@ -216,10 +218,3 @@ class _Sweep:
             columns[where] = pandas.array(seqs, dtype="Int64")
         measured = pandas.DataFrame([answer.measured for answer in ran], index=range(len(ran)))
         return pandas.concat([pandas.DataFrame(columns), measured], axis=1).set_index(index)
-
-
-def _processes(count: int | None = None) -> Any:
-    """Our own processes: those of the last sweep, if they are still there."""
-    return loky.get_reusable_executor(
-        max_workers=count or loky.cpu_count(), timeout=IDLE_S, initializer=prepare
-    )

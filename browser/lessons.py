@@ -1,0 +1,103 @@
+"""The lessons as the browser edition has them: what cannot run is told, and its outcome shown.
+
+A cell says so in its metadata, `{"statelab": {"needs": "processes"}}`, and so does each cell that
+goes on with what such a cell made. It becomes a text: why, the code, and what came of it when it
+was recorded. "Run all" then goes on past it, and nobody mistakes a stored outcome for a fresh one.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+NEEDS = {
+    "processes": "This cell needs real processes; a browser has none.",
+    "matplotlib": "This cell draws with matplotlib, which is not in this edition.",
+    "clock": "This cell needs a clock finer than that of a browser, which is coarse on purpose.",
+    "pandas": "This cell needs pandas for its table, which is not in this edition.",
+}
+ELSEWHERE = "On Binder or your own machine it runs."
+_DRAWN = re.compile(r'<img alt="([^"]*)"[^>]* src="data:image/svg\+xml;base64,([^"]*)">')
+
+
+def write(notebooks: Path, folder: Path) -> None:
+    """Writes the lessons that run there, and their pictures, into `folder`, which is new."""
+    pictures = folder / "pictures"
+    pictures.mkdir(parents=True)
+    for path in sorted((notebooks / "pictures").glob("*.svg")):
+        (pictures / path.name).write_bytes(plain(path.read_text(encoding="utf-8")))
+    for path in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        if needs(notebook):
+            continue
+        stored = Stored(folder, path.stem)
+        notebook["cells"] = [stored.shown(cell) for cell in notebook["cells"]]
+        text = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
+        (folder / path.name).write_text(text, encoding="utf-8")
+
+
+class Stored:
+    """The outcomes of one lesson as texts, with their pictures among those in `folder`."""
+
+    def __init__(self, folder: Path, name: str):
+        self._folder, self._name = folder, name
+        self._pictures = 0
+
+    def shown(self, cell: dict[str, Any]) -> dict[str, Any]:
+        """The cell, or the text that stands for it."""
+        need = needs(cell)
+        if need is None:
+            return cell
+        outcome = [part for output in cell["outputs"] if (part := self._told(output))]
+        came = "What came of it there:" if outcome else "It shows nothing itself."
+        code = fenced("".join(cell["source"]), "python")
+        if cell["metadata"].get("jupyter", {}).get("source_hidden"):
+            code = f"<details><summary>its code</summary>\n\n{code}\n\n</details>"
+        text = "\n\n".join([f"> **{NEEDS[need]}** {ELSEWHERE} {came}", code, *outcome])
+        return {
+            "cell_type": "markdown",
+            "id": cell["id"],
+            "metadata": {"tags": cell["metadata"]["tags"]},
+            "source": text.splitlines(keepends=True),
+        }
+
+    def _told(self, output: dict[str, Any]) -> str:
+        """An output as Markdown; '' if there is nothing to see."""
+        if "text" in output:
+            return fenced("".join(output["text"]))
+        data = {kind: "".join(value) for kind, value in output["data"].items()}
+        words, page = data.get("text/plain", ""), data.get("text/html", "")
+        if "image/png" in data:
+            return self._picture(words, "png", base64.b64decode(data["image/png"]))
+        if picture := _DRAWN.search(page):
+            drawn = plain(base64.b64decode(picture[2]).decode())
+            return self._picture(html.unescape(picture[1]), "svg", drawn)
+        if page.startswith("<!--"):
+            return ""
+        return "\n".join(line for line in page.splitlines() if line.strip()) or fenced(words)
+
+    def _picture(self, words: str, kind: str, content: bytes) -> str:
+        """A picture in a file of its own: a text may hold none."""
+        self._pictures += 1
+        path = Path("pictures", f"{self._name}_stored_{self._pictures}.{kind}")
+        (self._folder / path).write_bytes(content)
+        return f"![{re.sub(r'[][<>]', '', words)}]({path.as_posix()})"
+
+
+def needs(whole: dict[str, Any]) -> str | None:
+    """What a cell or a notebook needs that a browser has not, one of NEEDS; None if nothing."""
+    return whole["metadata"].get("statelab", {}).get("needs")
+
+
+def plain(drawn: str) -> bytes:
+    """An SVG in ASCII: JupyterLite hands a page's pictures on by what knows Latin 1 only."""
+    return drawn.encode("ascii", "xmlcharrefreplace")
+
+
+def fenced(text: str, language: str = "") -> str:
+    """A text as it is."""
+    return f"```{language}\n{text.rstrip()}\n```"

@@ -1,0 +1,121 @@
+"""The browser edition, as `lab.py site` makes it: a static site, in Chromium, with no other host.
+
+Here two lessons, in the soak all.
+"""
+
+import dataclasses
+import functools
+import http.server
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+
+import lessons
+import nbformat
+import pytest
+
+from browser.jupyter import ROOT, Lab
+from browser.test_lessons_in_browser import use
+from statelab import Run
+
+NAMES = [name for name in lessons.names() if name != "07_write_lease_zookeeper"]
+if os.environ.get("STATELAB_SITE") != "all":
+    NAMES = ["00_start_here", "03_stateful_or_stateless"]
+ANSWERED = "two processes agree in every event"
+ALONE = "two runs in one process agree in every event"
+# Where two processes differ, one may only say that two runs do.
+OTHERWISE = {"02_determinism": {"hunt-check": "two runs, fed the same, differ."}}
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    """Python's file server, which keeps quiet."""
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The address of the site, made by the command and served by nothing but a file server."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is missing, by which Pyodide comes")
+    folder = tmp_path_factory.mktemp("site")
+    made = subprocess.run(
+        [sys.executable, "lab.py", "site", folder], cwd=ROOT, capture_output=True, text=True,
+        timeout=600, check=False,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stdout + made.stderr
+    handler = functools.partial(Files, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def edition(browser, site):
+    """The browser edition in a page."""
+    return Lab(browser, site, "lab/index.html?reset")
+
+
+@pytest.fixture
+def opened(edition):
+    """A function that opens a lesson and runs all its cells."""
+    edition.errors.clear()
+    edition.foreign.clear()
+
+    def open_lesson(name):
+        edition.open(f"{name}.ipynb")
+        return edition
+
+    yield open_lesson
+    edition.close()
+    assert edition.foreign == []
+    assert edition.errors == []
+
+
+def run_of(code):
+    """What a run code says: its digest, too, but no fingerprint of source, which none looks at."""
+    return repr(dataclasses.replace(Run.parse(code[0]), fingerprint=""))
+
+
+def words(outputs):
+    """What a cell prints and says, streams first."""
+    texts = [output["text"] for output in outputs if output["output_type"] == "stream"]
+    texts += [output["data"].get("text/plain", "") for output in outputs if "data" in output]
+    text = "\n".join("".join(text).strip() for text in texts if text)
+    return re.sub(r"SL1-[\w-]+", run_of, text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lesson_says_there_what_it_says_elsewhere_and_its_panels_answer(name, opened):
+    page = opened(name)
+    stored = {cell.id: cell for cell in nbformat.read(ROOT / f"notebooks/{name}.ipynb", 4).cells}
+    cells = page.cells()
+    assert all(cell["count"] for cell in cells)
+    assert {cell["id"] for cell in cells} == {
+        id for id, cell in stored.items()
+        if cell.cell_type == "code" and "needs" not in cell.metadata.get("statelab", {})
+    }  # fmt: skip
+    for cell in cells:
+        told, before = words(cell["outputs"]), words(stored[cell["id"]].outputs)
+        if ANSWERED in before:
+            told, before = told.splitlines()[0], before.splitlines()[0].replace(ANSWERED, ALONE)
+        if cell["id"] in OTHERWISE.get(name, ()):
+            assert OTHERWISE[name][cell["id"]] in told
+        else:
+            assert told == before, cell["id"]
+    twins = [cell for cell in cells if "twin" in stored[cell["id"]].metadata.tags]
+    assert re.search(r"\b[0-9a-f]{16}\b", "".join(words(cell["outputs"]) for cell in twins))
+
+    page.unfold()
+    panels = page.page.locator(".sl-panel")
+    panels.first.wait_for()
+    for number in range(panels.count()):
+        use(panels.nth(number))
+    assert panels.get_by_text("Live", exact=True).count() == 0
