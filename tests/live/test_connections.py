@@ -102,7 +102,7 @@ def test_those_who_waited_behind_a_time_out_get_a_new_connection(world):
     world.start("web", Sleeper)
     alice = world.client("alice")
     first = alice.post("web", body=0.5, timeout=0.1, wait=False)
-    second = alice.post("web", body=0, timeout=5, wait=False)
+    second = alice.post("web", body=0, timeout=60, wait=False)
     with pytest.raises(NoReply):
         first.result()
     assert second.result().body == 1
@@ -134,7 +134,7 @@ def test_a_node_that_was_busy_while_its_server_died_is_refused(world):
     world.start("store", Counter)
     world.start("web", Busy)
     assert world.call("web").body == 1
-    pending = world.call("web", body=0.3, timeout=5, wait=False)
+    pending = world.call("web", body=0.3, timeout=60, wait=False)
     wait_until(lambda: kinds(world).count("receive") >= 2)
     world.kill("store")
     assert pending.result().body == "refused"
@@ -144,7 +144,7 @@ def test_what_a_node_sends_is_told_before_its_answer_comes(world):
     world.start("web", Caller)
     world.start("echo", Echo)
     world.pause("echo")
-    pending = world.call("web", body={"to": "echo", "timeout": 5}, timeout=5, wait=False)
+    pending = world.call("web", body={"to": "echo", "timeout": 5}, timeout=60, wait=False)
     wait_until(lambda: [r.other for r in world.trace.rows if r.kind == "send"] == ["web", "echo"])
     assert pending.outcome is None
     world.resume("echo")
@@ -158,7 +158,7 @@ def test_a_client_with_a_port_keeps_it_over_a_time_out(world):
     world.pause("web")  # so that it cannot let go of its end
     with pytest.raises(NoReply):
         bob.post("web", timeout=0.05)
-    pending = bob.post("web", timeout=5, wait=False)
+    pending = bob.post("web", timeout=60, wait=False)
     world.resume("web")
     assert pending.result().status == 200
     assert bob.ports == {"web": world.port("web") - 1}

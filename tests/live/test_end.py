@@ -60,7 +60,7 @@ def test_an_interrupt_of_the_kernel_does_not_reach_the_nodes():
         except KeyboardInterrupt:
             world.resume("b")
             world.release("alice", "b")
-            print(world.client("alice").post("b", timeout=5).body, flush=True)
+            print(world.client("alice").post("b", timeout=60).body, flush=True)
         world.close()
     """)
     assert process.stdout.readline() == "ready\n"
@@ -156,9 +156,9 @@ def test_a_library_that_is_missing_is_named(monkeypatch, tmp_path):
     (tmp_path / "h11.py").write_text("raise ImportError('no h11 here')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with LiveWorld() as world:
+        folder = folder_of(world)
         with pytest.raises(WrongState, match=r"its warden is gone .ImportError: no h11 here"):
             world.start("web", Counter)
-        folder = folder_of(world)
     assert not folder.exists()
 
 

@@ -48,7 +48,7 @@ class Passer(Node):
         if request.path == "/busy":
             time.sleep(request.body)  # as a node may not: nothing else of it runs meanwhile
             return None
-        answer = await self.call("web", body=request.body, timeout=9)
+        answer = await self.call("web", body=request.body, timeout=60)
         self.answers += 1
         return answer.body
 
@@ -240,7 +240,7 @@ def test_a_large_request_that_is_half_sent_is_diverted_whole(world):
     assert alice.post("web", body=[0, ""]).body == 0
     world.pause("web")  # so that it does not read
     text = "x" * 900_000
-    pending = alice.post("web", body=[0, text], timeout=9, wait=False)
+    pending = alice.post("web", body=[0, text], timeout=60, wait=False)
     eventually(lambda: len(world.trace.rows.where("send")) == 2)
     world.hold("alice", "web")
     world.resume("web")
@@ -268,7 +268,7 @@ def test_a_caller_that_was_paused_when_its_link_was_held_hears_nothing_when_it_g
     world.start("passer", Passer)
     world.client("alice")
     world.hold("alice", "web")  # so that the proxy runs
-    pending = world.call("passer", body=[1.0, ""], timeout=9, wait=False)
+    pending = world.call("passer", body=[1.0, ""], timeout=60, wait=False)
     world.run(0.2)
     world.pause("passer")
     world.hold("passer", "web")
@@ -287,7 +287,7 @@ def test_a_verb_does_not_wait_for_a_node_that_is_busy(world):
     world.start("web", Counter)
     world.start("passer", Passer)
     world.call("passer")
-    pending = world.call("passer", "/busy", 2.5, timeout=9, wait=False)
+    pending = world.call("passer", "/busy", 2.5, timeout=60, wait=False)
     world.run(0.1)
     begun = time.monotonic()
     world.partition("passer", "web")
@@ -302,7 +302,7 @@ def test_a_request_of_a_caller_that_died_meanwhile_arrives_all_the_same(world):
     world.start("passer", Passer)
     world.call("passer")
     world.hold("passer", "web")
-    pending = world.call("passer", timeout=9, wait=False)
+    pending = world.call("passer", timeout=60, wait=False)
     world.run(0.2)
     world.kill("passer")
     with pytest.raises(NoReply):
@@ -358,7 +358,7 @@ def test_verbs_of_many_threads_at_once(world):
     def work(name):
         for _ in range(5):
             world.hold(name, "web")
-            pending = world.client(name).post("web", timeout=9, wait=False)
+            pending = world.client(name).post("web", timeout=60, wait=False)
             world.release(name, "web")
             pending.result()
 

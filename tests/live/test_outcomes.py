@@ -101,7 +101,7 @@ def test_a_large_request_to_a_paused_node_is_handled_when_it_resumes(world):
 def test_an_answer_that_waits_for_resume_still_comes_within_the_time_out(world):
     world.start("web", Counter)
     world.pause("web")
-    pending = world.call("web", timeout=5, wait=False)
+    pending = world.call("web", timeout=60, wait=False)
     world.run(0.1)
     assert pending.outcome is None
     world.resume("web")

@@ -512,7 +512,7 @@ def test_silent_connections_to_the_driver_and_the_proxy_end_no_world(sends):
         world.client("alice")
         world.hold("alice", "bank")
         world.release("alice", "bank")
-        assert world.client("alice").get("bank", "/ask", timeout=5).status == 200
+        assert world.client("alice").get("bank", "/ask", timeout=60).status == 200
         with socket.create_connection(("127.0.0.1", before), timeout=5) as sock:
             sock.sendall(b"GET /ask HTTP/1.0\r\n\r\n")
             assert all_of(sock).startswith("HTTP/1.1 200")
