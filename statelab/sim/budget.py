@@ -76,13 +76,14 @@ def within_budget(clock: Clock, rows: list[tuple], make: Callable[[], object]) -
 @contextlib.contextmanager
 def _watched(budget: Budget) -> Iterator[None]:
     """Raises OverBudget in the block, wherever it is, if it does not stop by itself in time."""
-    done, block = threading.Event(), threading.get_ident()
+    done, raised, block = threading.Event(), threading.Event(), threading.get_ident()
 
     def watch() -> None:
         while not done.wait(_LOOK_S):
             # The world is about to look itself, unless it is stuck. A node may have caught it.
             if budget.over() and not done.wait(_STUCK_S):
-                _raise(block, OverBudget)
+                raised.set()
+                _raise(block)
 
     def unraisable(lost: sys.UnraisableHookArgs) -> None:
         if lost.exc_type is not OverBudget:  # it fell into the end of a coroutine: it comes again
@@ -94,19 +95,29 @@ def _watched(budget: Budget) -> Iterator[None]:
     try:
         yield
     finally:
-        while not done.is_set() or watcher.is_alive():
-            with contextlib.suppress(OverBudget):  # it may come even here
-                done.set()
-                watcher.join()
-        _raise(block, None)  # what has not been raised yet
-        sys.unraisablehook = before
+        try:
+            while not done.is_set() or watcher.is_alive():
+                with contextlib.suppress(OverBudget):  # it may come even here
+                    done.set()
+                    watcher.join()
+            # What has not been raised yet is raised here. Python could take it back, but goes on
+            # looking for it (3.11): that slows all code, and never ends under a debugger.
+            while raised.is_set():
+                with contextlib.suppress(OverBudget):
+                    _raise(block)
+                    for _ in range(1000):  # it comes at a next line, or ends in an object's end
+                        pass
+                    continue
+                raised.clear()
+        finally:
+            sys.unraisablehook = before
 
 
-def _raise(thread: int, error: type[BaseException] | None) -> None:
-    """Raises `error` in another thread, at its next line of Python."""
+def _raise(thread: int) -> None:
+    """Raises OverBudget in a thread, at its next line of Python."""
     import ctypes
 
-    kind = ctypes.py_object(error) if error else None
+    kind = ctypes.py_object(OverBudget)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), kind)
 
 

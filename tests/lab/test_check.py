@@ -32,7 +32,8 @@ import psutil
 import pytest
 
 from statelab import Invariant, Node, Run, lab, scenario
-from statelab.lab.trials.process import Runner
+from statelab.lab.trials.job import job_of
+from statelab.lab.trials.process import Runner, parcel_of
 
 _check = sys.modules[lab.check.__module__]
 _dice = random.Random(7)
@@ -717,6 +718,50 @@ def test_a_run_that_leaves_processes_behind_ends_in_time_and_so_do_they(how, tmp
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
     assert not [process for process in psutil.process_iter() if marked(process, mark)]
+
+
+@scenario
+def just_a_node(world):
+    world.start("web", Node)
+
+
+ENDED_AT_ITS_FORK = """
+import os, signal
+from statelab.lab.trials.trial import serve
+
+fork = os.fork
+
+def ended():
+    child = fork()
+    if child:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return child
+
+os.fork = ended
+serve(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing can fork")
+def test_who_is_ended_just_when_its_trial_begins_takes_it_along():
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", ENDED_AT_ITS_FORK]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, env=environment) as keeper:
+        said = []
+        reader = threading.Thread(target=lambda: said.append(keeper.stdout.read()))
+        reader.start()
+        reader.join(40)
+        keeper.stdin.close()
+        reader.join()
+    assert (said, keeper.returncode) == ([b""], 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing can fork")
+def test_a_check_ends_also_when_who_keeps_its_trial_is_gone():
+    job = job_of(just_a_node, None, invariants=[], day=None, until=1.0, seconds=5.0)
+    with Runner(parcel_of(job), 0, 1, 60.0) as runner:
+        assert runner.ask("run", 7)["wrong"] is None
+        psutil.Process(runner._process.pid).kill()
 
 
 def marked(process, mark):

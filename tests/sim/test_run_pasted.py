@@ -5,6 +5,8 @@ import base64
 import inspect
 import json
 import os
+import subprocess
+import sys
 import zlib
 
 import pytest
@@ -122,6 +124,34 @@ def test_a_stop_that_falls_into_the_end_of_an_object_is_not_shown():
             raise budget.OverBudget
 
     budget.within_budget(Clock(), [], Ends)  # what is shown is a warning, and so an error here
+
+
+TRACED = """
+import sys
+from statelab.sim import budget
+from statelab.sim.clock import Clock
+
+if sys.argv[1] == "stopped":  # once more when it has been stopped already
+    budget.Budget.over, budget._LOOK_S, budget._STUCK_S = lambda self: "much", 0.01, 0.01
+
+def loop():
+    while sys.argv[1] == "stopped":
+        pass
+
+try:
+    budget.within_budget(Clock(), [], loop)
+except budget.OverBudget:
+    print("stopped")
+sys.settrace(lambda *event: None)
+print((lambda: "went on")())
+"""
+
+
+@pytest.mark.parametrize(("how", "said"), [("stopped", "stopped\nwent on"), ("free", "went on")])
+def test_after_a_pasted_run_a_debugger_goes_on(how, said):
+    command = [sys.executable, "-c", TRACED, how]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == said
 
 
 def test_a_long_run_without_a_verb_is_stopped_soon(monkeypatch):

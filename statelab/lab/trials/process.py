@@ -66,6 +66,8 @@ class Runner:
         return self
 
     def __exit__(self, *error: object) -> None:
+        with contextlib.suppress(OSError):  # what was still to be written has no reader
+            self._process.stdin.close()  # at its end the trial ends, also without who keeps it
         self._process.terminate()  # it ends what came of it, and then itself
         try:
             self._process.wait(_PATIENCE_S)
@@ -73,9 +75,7 @@ class Runner:
             self._process.kill()
             self._process.wait()
         self._reader.join()
-        for stream in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):  # what was still to be written has no reader
-                stream.close()
+        self._process.stdout.close()
 
     def tell(self, *command: Any) -> None:
         """Sends a command; `hear` takes its answer."""

@@ -179,13 +179,18 @@ def _keep() -> None:
 
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    # Whoever is ended between the fork and the handler would leave the trial behind.
+    ending = {signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ending)
     trial = os.fork()
     if not trial:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ending)
         return
     for stream in (0, 1):  # else the end of the trial would not be seen at the other side
         os.close(stream)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ending)
         while os.wait()[0] != trial:  # others are orphans that have ended
             pass
     finally:
