@@ -223,11 +223,11 @@ def test_every_check_runs_even_when_one_fails():
 
 
 def test_a_soak_goes_on_after_a_failed_round_and_tells(capsys):
-    fake = FakeRuns(ROOT, 0, 0, 1, 0)
+    fake = FakeRuns(ROOT, 0, 0, 0, 1, 0)
     assert lab.soak(fake, 2, []) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert ["passed" in line for line in lines] == [True, True, False, True]
-    assert lines[3].startswith("statelab: soak: round 2 of 2: passed after 0 s; failed so far: 1")
+    assert ["passed" in line for line in lines] == [True, True, True, False, True]
+    assert lines[4].startswith("statelab: soak: round 2 of 2: passed after 0 s; failed so far: 1")
 
 
 def test_a_soak_of_some_folders_runs_only_these():
@@ -265,7 +265,7 @@ def test_a_word_that_is_no_verb_gets_a_sentence():
     assert done.stdout == ""
     assert (
         done.stderr
-        == "lab.py knows no 'tset': say test, soak, record, class, or nothing for lessons.\n"
+        == "lab.py knows no 'tset': say test, soak, record, class, site, or nothing for lessons.\n"
     )
 
 
