@@ -25,6 +25,7 @@ def pytest_configure(config):
     if config.option.nbval and sys.version_info[:2] != notebook_kernels.REFERENCE_PYTHON:
         config.option.nbval, config.option.nbval_lax = False, True
     notebook_kernels.patch_nbval()
+    config.option.loadscopereorder = False
 
 
 def pytest_unconfigure():
@@ -46,6 +47,8 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.engines(*engines_of(item.path)))
         elif "browser" in item.path.name:
             item.add_marker(pytest.mark.browser)
+    # The browser's worker has the most to do, and nobody else may do it: so it begins at once.
+    items.sort(key=lambda item: "browser" not in item.path.name)
 
 
 @functools.cache
