@@ -23,7 +23,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PYODIDE = "314.0.7"
 PYTHON = "3.14"  # which that Pyodide is
 KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
-FIRST = "lab/index.html?path=00_start_here.ipynb"
 # Of Pyodide's own packages: what the kernel needs, and the lessons.
 THEIRS = ("micropip", "ipython", "jedi", "cloudpickle", "typing-extensions")
 # Pure Python, in the version that requirements.lock names, and what each needs of the others.
@@ -75,18 +74,8 @@ def wheel_of_ours(work: Path) -> Path:
     )
     for name in ("pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--no-build-isolation",
-        "--no-deps",
-        "-w",
-        work,
-        copy,
-    ]
-    run("statelab's own wheel could not be made", *pip)
+    pip = [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps"]
+    run("statelab's own wheel could not be made", *pip, "-w", work, copy)
     return next(work.glob("statelab-*.whl"))
 
 

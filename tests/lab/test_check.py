@@ -721,6 +721,19 @@ def test_a_run_that_leaves_processes_behind_ends_in_time_and_so_do_they(how, tmp
 
 
 @scenario
+def nowhere(world):
+    world.start("web", Node)
+    raise LookupError("no such shop")
+
+
+def test_a_scenario_that_stops_has_no_run_to_open(capsys):
+    panel = lab.Panel(just_a_node)
+    verdict = lab.check(nowhere, seeds=1, panel=panel)
+    assert "nowhere stopped: LookupError: no such shop" in verdict.text
+    assert (verdict.code, capsys.readouterr().out) == ("", verdict.text + "\n")
+
+
+@scenario
 def just_a_node(world):
     world.start("web", Node)
 

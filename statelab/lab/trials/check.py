@@ -154,7 +154,9 @@ def _judged(one: Runner, other: Runner, seed: int) -> Verdict | None:
         wrong[1].append("Only one of two processes stopped: it has not what the other has.")
     suspects = first["suspects"] or second["suspects"]
     outside = [suspect for suspect in suspects if suspect[0] in ("files", "process")]
-    parted = first["digest"] != second["digest"] and not (wrong and wrong[0] == "raised")
+    parted = first["digest"] != second["digest"] and not (
+        wrong and wrong[0] in ("set up", "raised")
+    )
     if parted and not outside:  # what these say is another thing each time
         return _parted(one, other, seed, suspects)
     if suspects and (parted or wrong is None):
@@ -165,7 +167,8 @@ def _judged(one: Runner, other: Runner, seed: int) -> Verdict | None:
     if wrong is None:
         return None
     what, told, seq = wrong
-    return _failed(seed, one.ask("code", True), seq, *_WRONG[what](told))
+    code = "" if what == "set up" else one.ask("code", True)  # it would stop again, in the panel
+    return _failed(seed, code, seq, *_WRONG[what](told))
 
 
 def _parted(one: Runner, other: Runner, seed: int, suspects: list[list[str]]) -> Verdict:
@@ -256,6 +259,7 @@ _TRAVEL = (
 )
 # what went wrong in a run → the lines that say so, from what the trial told
 _WRONG = {
+    "set up": lambda told: told,
     "raised": lambda told: told,
     "error": lambda told: ["a server failed:", *told],
     "breach": lambda told: [f"this does not stay true: “{told[0]}”", f"broken at: {told[1]}"],

@@ -22,7 +22,7 @@ _EXPECTED = tuple(f"{kind.__name__}:" for kind in (Refused, NoReply))
 
 
 class Wrong(NamedTuple):
-    """What went wrong in a run, in `lines`; `kind` is 'raised', 'error' or 'breach'.
+    """What went wrong in a run, in `lines`; `kind` is 'set up', 'raised', 'error' or 'breach'.
 
     `seq` is the event that decided it, or None if no single one did.
     """
@@ -38,6 +38,9 @@ def run_seed(job: dict[str, Any], world: World) -> Wrong | None:
     doing = name_of(scenario)
     try:
         world.set_up(scenario, job["args"])
+    except BaseException as wrong:
+        return raised(doing, wrong)._replace(kind="set up")
+    try:
         if day is not None:
             doing = name_of(day)
             day(world, random.Random(f"{world.seed}:day"))

@@ -71,7 +71,7 @@ class Trial:
         digest = ""
         with WATCH:
             wrong = run_seed(self._job, world)
-            if wrong is None or wrong.kind != "raised":
+            if wrong is None or wrong.kind == "error":
                 try:
                     digest = world.trace.digest()
                 except BaseException as failed:
