@@ -23,7 +23,7 @@ def lost(rows):
 
 
 def test_what_is_still_to_do_is_said_until_all_is_there():
-    guess = lab.predict("Is it lost?", ["yes", "no"], right="yes")
+    guess = lab.predict("Is it lost?", ["yes", "no"])
     panel = lab.Panel(house, prediction=guess)
     seen = lab.observe(panel, lost)
     guess.answer("no")

@@ -12,7 +12,6 @@ import pytest
 from statelab import Node, Response, Run, Soft, World, lab, scenario
 from statelab.lab import previous
 from statelab.lab import words as told
-from statelab.lab.ask import prediction
 from statelab.lab.panel import picture
 from statelab.lab.panel.panel import Panel
 
@@ -213,7 +212,7 @@ def made_of(rows):
 
 @pytest.fixture
 def guess():
-    return lab.predict("What does a kill do?", ["it forgets", "nothing"], right="it forgets")
+    return lab.predict("What does a kill do?", ["it forgets", "nothing"])
 
 
 def test_a_panel_opens_once_its_prediction_is_answered(guess):
@@ -272,7 +271,12 @@ def test_a_prediction_is_one_of_its_choices(guess):
     with pytest.raises(ValueError):
         guess.answer("something else")
     with pytest.raises(ValueError):
-        prediction.Predict("?", ["a"], right="b")
+        guess.answer("nothing", sure="quite")
+
+
+def test_an_outcome_that_is_none_of_the_choices_is_said_to_be_none(guess):
+    seen = lab.observe(lab.Panel(house, prediction=guess), lambda rows: ("it sleeps", "so it is"))
+    assert "told: 'it sleeps' is none of the choices" in seen.verdict["text"]
 
 
 def test_the_exit_check_answers_each_choice_with_its_own_feedback():

@@ -17,7 +17,7 @@ def scrub(**options):
 
 
 def guess():
-    return lab.predict("Without one hit?", ["same", "different", "depends"], right="depends")
+    return lab.predict("Without one hit?", ["same", "different", "depends"])
 
 
 def outcome(tried):

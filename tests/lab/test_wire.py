@@ -71,7 +71,7 @@ def test_an_error_is_said_in_the_widget_and_the_next_click_works(wire):
 
 
 def test_it_opens_when_the_prediction_is_answered_and_starts_nothing_before():
-    guess = lab.predict("Which?", ["this", "that"], right="this")
+    guess = lab.predict("Which?", ["this", "that"])
     wire = lab.Wire(Adder, REQUEST, guess)
     assert wire.said == "Predict first."
     (skip,) = wire.children[0].children
@@ -87,7 +87,7 @@ def test_the_prediction_is_compared_with_what_the_table_says():
         whens = [when for when, _ in lines]
         return ("two" if len(whens) == 2 else None), f"lines: {', '.join(whens) or 'none'}."
 
-    guess = lab.predict("How many?", ["one", "two"], right="two")
+    guess = lab.predict("How many?", ["one", "two"])
     wire = lab.Wire(Adder, REQUEST, guess)
     observed = lab.observe(wire, lines_so_far)
     assert repr(observed) == "You skipped the prediction. lines: none."

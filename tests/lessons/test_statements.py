@@ -141,9 +141,7 @@ def wrong_answers(source):
     for call in ast.walk(ast.parse(source)):
         what = ast.unparse(call.func) if isinstance(call, ast.Call) else None
         if what == "lab.predict":
-            answers = dict.fromkeys(ast.literal_eval(call.args[1]), "the panel")
-            right = next(word.value.value for word in call.keywords if word.arg == "right")
-            found |= {answer: said for answer, said in answers.items() if answer != right}
+            found |= dict.fromkeys(ast.literal_eval(call.args[1]), "the panel")
         elif what == "lab.quiz":
             for question in questions_in(call.args[0].value):
                 found |= question.choices

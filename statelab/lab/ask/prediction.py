@@ -43,12 +43,9 @@ class Predict(View):
     sure = traitlets.Enum(["", *SURE], "").tag(sync=True)
     done = traitlets.Enum(["", "answered", "skipped"], "").tag(sync=True)
 
-    def __init__(self, question: str, choices: Sequence[str], right: str):
+    def __init__(self, question: str, choices: Sequence[str]):
         given(str, question, "the question")
-        if right not in each(str, choices, "the choices"):
-            raise ValueError(f"right={right!r:.100} is none of the choices {list(choices)}")
-        super().__init__(question=question, choices=list(choices))
-        self.right = right
+        super().__init__(question=question, choices=list(each(str, choices, "the choices")))
 
     @traitlets.validate("chosen")
     def _is_a_choice(self, proposal: Any) -> int:
@@ -94,9 +91,9 @@ class Predict(View):
         return f"<p><b>Predict:</b> {escape(self.question)}</p><ul>{choices}</ul>"
 
 
-def predict(question: str, choices: Sequence[str], right: str) -> Predict:
-    """Asks for a prediction: a choice and how sure, or skip."""
-    return Predict(question, choices, right)
+def predict(question: str, choices: Sequence[str]) -> Predict:
+    """Asks for a prediction: a choice and how sure, or skip. The run decides which comes true."""
+    return Predict(question, choices)
 
 
 class Observe(View):
@@ -147,8 +144,7 @@ def compare(prediction: Predict, choice: str, sentence: str) -> Observe:
 
     `choice` is the one that came true, `sentence` what decided it. ValueError if it is no choice.
     """
-    if choice not in given(Predict, prediction, "the prediction").choices:
-        raise ValueError(f"{choice!r:.100} is none of the choices {prediction.choices}")
+    given(Predict, prediction, "the prediction")
     observation = Observe()
     for trait in ("chosen", "done"):
         traitlets.dlink(
@@ -161,6 +157,8 @@ def compare(prediction: Predict, choice: str, sentence: str) -> Observe:
 
 def verdict(prediction: Predict | None, choice: str | None, why: str) -> dict[str, str]:
     """What the panel and `observe` say; `mark` is 'right', 'wrong', 'known' or 'open'."""
+    if prediction is not None and choice not in (None, *prediction.choices):
+        raise ValueError(f"{choice!r:.100} is none of the choices {prediction.choices}")
     said = "" if prediction is None else prediction.said() if prediction.done else SKIPPED
     if choice is None:
         return {"mark": "open", "said": said, "text": str(why)}
