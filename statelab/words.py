@@ -5,30 +5,84 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from statelab.language import spoken
 from statelab.rows import Row
 
 # kind: what a row of it says, as a sentence without its time
 _SAYS: dict[str, Callable[[Row], str]] = {
-    "start": lambda row: f"{row.node} starts life {row.life} ({row.data})",
-    "client": lambda row: f"client {row.node}" + (f" takes port {row.data}" if row.data else ""),
-    "connect": lambda row: f"{row.node} connects to {row.other} from port {row.data}",
-    "close": lambda row: f"{row.node}'s connection to {row.other} closes: {row.data}",
+    "start": lambda row: spoken(
+        "{node} starts life {life} ({of})", node=row.node, life=row.life, of=row.data
+    ),
+    "client": lambda row: (
+        spoken("client {node} takes port {port}", node=row.node, port=row.data)
+        if row.data
+        else spoken("client {node}", node=row.node)
+    ),
+    "connect": lambda row: spoken(
+        "{node} connects to {other} from port {port}",
+        node=row.node, other=row.other, port=row.data,
+    ),
+    "close": lambda row: spoken(
+        "{node}'s connection to {other} closes: {why}",
+        node=row.node, other=row.other, why=why(row.data),
+    ),
     "send": lambda row: (
         f"{row.node} → {row.other}: {row.data[0]} {row.data[1]} {_short(row.data[2])}"
     ),
-    "receive": lambda row: f"{row.node} takes up message {row.message} of {row.other}",
+    "receive": lambda row: spoken(
+        "{node} takes up message {number} of {other}",
+        node=row.node, number=row.message, other=row.other,
+    ),
     "reply": lambda row: f"{row.node} → {row.other}: {row.data[0]} {_short(row.data[1])}",
-    "answer": lambda row: f"{row.node} gets {row.data[0]} {_short(row.data[1])} from {row.other}",
-    "refused": lambda row: f"{row.node} is refused by {row.other}: {row.data}",
-    "noreply": lambda row: f"{row.node} gets no reply from {row.other}: {row.data}",
-    "drop": lambda row: f"a message of {row.other} for {row.node} is lost: {row.data}",
-    "error": lambda row: f"{row.node}'s handler raised {row.data}",
-    "crash": lambda row: f"{row.node} dies of {row.data}",
-    "log": lambda row: f"{row.node} says: {row.data}",
-    "disk": lambda row: f"{row.node} writes {_short(row.data)} to its disk",
-    "state": lambda row: f"{row.node} ends with memory {row.data[0]} and disk {row.data[1]}",
-    "skipped": lambda row: f"skipped: {_short(row.data)}",
+    "answer": lambda row: spoken(
+        "{node} gets {status} {body} from {other}",
+        node=row.node, status=row.data[0], body=_short(row.data[1]), other=row.other,
+    ),
+    "refused": lambda row: spoken(
+        "{node} is refused by {other}: {why}", node=row.node, other=row.other, why=why(row.data)
+    ),
+    "noreply": lambda row: spoken(
+        "{node} gets no reply from {other}: {why}",
+        node=row.node, other=row.other, why=why(row.data),
+    ),
+    "drop": lambda row: spoken(
+        "a message of {other} for {node} is lost: {why}",
+        node=row.node, other=row.other, why=why(row.data),
+    ),
+    "error": lambda row: spoken("{node}'s handler raised {what}", node=row.node, what=row.data),
+    "crash": lambda row: spoken("{node} dies of {what}", node=row.node, what=row.data),
+    "log": lambda row: spoken("{node} says: {what}", node=row.node, what=row.data),
+    "disk": lambda row: spoken(
+        "{node} writes {what} to its disk", node=row.node, what=_short(row.data)
+    ),
+    "state": lambda row: spoken(
+        "{node} ends with memory {memory} and disk {disk}",
+        node=row.node, memory=row.data[0], disk=row.data[1],
+    ),
+    "skipped": lambda row: spoken("skipped: {what}", what=_short(row.data)),
+}  # fmt: skip
+
+
+# why a message or a connection ended, as rows have it: what is said of it
+_WHY: dict[str, Callable[[], str]] = {
+    "connection reset": lambda: spoken("connection reset"),
+    "connection refused": lambda: spoken("connection refused"),
+    "cut off by the partition": lambda: spoken("cut off by the partition"),
+    "lost on the way": lambda: spoken("lost on the way"),
+    "nobody is there to take it": lambda: spoken("nobody is there to take it"),
+    "the caller is dead": lambda: spoken("the caller is dead"),
+    "timed out": lambda: spoken("timed out"),
+    "timed out before it was sent": lambda: spoken("timed out before it was sent"),
+    "too late": lambda: spoken("too late"),
+    "one call": lambda: spoken("one call"),
+    "closed by the client": lambda: spoken("closed by the client"),
+    "the server closed it": lambda: spoken("the server closed it"),
 }
+
+
+def why(data: str) -> str:
+    """Why a row says that something ended, as a person reads it."""
+    return _WHY[data]() if data in _WHY else data
 
 
 def told(row: Row) -> str:
@@ -42,13 +96,18 @@ def told(row: Row) -> str:
 def described(row: Row | None) -> str:
     """One row as a sentence a person can read."""
     if row is None:
-        return "(the run has ended)"
+        return spoken("(the run has ended)")
     return f"{row.time:.6f} s  #{row.seq}  {told(row)}"
 
 
 def _short(value: Any) -> str:
     text = "" if value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def which_life(number: int) -> str:
+    """2nd life."""
+    return spoken("{nth} life", nth=ordinal(number), number=number)
 
 
 def ordinal(number: int) -> str:

@@ -17,6 +17,7 @@ from statelab.diagrams.picture import Picture
 from statelab.diagrams.reader import Reading
 from statelab.diagrams.words import clean, to_the_ms, what_is_left
 from statelab.effects import UnknownNode
+from statelab.language import spoken
 from statelab.rows import Row
 from statelab.trace import Trace
 from statelab.words import described
@@ -77,7 +78,7 @@ def sequence(
             raise UnknownNode(f"{name!r} is not in this trace, which has: {', '.join(named)}")
     steps = Reading(_in_order(rows, trace.memory) if memory else rows, names, start_us, limit)
     left_out = len(named) - len(names) if nodes is None else 0
-    title = clean(title or "What happened")
+    title = clean(title or spoken("What happened"))
     seen = [row for row in rows if row.time_us >= start_us and row.node in names]
     summary = _summary(seen, [clean(name) for name in names])
     said = [clean(described(row).split("  ", 2)[2]) for row in steps.shown]
@@ -120,19 +121,26 @@ def _summary(rows: Sequence[Row], names: Sequence[str]) -> str:
     kinds = Counter(row.kind for row in rows)
     errors = sum(1 for row in rows if row.kind == "answer" and row.data[0] >= 400)
     counts = [
-        f"{kinds['answer']} answered" + (f" ({errors} with an error)" if errors else ""),
-        f"{kinds['refused']} refused" if kinds["refused"] else "",
-        f"{kinds['noreply']} without reply" if kinds["noreply"] else "",
+        spoken("{number} answered ({errors} with an error)", number=kinds["answer"], errors=errors)
+        if errors
+        else spoken("{number} answered", number=kinds["answer"]),
+        spoken("{number} refused", number=kinds["refused"]) if kinds["refused"] else "",
+        spoken("{number} without reply", number=kinds["noreply"]) if kinds["noreply"] else "",
     ]
     deaths = [row for row in rows if row.kind in ("kill", "crash")]
-    verbs = {"kill": "killed", "crash": "crashed"}
-    said = [f"{row.node} {verbs[row.kind]} at {to_the_ms(row.time_us)}" for row in deaths[:3]]
-    more = [f"{len(deaths) - 3} more deaths"] if len(deaths) > 3 else []
+    said = [
+        spoken("{node} killed at {time}", node=row.node, time=to_the_ms(row.time_us))
+        if row.kind == "kill"
+        else spoken("{node} crashed at {time}", node=row.node, time=to_the_ms(row.time_us))
+        for row in deaths[:3]
+    ]
+    more = [spoken("{number} more deaths", number=len(deaths) - 3)] if len(deaths) > 3 else []
     # One that is refused at once was never sent.
     requests = len({row.message for row in rows if row.kind in ("send", "refused")})
+    sent = spoken("1 request") if requests == 1 else spoken("{number} requests", number=requests)
     facts = [
-        f"{requests} request{'' if requests == 1 else 's'}, {', '.join(filter(None, counts))}",
+        ", ".join([sent, *filter(None, counts)]),
         *said,
         *more,
     ]
-    return clean(f"{', '.join(names) or 'nobody'}; " + "; ".join(facts))
+    return clean(f"{', '.join(names) or spoken('nobody')}; " + "; ".join(facts))

@@ -10,25 +10,17 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partialmethod
 from typing import Any
 
 from statelab.diagrams.steps import Arrow, Failure, Fault, Message, Note, Span, Step
-from statelab.diagrams.words import clean, nested, speed, worded
+from statelab.diagrams.words import DROPS, clean, nested, speed, worded
+from statelab.language import spoken
 from statelab.rows import LOST, NOBODY_THERE, Row
-from statelab.words import ordinal
+from statelab.words import which_life, why
 
 LEVEL_US = 50_000  # longer on its way than this, and an arrow slants
-
-
-# why, in a `drop` row: (the word, where the arrow ends)
-_DROPS = {
-    "lost on the way": ("lost", "middle"),
-    "cut off by the partition": ("cut off", "wall"),
-    "nobody is there to take it": ("nobody there", "receiver"),
-    "the caller is dead": ("caller is dead", "receiver"),
-}
 
 
 class _Full(Exception):
@@ -81,7 +73,9 @@ class Reading:
             if number in self._given_up:  # nobody records how these end in the live world
                 late = [reply for reply in replies if not reply.arrived and reply.step]
                 for reply in late:
-                    self._arrow(reply, reply.step, end="cross", word="too late", where="receiver")
+                    self._arrow(
+                        reply, reply.step, end="cross", word=spoken("too late"), where="receiver"
+                    )
             under_way += replies
         for message in under_way:
             if not message.arrived and message.step is not None:
@@ -121,7 +115,7 @@ class Reading:
                     "" if again else message.label,
                     "" if again else message.caption,
                     message.kind,
-                    **(end or {"word": "again" if again else ""}),
+                    **(end or {"word": spoken("again") if again else ""}),
                 )
             )
         message.arrived = True
@@ -131,9 +125,10 @@ class Reading:
             return "…"
         ends = {message.sender, message.receiver}
         if any(key[0] == "hold" and ends == set(key[1:]) for key in self._open if len(key) == 3):
-            return "held"
+            return spoken("held")
         life = self._open.get((message.receiver,))
-        return "waits" if life is not None and life.style == "paused" else "under way"
+        paused = life is not None and life.style == "paused"
+        return spoken("waits") if paused else spoken("under way")
 
     # --------------------------------------------------------------------------- lives
     def _begin(self, key: tuple, lanes: tuple[int, int], step: Step | None, style: str) -> None:
@@ -159,21 +154,25 @@ class Reading:
         return step
 
     def _start(self, row: Row) -> None:
-        lived = f", {ordinal(row.life)} life" if self._early and row.life > 1 else ""
+        lived = f", {which_life(row.life)}" if self._early and row.life > 1 else ""
         self.captions[self._lane[row.node]] = clean(row.data) + lived
         if row.life == 1 and (row.time_us == 0 or not self._requests):
             self._life(row, None, "up")
         else:
-            text = "starts" if row.life == 1 else f"{ordinal(row.life)} life"
+            text = spoken("starts") if row.life == 1 else which_life(row.life)
             self._life(row, self._note(row, text, "life", "dot"), "up")
 
     def _client(self, row: Row) -> None:
         if (row.node,) not in self._open:
-            self.captions[self._lane[row.node]] = "client"
+            self.captions[self._lane[row.node]] = spoken("client")
             self._life(row, None, "client")
 
     def _kill(self, row: Row) -> None:
-        text = "killed" if row.kind == "kill" else f"crashed: {clean(row.data)}"
+        text = (
+            spoken("killed")
+            if row.kind == "kill"
+            else spoken("crashed: {why}", why=clean(row.data))
+        )
         step = self._note(row, text, "failed", "cross")
         self._end((row.node,), step)
         for key in [key for key in self._open if key[:2] == ("busy", row.node)]:
@@ -182,10 +181,10 @@ class Reading:
     _crash = _kill
 
     def _pause(self, row: Row) -> None:
-        self._life(row, self._note(row, "paused", "waiting", "pause"), "paused")
+        self._life(row, self._note(row, spoken("paused"), "waiting", "pause"), "paused")
 
     def _resume(self, row: Row) -> None:
-        self._life(row, self._note(row, "resumed", "waiting", "play"), "up")
+        self._life(row, self._note(row, spoken("resumed"), "waiting", "play"), "up")
 
     # --------------------------------------------------------------------------- messages
     def _send(self, row: Row) -> None:
@@ -228,32 +227,32 @@ class Reading:
             replies = self._replies.get(row.message, [None])
             message = next((r for r in replies if r and not r.arrived), replies[-1])
         if message is not None:
-            word, where = _DROPS.get(row.data, (clean(row.data), "receiver"))
+            word, where = DROPS.get(row.data, (lambda: clean(why(row.data)), "receiver"))
             step = self._arrival(message, touches=where == "receiver")
-            self._arrow(message, step, end="cross", word=word, where=where)
+            self._arrow(message, step, end="cross", word=word(), where=where)
 
-    def _fails(self, row: Row, word: str, told: str) -> None:
+    def _fails(self, row: Row, word: Callable[[], str], told: str) -> None:
         step = self._step(row.node)
         self._given_up.add(row.message)
         if step is not None:
-            caption = "" if row.data == NOBODY_THERE else clean(row.data)
+            caption = "" if row.data == NOBODY_THERE else clean(why(row.data))
             lane, server = self._lane[row.node], self._lane[row.other]
-            self.outcomes.append(Failure(step, lane, server, word, caption, row.data == told))
+            self.outcomes.append(Failure(step, lane, server, word(), caption, row.data == told))
 
-    _refused = partialmethod(_fails, word="refused", told=NOBODY_THERE)
-    _noreply = partialmethod(_fails, word="no reply", told=LOST)
+    _refused = partialmethod(_fails, word=lambda: spoken("refused"), told=NOBODY_THERE)
+    _noreply = partialmethod(_fails, word=lambda: spoken("no reply"), told=LOST)
 
     # --------------------------------------------------------------------------- what nodes do
     def _error(self, row: Row) -> None:
         if row.data.partition(":")[0] not in ("Refused", "NoReply"):  # seen at the call that failed
-            self._note(row, f"raised {clean(row.data)}", "error")
+            self._note(row, spoken("raised {what}", what=clean(row.data)), "error")
 
     def _log(self, row: Row) -> None:
         self._note(row, f"“{clean(row.data)}”", "said")
 
     def _disk(self, row: Row) -> None:
         key, *value = row.data
-        text = f"{key} = {nested(value[0])}" if value else f"{key} erased"
+        text = f"{key} = {nested(value[0])}" if value else spoken("{key} erased", key=key)
         self._note(row, clean(text), "disk", frame="solid")
 
     def _memory(self, row: Row) -> None:
@@ -261,33 +260,33 @@ class Reading:
         if life is not None and life.style != "client":
             changed, went = row.data
             texts = [f"{name} = {nested(value)}" for name, value in changed.items()]
-            text = ", ".join([*texts, *(f"{name} gone" for name in went)])
+            text = ", ".join([*texts, *(spoken("{name} gone", name=name) for name in went)])
             self._note(row, clean(text), "memory", frame="dashed")
 
     def _skipped(self, row: Row) -> None:
-        self._note(row, f"skipped: {clean(str(row.data[0]))}", "said")
+        self._note(row, spoken("skipped: {what}", what=clean(str(row.data[0]))), "said")
 
     # --------------------------------------------------------------------------- links
-    def _wall(self, row: Row, style: str) -> None:
-        step = self._fault(row, row.kind, style)
+    def _wall(self, row: Row, text: Callable[[], str], style: str) -> None:
+        step = self._fault(row, text(), style)
         self._begin((row.kind, *sorted((row.node, row.other))), self._ends(row), step, row.kind)
 
-    _partition = partialmethod(_wall, style="failed")
-    _hold = partialmethod(_wall, style="waiting")
+    _partition = partialmethod(_wall, text=lambda: spoken("partition"), style="failed")
+    _hold = partialmethod(_wall, text=lambda: spoken("hold"), style="waiting")
 
-    def _gate(self, row: Row, wall: str, text: str, style: str) -> None:
-        step = self._fault(row, text, style)
+    def _gate(self, row: Row, wall: str, text: Callable[[], str], style: str) -> None:
+        step = self._fault(row, text(), style)
         self._end((wall, *sorted((row.node, row.other))), step)
 
-    _heal = partialmethod(_gate, wall="partition", text="healed", style="failed")
-    _release = partialmethod(_gate, wall="hold", text="released", style="waiting")
+    _heal = partialmethod(_gate, wall="partition", text=lambda: spoken("healed"), style="failed")
+    _release = partialmethod(_gate, wall="hold", text=lambda: spoken("released"), style="waiting")
 
     def _lose_next(self, row: Row) -> None:
-        self._fault(row, f"the next to {row.other} is lost", "waiting")
+        self._fault(row, spoken("the next to {other} is lost", other=row.other), "waiting")
 
     def _link(self, row: Row) -> None:
         if row.time_us:  # how the links were made at the start is the scenario's business
-            self._fault(row, f"link: {speed(*row.data)}", "waiting")
+            self._fault(row, spoken("link: {speed}", speed=speed(*row.data)), "waiting")
 
     def _fault(self, row: Row, text: str, style: str) -> Step | None:
         step = self._step(row.node, row.other)

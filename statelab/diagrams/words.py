@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from statelab.language import spoken
+
+# why, in a `drop` row: (the word, where the arrow ends)
+DROPS = {
+    "lost on the way": (lambda: spoken("lost"), "middle"),
+    "cut off by the partition": (lambda: spoken("cut off"), "wall"),
+    "nobody is there to take it": (lambda: spoken("nobody there"), "receiver"),
+    "the caller is dead": (lambda: spoken("caller is dead"), "receiver"),
+}
+
 
 def clean(text: str) -> str:
     """`text` in one line, a mark in place of what XML forbids and of what turns its direction."""
@@ -46,12 +56,15 @@ def to_the_ms(time_us: int) -> str:
 
 def speed(low: float, high: float, loss: float, duplicate: float) -> str:
     """A link's latency, in seconds, and its shares of loss and duplication."""
-    ms = f"{low * 1000:g} ms" if low == high else f"{low * 1000:g} to {high * 1000:g} ms"
-    lost = f", {loss:.0%} lost" if loss else ""
-    return ms + lost + (f", {duplicate:.0%} doubled" if duplicate else "")
+    least, most = f"{low * 1000:g}", f"{high * 1000:g}"
+    parts = [f"{least} ms" if low == high else spoken("{low} to {high} ms", low=least, high=most)]
+    parts += [spoken("{share} lost", share=f"{loss:.0%}")] if loss else []
+    parts += [spoken("{share} doubled", share=f"{duplicate:.0%}")] if duplicate else []
+    return ", ".join(parts)
 
 
 def what_is_left(rows: int, lanes: int) -> list[str]:
     """What there was no room for, if anything: rows of the trace, and nodes."""
-    said = [f"… {rows:,} more rows"] if rows else []
-    return said + ([f"… {lanes:,} more nodes and clients"] if lanes else [])
+    said = [spoken("… {number} more rows", number=f"{rows:,}")] if rows else []
+    more = spoken("… {number} more nodes and clients", number=f"{lanes:,}")
+    return said + ([more] if lanes else [])

@@ -1,0 +1,69 @@
+"""A catalog: a gettext PO file with a translation for each unit, and which of them are stale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import read_po, write_po
+
+from translation.units import Unit
+
+
+def read(path: Path, language: str) -> Catalog:
+    """The catalog in that file; an empty one if there is none yet."""
+    if not path.exists():
+        return Catalog(locale=language)
+    with path.open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def write(path: Path, catalog: Catalog) -> None:
+    """Writes it so that equal catalogs are equal files."""
+    catalog.header_comment = ""
+    with path.open("wb") as file:
+        write_po(file, catalog, width=0, omit_header=True, include_previous=True)
+
+
+def updated(catalog: Catalog, units: Iterable[Unit]) -> Catalog:
+    """A catalog of these units with what `catalog` has of them.
+
+    A unit that has changed keeps its translation, marked fuzzy, with the English that it was of.
+    """
+    old = {message.context or message.id: message for message in catalog if message.id}
+    fresh = Catalog(locale=catalog.locale)
+    for unit in units:
+        known = old.get(unit.key)
+        flags, previous = set(), ()
+        if known and known.string:
+            stale = known.id != unit.text
+            flags = {"fuzzy"} if stale or known.fuzzy else set()
+            previous = (known.id if stale else known.previous_id[0],) if flags else ()
+        context = None if unit.kind == "words" else unit.key
+        said = known.string if known else ""
+        fresh.add(unit.text, said, flags=flags, previous_id=previous, context=context,
+                  auto_comments=[unit.kind])  # fmt: skip
+    return fresh
+
+
+def said(catalog: Catalog) -> dict[str, str]:
+    """The translations that there are and are not stale, by their keys."""
+    return {_key(one): one.string for one in catalog if one.id and one.string and not one.fuzzy}
+
+
+def missing(catalog: Catalog, units: Iterable[Unit]) -> list[str]:
+    """What is not translated, or stale, as sentences; each names its unit."""
+    entries = {_key(one): one for one in catalog if one.id}
+    found = []
+    for unit in units:
+        one = entries.pop(unit.key, None)
+        if one is None or not one.string:
+            found.append(f"{unit.key} is not translated")
+        elif one.id != unit.text or one.fuzzy:
+            found.append(f"{unit.key} is stale: its English has changed")
+    return found + [f"{key} is translated, and is no more" for key in entries]
+
+
+def _key(message: Message) -> str:
+    return message.context or message.id
