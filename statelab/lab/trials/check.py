@@ -10,18 +10,27 @@ import hashlib
 import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from statelab import machine
 from statelab.lab.trials.job import job_of, seeds_of
-from statelab.lab.trials.nondeterminism import WHAT
 from statelab.lab.trials.process import Gone, Runner, parcel_of
 from statelab.lab.trials.progress import Progress
 from statelab.lab.trials.steps import parting
+from statelab.lab.trials.verdict import (
+    WRONG,
+    Verdict,
+    asked,
+    failed,
+    gone_lines,
+    no_journey,
+    passed,
+)
+from statelab.language import spoken
 from statelab.message import said, shown
 from statelab.sim.world import World
 from statelab.trace import Invariant
+from statelab.words import described
 
 # PYTHONHASHSEED of the one process, and of the others that take turns beside it: of two of them
 # every second set of two elements has the same order.
@@ -35,27 +44,6 @@ class Opens(Protocol):
 
     def open_run(self, code: str, at: int | None) -> None:
         """Opens the run at a row."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a check found: `text` is what it printed.
-
-    Where it failed: the first failing `seed`, the run's `code` ('' if it has none), and `seq`, the
-    event that decided it (None if no single one did).
-    """
-
-    passed: bool
-    text: str
-    seed: int | None = None
-    code: str = ""
-    seq: int | None = None
-
-    def __repr__(self) -> str:
-        return f"<check {'passed' if self.passed else 'failed'}>"
-
-    def _ipython_display_(self) -> None:
-        """Shows nothing as a cell's value: the verdict has been printed."""
 
 
 def check(
@@ -85,7 +73,7 @@ def check(
             raise TypeError(f"panel is a Panel, not {shown(panel)}")
         verdict = _checked(job, seeds_of(seeds, hidden_seeds), seconds)
     except Exception as wrong:
-        verdict = Verdict(False, f"✕ this check could not be run: {said(wrong)}")
+        verdict = Verdict(False, spoken("✕ this check could not be run: {why}", why=said(wrong)))
     print(verdict.text)
     if panel is not None and verdict.code:
         print(_opened(panel, verdict))
@@ -97,8 +85,14 @@ def _opened(panel: Opens, verdict: Verdict) -> str:
     try:
         panel.open_run(verdict.code, verdict.seq)
     except Exception as wrong:
-        return f"  It cannot be opened in the panel “{panel.title}”: {said(wrong)}"
-    return f"  It is open in the panel “{panel.title}”, at the event that decided it."
+        return spoken(
+            "  It cannot be opened in the panel “{title}”: {why}",
+            title=panel.title,
+            why=said(wrong),
+        )
+    return spoken(
+        "  It is open in the panel “{title}”, at the event that decided it.", title=panel.title
+    )
 
 
 def hidden_seeds(count: int) -> list[int]:
@@ -111,9 +105,11 @@ def _checked(job: dict[str, Any], seeds: list[int], seconds: float) -> Verdict:
     try:
         parcel = parcel_of(job)
     except Exception as wrong:
-        return Verdict(False, f"{_NOT_YET} your code cannot travel. {said(wrong)}\n{_TRAVEL}")
+        return no_journey(wrong)
     with (
-        Progress(f"hidden seeds: {len(seeds)}, each run twice", len(seeds)) as progress,
+        Progress(
+            spoken("hidden seeds: {number}, each run twice", number=len(seeds)), len(seeds)
+        ) as progress,
         contextlib.ExitStack() as stack,
     ):
         runners = _runners(parcel, HASH_SEEDS[: 1 + len(seeds)], seconds)
@@ -122,15 +118,11 @@ def _checked(job: dict[str, Any], seeds: list[int], seconds: float) -> Verdict:
             try:
                 verdict = _judged(one, other, seed)
             except Gone as gone:
-                return Verdict(False, f"{_NOT_YET} with seed {seed} {_gone(gone, seconds)}", seed)
+                return failed(seed, "", None, *gone_lines(gone, seconds))
             if verdict is not None:
                 return verdict
             progress.step()
-    who = "two processes" if machine.HAS_PROCESSES else "two runs in one process"
-    lines = [f"✓ passed: under {len(seeds)} hidden seeds, {who} agree in every event."]
-    lines += [f"  True in every run: “{invariant.sentence}”" for invariant in job["invariants"]]
-    lines += [] if machine.HAS_PROCESSES else [_ALONE]
-    return Verdict(True, "\n".join(lines))
+    return Verdict(True, "\n".join(passed(len(seeds), job["invariants"])))
 
 
 def _runners(parcel: bytes, hash_seeds: Sequence[int], seconds: float) -> Iterator[Any]:
@@ -151,7 +143,7 @@ def _judged(one: Runner, other: Runner, seed: int) -> Verdict | None:
     first, second = one.hear(), other.hear()
     wrong = first["wrong"] or second["wrong"]
     if first["digest"] and not second["digest"]:
-        wrong[1].append("Only one of two processes stopped: it has not what the other has.")
+        wrong[1].append(spoken("Only one of two processes stopped: it has not what the other has."))
     suspects = first["suspects"] or second["suspects"]
     outside = [suspect for suspect in suspects if suspect[0] in ("files", "process")]
     parted = first["digest"] != second["digest"] and not (
@@ -160,44 +152,47 @@ def _judged(one: Runner, other: Runner, seed: int) -> Verdict | None:
     if parted and not outside:  # what these say is another thing each time
         return _parted(one, other, seed, suspects)
     if suspects and (parted or wrong is None):
-        which = "a run asks for what is none of its inputs, and could come out otherwise."
-        return _failed(
-            seed, one.ask("code", False), None, which, *_asked("", *(outside or suspects)[0])
-        )
+        which = spoken("a run asks for what is none of its inputs, and could come out otherwise.")
+        return failed(seed, one.ask("code", False), None, which, *asked(*(outside or suspects)[0]))
     if wrong is None:
         return None
     what, told, seq = wrong
     code = "" if what == "set up" else one.ask("code", True)  # it would stop again, in the panel
-    return _failed(seed, code, seq, *_WRONG[what](told))
+    return failed(seed, code, seq, *WRONG[what](told))
 
 
 def _parted(one: Runner, other: Runner, seed: int, suspects: list[list[str]]) -> Verdict:
     """The verdict on two runs that differ: where first, and of what."""
     code, left, right = one.ask("code", False), one.ask("rows"), other.ask("rows")
-    pairs = itertools.zip_longest(left, right, fillvalue=[None, "", "(the run has ended)"])
+    pairs = itertools.zip_longest(left, right, fillvalue=[None, "", described(None)])
     mine, theirs = next(pair for pair in pairs if pair[0][1] != pair[1][1])
     seq = mine[0] if theirs[0] is None else theirs[0]
     if suspects:
-        cause = _asked("A likely cause: ", *suspects[0])
+        first, *more = asked(*suspects[0])
+        cause = [spoken("A likely cause: {what}", what=first), *more]
     elif machine.HAS_PROCESSES and one.ask("steady"):
-        cause = [*_unlike(one, other), *_HASHING]
+        hashing = spoken(
+            "Each process repeats itself here, and the two do not agree. What they do not share\n"
+            "  is how they hash and where objects lie: look for a set whose order decides, or an "
+            "object\n  shown by its address; use a list, a dict or sorted(…), or a name."
+        )
+        cause = [*_unlike(one, other), hashing]
     else:
-        return _failed(seed, code, None, _UNSTEADY[0], *_unlike(one, other), *_UNSTEADY[1:])
-    return _failed(
+        ask = spoken(
+            "It comes out differently each time, even in one process: what does the code ask for "
+            "there\n  that nobody keeps, or does it show an object by its address?"
+        )
+        differ = spoken("two runs, fed the same, differ.")
+        return failed(seed, code, None, differ, *_unlike(one, other), ask)
+    return failed(
         seed,
         code,
         seq,
-        f"two runs, fed the same, part at event {seq}. All before it is equal.",
-        f"one process:      {mine[2]}",
-        f"another process:  {theirs[2]}",
+        spoken("two runs, fed the same, part at event {seq}. All before it is equal.", seq=seq),
+        spoken("one process:      {row}", row=mine[2]),
+        spoken("another process:  {row}", row=theirs[2]),
         *cause,
     )
-
-
-def _asked(how: str, kind: str, function: str, line: str) -> list[str]:
-    """What a line asked for, and what to do instead, in lines."""
-    what = WHAT[kind]
-    return [f"{how}{function} {what.does}:", f"    {line}", what.instead]
 
 
 def _unlike(one: Runner, other: Runner) -> list[str]:
@@ -210,57 +205,5 @@ def _unlike(one: Runner, other: Runner) -> list[str]:
         found = None
     if found is None:
         return []
-    return [f"The first line that comes out otherwise, in {found[0]}:", f"    {found[1]}"]
-
-
-def _failed(seed: int, code: str, seq: int | None, *lines: str) -> Verdict:
-    first, *more = lines
-    more += [f"run code: {code}"] if code else []
-    text = "\n  ".join([f"{_NOT_YET} with seed {seed} {first}", *more])
-    return Verdict(False, text, seed, code, seq)
-
-
-def _gone(gone: Gone, seconds: float) -> str:
-    if gone.why == "died":
-        return (
-            "the process ended in the middle of the run.\n"
-            "  Does the code call exit(), or need more memory than there is?"
-        )
-    if gone.where:
-        return (
-            f"the run had not ended after {seconds:g} s: it was still in {gone.where}.\n"
-            "  A loop that awaits nothing lets no time pass: let it await self.sleep(…), or give "
-            "it an end."
-        )
-    return (
-        f"the run had not ended after {seconds:g} s: too much happens in it.\n"
-        "  Does a loop sleep for almost nothing, or do two servers call each other without end?"
-    )
-
-
-_NOT_YET = "✕ not yet:"
-_HASHING = (
-    "Each process repeats itself here, and the two do not agree. What they do not share",
-    "is how they hash and where objects lie: look for a set whose order decides, or an object",
-    "shown by its address; use a list, a dict or sorted(…), or a name.",
-)
-_ALONE = (
-    "  A browser has one process: what two would not share, such as a clock, a host or the order\n"
-    "  of a set, was not looked at. On Binder or your own machine, check looks."
-)
-_UNSTEADY = (
-    "two runs, fed the same, differ.",
-    "It comes out differently each time, even in one process: what does the code ask for there",
-    "that nobody keeps, or does it show an object by its address?",
-)
-_TRAVEL = (
-    "  It is checked in a process of its own, which can have classes, functions and plain values,\n"
-    "  and no panel, world, open file or connection of this one."
-)
-# what went wrong in a run → the lines that say so, from what the trial told
-_WRONG = {
-    "set up": lambda told: told,
-    "raised": lambda told: told,
-    "error": lambda told: ["a server failed:", *told],
-    "breach": lambda told: [f"this does not stay true: “{told[0]}”", f"broken at: {told[1]}"],
-}
+    where = spoken("The first line that comes out otherwise, in {function}:", function=found[0])
+    return [where, f"    {found[1]}"]

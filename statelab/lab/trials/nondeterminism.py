@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import statelab
 from statelab.immutable import is_learners as is_learners_module
+from statelab.language import spoken
 
 _OWN = os.path.dirname(os.path.abspath(statelab.__file__)) + os.sep
 # In a browser Python's own modules lie in an archive, of which sysconfig does not know.
@@ -36,43 +37,51 @@ class Suspect(NamedTuple):
 
 
 class What(NamedTuple):
-    """What a line does, and what to do instead."""
+    """What a function does with a line, and what to do instead, as sentences."""
 
-    does: str
-    instead: str
+    does: Callable[[str], str]
+    instead: Callable[[], str]
 
 
 WHAT = {
     "random": What(
-        "draws from the global random",
-        "That generator belongs to the whole process: a run's seed is not its seed, and others "
-        "draw from it too.\n  Draw from self.random, or from a random.Random(seed) of your own.",
+        lambda name: spoken("{name} draws from the global random", name=name),
+        lambda: spoken(
+            "That generator belongs to the whole process: a run's seed is not its seed, and others "
+            "draw from it too.\n  Draw from self.random, or from a random.Random(seed) of your own."
+        ),
     ),
     "unseeded": What(
-        "makes a generator without a seed",
-        "Such a generator starts somewhere else each time: give it a seed.",
+        lambda name: spoken("{name} makes a generator without a seed", name=name),
+        lambda: spoken("Such a generator starts somewhere else each time: give it a seed."),
     ),
     "clock": What(
-        "reads the computer's clock",
-        "What that clock says is no input of the run: ask self.now().",
+        lambda name: spoken("{name} reads the computer's clock", name=name),
+        lambda: spoken("What that clock says is no input of the run: ask self.now()."),
     ),
     "machine": What(
-        "reads what belongs to one computer or process",
-        "Its environment, host, user, zone and number are no input of the run: give start what is "
-        "needed as an argument.",
+        lambda name: spoken("{name} reads what belongs to one computer or process", name=name),
+        lambda: spoken(
+            "Its environment, host, user, zone and number are no input of the run: give start what "
+            "is needed as an argument."
+        ),
     ),
     "files": What(
-        "uses the computer's files, programs or network",
-        "They are no input of the run, and a kill does not erase them: keep it in self or "
-        "self.disk, and give start what is needed as an argument.",
+        lambda name: spoken("{name} uses the computer's files, programs or network", name=name),
+        lambda: spoken(
+            "They are no input of the run, and a kill does not erase them: keep it in self or "
+            "self.disk, and give start what is needed as an argument."
+        ),
     ),
     "process": What(
-        "uses id() or hash()",
-        "Those numbers are others in each process: use a name, or a number of your own.",
+        lambda name: spoken("{name} uses id() or hash()", name=name),
+        lambda: spoken(
+            "Those numbers are others in each process: use a name, or a number of your own."
+        ),
     ),
     "system": What(
-        "asks the operating system for random bytes",
-        "They are new each time, and nobody has kept them: draw from self.random.",
+        lambda name: spoken("{name} asks the operating system for random bytes", name=name),
+        lambda: spoken("They are new each time, and nobody has kept them: draw from self.random."),
     ),
 }
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from statelab.lab.trials.nondeterminism import is_learners_code, place
+from statelab.language import spoken
 from statelab.message import NoReply, Refused, said
 from statelab.rows import Row
 from statelab.sim.run import Run
@@ -44,7 +45,7 @@ def run_seed(job: dict[str, Any], world: World) -> Wrong | None:
         if day is not None:
             doing = name_of(day)
             day(world, random.Random(f"{world.seed}:day"))
-        doing = "the run"
+        doing = spoken("the run")
         world.run(until=max(job["until"], world.now()))
     except BaseException as wrong:
         return raised(doing, wrong)
@@ -70,12 +71,12 @@ def failure(rows: Sequence[Row]) -> Row | None:
 
 def name_of(function: Any) -> str:
     """What to call a function of the job."""
-    return getattr(function, "__name__", "the scenario")
+    return getattr(function, "__name__", spoken("the scenario"))
 
 
 def raised(doing: str, wrong: BaseException) -> Wrong:
     """What stopped, of which error, and the learner's line that it came from."""
-    lines = [f"{doing} stopped: {said(wrong)}"]
+    lines = [spoken("{what} stopped: {why}", what=doing, why=said(wrong))]
     at, deepest = wrong.__traceback__, None
     while at is not None:
         if is_learners_code(at.tb_frame.f_code):
@@ -83,5 +84,5 @@ def raised(doing: str, wrong: BaseException) -> Wrong:
         at = at.tb_next
     if deepest is not None:
         function, line = place(deepest.tb_frame, deepest.tb_lineno)
-        lines += [f"in {function}:", f"    {line}"]
+        lines += [spoken("in {function}:", function=function), f"    {line}"]
     return Wrong("raised", lines)

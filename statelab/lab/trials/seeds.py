@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from statelab.lab.trials.seed import name_of, raised, run_code, run_seed
 from statelab.lab.trials.trial import unpacked
+from statelab.language import spoken
 from statelab.sim.world import World
 from statelab.trace import Invariant
 
@@ -89,7 +90,7 @@ def _run(job: dict[str, Any], seed: int) -> Seed:
             wrong = raised(doing, failed)
     lines = wrong.lines if wrong else []
     if wrong and wrong.kind == "error":
-        lines = ["a server failed:", *lines]
+        lines = [spoken("a server failed:"), *lines]
     return Seed(seed, run_code(world), broken, measured, lines)
 
 

@@ -12,6 +12,7 @@ from statelab.lab.trials.pool import Here, pool
 from statelab.lab.trials.process import parcel_of
 from statelab.lab.trials.progress import Progress
 from statelab.lab.trials.seeds import Seed, columns_of, run_batch
+from statelab.language import spoken
 from statelab.message import said, shown
 from statelab.rows import Row
 from statelab.sim.world import World
@@ -77,14 +78,17 @@ def sweep(
         raise SweepError(f"the code cannot travel to another process: {said(wrong)}") from wrong
     work = _Sweep(parcel, seeds, seconds)
     try:
-        with Progress(f"seeds: {len(seeds):,}", len(seeds)) as work.progress:
+        with Progress(
+            spoken("seeds: {number}", number=f"{len(seeds):,}"), len(seeds)
+        ) as work.progress:
             work.run(executor)
         work.raise_first_failure()
     except SweepError as failed:
         failed.table = work.table(invariants)
         raise
     except KeyboardInterrupt:
-        print(f"Interrupted: the table has {len(work.ran()):,} of {len(seeds):,} seeds.")
+        ran, wanted = f"{len(work.ran()):,}", f"{len(seeds):,}"
+        print(spoken("Interrupted: the table has {ran} of {wanted} seeds.", ran=ran, wanted=wanted))
     return work.table(invariants)
 
 
