@@ -37,11 +37,19 @@ def speak(language: str) -> None:
 
 
 def spoken(text: str, /, **values: Any) -> str:
-    """An English text in the language that is spoken, with its {values} put in."""
+    """An English text in the language that is spoken, with its {values} put in.
+
+    The text is written out in the call, or where it is `marked`: so the catalog knows of it.
+    """
     if _catalog is None:
         return text.format(**values) if values else text
     text = _catalog.gettext(text)
     return particles(text.format(**values) if values else text)
+
+
+def marked(*texts: str) -> str:
+    """The last of these texts, as it is: data that `spoken` is given when somebody reads it."""
+    return texts[-1]
 
 
 def texts_in(script: str) -> list[str]:

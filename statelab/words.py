@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from statelab.language import spoken
+from statelab.language import marked, spoken
 from statelab.rows import Row
 
 # kind: what a row of it says, as a sentence without its time
@@ -24,7 +24,7 @@ _SAYS: dict[str, Callable[[Row], str]] = {
     ),
     "close": lambda row: spoken(
         "{node}'s connection to {other} closes: {why}",
-        node=row.node, other=row.other, why=why(row.data),
+        node=row.node, other=row.other, why=spoken(row.data),
     ),
     "send": lambda row: (
         f"{row.node} → {row.other}: {row.data[0]} {row.data[1]} {_short(row.data[2])}"
@@ -39,15 +39,15 @@ _SAYS: dict[str, Callable[[Row], str]] = {
         node=row.node, status=row.data[0], body=_short(row.data[1]), other=row.other,
     ),
     "refused": lambda row: spoken(
-        "{node} is refused by {other}: {why}", node=row.node, other=row.other, why=why(row.data)
+        "{node} is refused by {other}: {why}", node=row.node, other=row.other, why=spoken(row.data)
     ),
     "noreply": lambda row: spoken(
         "{node} gets no reply from {other}: {why}",
-        node=row.node, other=row.other, why=why(row.data),
+        node=row.node, other=row.other, why=spoken(row.data),
     ),
     "drop": lambda row: spoken(
         "a message of {other} for {node} is lost: {why}",
-        node=row.node, other=row.other, why=why(row.data),
+        node=row.node, other=row.other, why=spoken(row.data),
     ),
     "error": lambda row: spoken("{node}'s handler raised {what}", node=row.node, what=row.data),
     "crash": lambda row: spoken("{node} dies of {what}", node=row.node, what=row.data),
@@ -63,26 +63,12 @@ _SAYS: dict[str, Callable[[Row], str]] = {
 }  # fmt: skip
 
 
-# why a message or a connection ended, as rows have it: what is said of it
-_WHY: dict[str, Callable[[], str]] = {
-    "connection reset": lambda: spoken("connection reset"),
-    "connection refused": lambda: spoken("connection refused"),
-    "cut off by the partition": lambda: spoken("cut off by the partition"),
-    "lost on the way": lambda: spoken("lost on the way"),
-    "nobody is there to take it": lambda: spoken("nobody is there to take it"),
-    "the caller is dead": lambda: spoken("the caller is dead"),
-    "timed out": lambda: spoken("timed out"),
-    "timed out before it was sent": lambda: spoken("timed out before it was sent"),
-    "too late": lambda: spoken("too late"),
-    "one call": lambda: spoken("one call"),
-    "closed by the client": lambda: spoken("closed by the client"),
-    "the server closed it": lambda: spoken("the server closed it"),
-}
-
-
-def why(data: str) -> str:
-    """Why a row says that something ended, as a person reads it."""
-    return _WHY[data]() if data in _WHY else data
+# Why a message or a connection ended: rows have it as it stands here.
+marked(
+    "connection reset", "connection refused", "cut off by the partition", "lost on the way",
+    "nobody is there to take it", "the caller is dead", "timed out", "timed out before it was sent",
+    "too late", "one call", "closed by the client", "the server closed it",
+)  # fmt: skip
 
 
 def told(row: Row) -> str:

@@ -20,12 +20,13 @@ def said_by(package: Path) -> list[Unit]:
 
 
 def _in_python(source: str) -> list[str]:
-    """The texts that a source hands to `spoken`; ValueError for one that is made at run time."""
+    """The texts that a source hands to `spoken` and `marked`; ValueError for one with gaps."""
     found = []
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "spoken":
-            text = node.args[0]
-            if not (isinstance(text, ast.Constant) and isinstance(text.value, str)):
-                raise ValueError(f"spoken wants a text as it is written, not {ast.unparse(text)}")
-            found.append(text.value)
+        called = ast.unparse(node.func) if isinstance(node, ast.Call) else None
+        for text in node.args if called in ("spoken", "marked") else ():
+            if isinstance(text, ast.JoinedStr):
+                raise ValueError(f"spoken wants {{names}} and their values: {ast.unparse(text)}")
+            if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                found.append(text.value)
     return found

@@ -10,15 +10,15 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partialmethod
 from typing import Any
 
 from statelab.diagrams.steps import Arrow, Failure, Fault, Message, Note, Span, Step
 from statelab.diagrams.words import DROPS, clean, nested, speed, worded
-from statelab.language import spoken
+from statelab.language import marked, spoken
 from statelab.rows import LOST, NOBODY_THERE, Row
-from statelab.words import which_life, why
+from statelab.words import which_life
 
 LEVEL_US = 50_000  # longer on its way than this, and an arrow slants
 
@@ -227,20 +227,21 @@ class Reading:
             replies = self._replies.get(row.message, [None])
             message = next((r for r in replies if r and not r.arrived), replies[-1])
         if message is not None:
-            word, where = DROPS.get(row.data, (lambda: clean(why(row.data)), "receiver"))
+            word, where = DROPS.get(row.data, (clean(row.data), "receiver"))
             step = self._arrival(message, touches=where == "receiver")
-            self._arrow(message, step, end="cross", word=word(), where=where)
+            self._arrow(message, step, end="cross", word=spoken(word), where=where)
 
-    def _fails(self, row: Row, word: Callable[[], str], told: str) -> None:
+    def _fails(self, row: Row, word: str, told: str) -> None:
         step = self._step(row.node)
         self._given_up.add(row.message)
         if step is not None:
-            caption = "" if row.data == NOBODY_THERE else clean(why(row.data))
+            caption = "" if row.data == NOBODY_THERE else clean(spoken(row.data))
             lane, server = self._lane[row.node], self._lane[row.other]
-            self.outcomes.append(Failure(step, lane, server, word(), caption, row.data == told))
+            failure = Failure(step, lane, server, spoken(word), caption, row.data == told)
+            self.outcomes.append(failure)
 
-    _refused = partialmethod(_fails, word=lambda: spoken("refused"), told=NOBODY_THERE)
-    _noreply = partialmethod(_fails, word=lambda: spoken("no reply"), told=LOST)
+    _refused = partialmethod(_fails, word=marked("refused"), told=NOBODY_THERE)
+    _noreply = partialmethod(_fails, word=marked("no reply"), told=LOST)
 
     # --------------------------------------------------------------------------- what nodes do
     def _error(self, row: Row) -> None:
@@ -267,19 +268,19 @@ class Reading:
         self._note(row, spoken("skipped: {what}", what=clean(str(row.data[0]))), "said")
 
     # --------------------------------------------------------------------------- links
-    def _wall(self, row: Row, text: Callable[[], str], style: str) -> None:
-        step = self._fault(row, text(), style)
+    def _wall(self, row: Row, style: str) -> None:
+        step = self._fault(row, spoken(row.kind), style)
         self._begin((row.kind, *sorted((row.node, row.other))), self._ends(row), step, row.kind)
 
-    _partition = partialmethod(_wall, text=lambda: spoken("partition"), style="failed")
-    _hold = partialmethod(_wall, text=lambda: spoken("hold"), style="waiting")
+    _partition = partialmethod(_wall, style="failed")
+    _hold = partialmethod(_wall, style="waiting")
 
-    def _gate(self, row: Row, wall: str, text: Callable[[], str], style: str) -> None:
-        step = self._fault(row, text(), style)
+    def _gate(self, row: Row, wall: str, text: str, style: str) -> None:
+        step = self._fault(row, spoken(text), style)
         self._end((wall, *sorted((row.node, row.other))), step)
 
-    _heal = partialmethod(_gate, wall="partition", text=lambda: spoken("healed"), style="failed")
-    _release = partialmethod(_gate, wall="hold", text=lambda: spoken("released"), style="waiting")
+    _heal = partialmethod(_gate, wall="partition", text=marked("healed"), style="failed")
+    _release = partialmethod(_gate, wall="hold", text=marked("released"), style="waiting")
 
     def _lose_next(self, row: Row) -> None:
         self._fault(row, spoken("the next to {other} is lost", other=row.other), "waiting")

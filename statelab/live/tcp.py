@@ -14,6 +14,8 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
+from statelab.language import marked, spoken
+
 LINUX = sys.platform == "linux"
 ACKNOWLEDGED_S = 2.0  # for an acknowledgement, which may lag by some hundredths of a second
 # RFC 9293, section 3.3.2, numbered as Linux does.
@@ -22,7 +24,9 @@ STATES = (
     "closed", "close-wait", "last-ack", "listen", "closing",
 )  # fmt: skip
 _ENDED_THERE = ("close-wait", "last-ack", "closing", "time-wait")
-ONLY_LINUX = "This system tells a program only the state of its connection; the rest is '?'."
+ONLY_LINUX = marked(
+    "This system tells a program only the state of its connection; the rest is '?'."
+)
 
 
 class Counts(NamedTuple):
@@ -111,9 +115,10 @@ class Ledger:
         return pandas.DataFrame([now for _, now in self.rows], index, columns=Counts._fields)
 
     def _cells(self) -> list[list[str]]:
-        lines = [["", "sent", "acknowledged", "unread there", "received", "state"]]
+        heads = [spoken("sent"), spoken("acknowledged"), spoken("unread there"), spoken("received")]
+        lines = [["", *heads, spoken("state")]]
         for when, now in self.rows:
-            lines.append([when, *("?" if value is None else str(value) for value in now)])
+            lines.append([spoken(when), *("?" if value is None else str(value) for value in now)])
         return lines
 
     def __str__(self) -> str:
@@ -123,14 +128,14 @@ class Ledger:
         for when, *values, state in cells:
             numbers = "  ".join(f"{v:>{w}}" for v, w in zip(values, widths[1:-1], strict=True))
             lines.append(f"{when:{widths[0]}}  {numbers}  {state}")
-        return "\n".join(lines if LINUX else [*lines, ONLY_LINUX])
+        return "\n".join(lines if LINUX else [*lines, spoken(ONLY_LINUX)])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         head, *rows = self._cells()
         lines = [_html("th", head), *(_html("td", row) for row in rows)]
-        note = "" if LINUX else f"<p>{escape(ONLY_LINUX)}</p>"
+        note = "" if LINUX else f"<p>{escape(spoken(ONLY_LINUX))}</p>"
         return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>{note}"
 
 

@@ -12,6 +12,7 @@ import ipywidgets
 from statelab.lab.given import each, function, given
 from statelab.lab.show.plot import Plot
 from statelab.lab.words import sentence
+from statelab.language import spoken
 
 # The static picture is the output just before the slider's own.
 _HIDDEN = """<style>
@@ -40,7 +41,8 @@ class Slider(ipywidgets.VBox):
         if value not in each(Real, values, "the values"):
             raise ValueError(f"value={value!r:.100} is none of the values {list(values)}")
         self._show = function(show, "what draws a value")
-        self._said = f"{label}, from {values[0]:g} to {values[-1]:g} {unit}".rstrip()
+        least, most = f"{values[0]:g}", f"{values[-1]:g} {unit}".rstrip()
+        self._said = spoken("{label}, from {least} to {most}", label=label, least=least, most=most)
         self.control = ipywidgets.SelectionSlider(
             options=[(f"{one:g} {unit}".rstrip(), one) for one in values],
             value=value,
@@ -59,7 +61,8 @@ class Slider(ipywidgets.VBox):
         try:
             self.plot = self._draw()
         except BaseException as wrong:  # nobody would see it: callbacks have no output
-            self.shown.value = f"<p>This could not be drawn: {escape(sentence(wrong))}</p>"
+            said = spoken("This could not be drawn: {why}", why=sentence(wrong))
+            self.shown.value = f"<p>{escape(said)}</p>"
 
     def _draw(self) -> Plot:
         plot = given(Plot, self._show(self.control.value), "what is drawn of a value")
@@ -67,7 +70,7 @@ class Slider(ipywidgets.VBox):
         return plot
 
     def __repr__(self) -> str:
-        return f"Slider: {self._said}. {self.plot.text}"
+        return f"{spoken('Slider')}: {self._said}. {self.plot.text}"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
@@ -78,7 +81,7 @@ class Slider(ipywidgets.VBox):
         # hidden while the slider is there.
         from IPython.display import display
 
-        html = f"<p><b>Slider:</b> {escape(self._said)}</p>{self.shown.value}"
+        html = f"<p><b>{spoken('Slider')}:</b> {escape(self._said)}</p>{self.shown.value}"
         display({"text/plain": self.plot.text, "text/html": html}, raw=True)
         if (bundle := self._repr_mimebundle_()) is not None:
             display(bundle, raw=True)

@@ -18,17 +18,18 @@ from statelab.lab import previous
 from statelab.lab.ask.prediction import Outcome, Predict, judged
 from statelab.lab.given import function, given
 from statelab.lab.kernel import Kernel
+from statelab.language import marked, spoken
 from statelab.live import LiveWorld, tcp
 from statelab.message import IP
 from statelab.node import Node
 
 BUTTONS = {  # verb: (what the button says, how the line begins that the ledger gets)
-    "send": ("send the request", "request sent"),
-    "read": ("read what has come", "read"),
-    "pause": ("pause the server", "server paused"),
-    "resume": ("resume it", "server resumed"),
-    "kill": ("kill it", "server killed"),
-    "again": ("start over", "connected"),
+    "send": (marked("send the request"), marked("request sent")),
+    "read": (marked("read what has come"), marked("read")),
+    "pause": (marked("pause the server"), marked("server paused")),
+    "resume": (marked("resume it"), marked("server resumed")),
+    "kill": (marked("kill it"), marked("server killed")),
+    "again": (marked("start over"), marked("connected")),
 }
 
 
@@ -63,7 +64,7 @@ class Wire(ipywidgets.VBox):
         self._shown, self._words = ipywidgets.HTML(), ipywidgets.HTML()
         self._bar = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
         self._buttons = [
-            _button(text, partial(self._press, verb)) for verb, (text, _) in BUTTONS.items()
+            _button(spoken(text), partial(self._press, verb)) for verb, (text, _) in BUTTONS.items()
         ]
         super().__init__([self._bar, self._words, self._shown])
         if prediction is not None:
@@ -76,11 +77,11 @@ class Wire(ipywidgets.VBox):
         # The button that skips becomes the first of the others: it has the focus, so it stays.
         first = self._buttons[0]
         if self._closed_by_prediction():
-            first.description, self._bar.children = "Skip the prediction", [first]
-            self._say("Predict first.")
+            first.description, self._bar.children = spoken("Skip the prediction"), [first]
+            self._say(spoken("Predict first."))
             return
-        first.description, self._bar.children = BUTTONS["send"][0], self._buttons
-        self._say("Press a button: a process starts.")
+        first.description, self._bar.children = spoken(BUTTONS["send"][0]), self._buttons
+        self._say(spoken("Press a button: a process starts."))
         self._judge()
 
     def _closed_by_prediction(self) -> bool:
@@ -132,17 +133,18 @@ class Wire(ipywidgets.VBox):
             if verb == "send":
                 self._sock.setblocking(True)
                 self._sock.sendall(self._request)
-                said = f"{len(self._request)} bytes sent."
+                said = spoken("{number} bytes sent.", number=len(self._request))
             elif verb == "read":
                 self._sock.setblocking(False)
                 data = self._sock.recv(1 << 16)
-                said = f"Read: {data.decode(errors='replace')!r}" if data else "It has hung up."
+                text = repr(data.decode(errors="replace"))
+                said = spoken("Read: {text}", text=text) if data else spoken("It has hung up.")
             elif verb != "again":
                 getattr(self._world, verb)(self._name)
             if verb != "again":
                 self._ledger.look(BUTTONS[verb][1])
         except BlockingIOError:
-            said = "There is nothing new to read."
+            said = spoken("There is nothing new to read.")
         except BaseException as wrong:  # a thread that ends by SystemExit says nothing
             said = f"{type(wrong).__name__}: {wrong}"
         self._kernel.do(lambda: self._show(said))
@@ -182,8 +184,13 @@ class Wire(ipywidgets.VBox):
         return f"Wire({self._server.__name__})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        buttons = " · ".join(text for text, _ in BUTTONS.values())
-        html = f"<p>One connection to {escape(self._server.__name__)}, by hand: {buttons}.</p>"
+        buttons = " · ".join(spoken(text) for text, _ in BUTTONS.values())
+        about = spoken(
+            "One connection to {server}, by hand: {buttons}.",
+            server=self._server.__name__,
+            buttons=buttons,
+        )
+        html = f"<p>{escape(about)}</p>"
         bundle = super()._repr_mimebundle_(**kwargs)
         return {**bundle, "text/plain": repr(self), "text/html": html}
 
