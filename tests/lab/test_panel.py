@@ -204,6 +204,65 @@ def test_an_action_that_could_never_be_sent_is_refused_when_it_is_written():
         lab.Action("alice", "ask", "GET", "door", "no-slash")
 
 
+# ------------------------------------------------------------------------------- as it should be
+def marks(panel):
+    return [request["mark"] for request in panel.still()["requests"]]
+
+
+def never_in_after_a_kill(rows, request):
+    """Whoever asks after a kill should be out."""
+    return request.ok != bool(rows.first("kill", before=request))
+
+
+def test_an_answer_of_2xx_is_as_it_should_be_and_nothing_else_unless_a_lesson_says_so():
+    for expected, seen in (
+        (None, ["ok", "ok", "fail", "fail"]),
+        (never_in_after_a_kill, ["ok", "ok", "ok", "ok"]),
+        (lambda rows, request: request.status == 401, ["fail"] * 3 + ["ok"]),
+    ):
+        panel = lab.Panel(house, actions=[ENTER, ASK], expected=expected)
+        for what in (
+            ("action", 0),
+            ("action", 1),
+            ("kill", "door"),
+            ("action", 1),
+            ("restart", "door"),
+            ("action", 1),
+        ):
+            click(panel, *what)
+        assert words(panel) == ["200 OK", "200 OK", "refused", "401 Unauthorized"]
+        assert marks(panel) == seen
+
+
+def test_what_is_expected_is_asked_once_for_each_request_with_the_run_so_far():
+    asked = []
+
+    def expected(rows, request):
+        asked.append((rows[-1].seq, request.end, request.answer, request.path, request.over))
+        return True
+
+    panel = lab.Panel(house, actions=[ENTER, ASK], expected=expected)
+    panel.do("action", 0)
+    panel.do("action", 1)
+    assert [one[2:] for one in asked] == [("in", "/enter", True), ("hello", "/", True)]
+    assert all(so_far == end for so_far, end, *_ in asked)
+    panel.do("kill", "door", at=0.4)  # a branch: the first request is in both, and asked once
+    assert [one[2] for one in asked] == ["in", "hello", None]
+
+
+@pytest.mark.parametrize("wrong", [ZeroDivisionError, KeyboardInterrupt, SystemExit])
+def test_an_expectation_that_raises_is_said_and_the_panel_goes_on(wrong):
+    def expected(rows, request):
+        raise wrong
+
+    panel = lab.Panel(house, actions=[ENTER, ASK], expected=expected)
+    click(panel, "action", 0)
+    assert f"could not be told whether this is as it should be: {wrong.__name__}" in panel.error
+    assert marks(panel) == ["ok"]
+    click(panel, "wait")
+    assert panel.error == ""
+
+
 # ------------------------------------------------------------------------------- predictions
 def made_of(rows):
     left = [row for row in rows if row.kind == "kill"]

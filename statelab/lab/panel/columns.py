@@ -18,7 +18,7 @@ TABLES = {
     },
     "bars": {"at": "i", "lane": "i", "kind": "i", "what": "i", "to": "i"},
     "ends": {"at": "i", "bar": "i", "mark": "i", "word": "i", "answer": "i"},
-    "flights": {"at": "i", "from": "i", "to": "i", "label": "i", "mark": "i"},
+    "flights": {"at": "i", "from": "i", "to": "i", "label": "i"},
     "landings": {"at": "i", "flight": "i", "lost": "i"},
 }  # fmt: skip
 GONE = -1  # the value of what is no longer there
@@ -31,7 +31,7 @@ class Flag(IntFlag):
 
 
 class Mark(IntEnum):
-    """What became of what was asked."""
+    """Whether what became of it is as it should be, once it is over."""
 
     WAIT, OK, FAIL = range(3)
 

@@ -146,6 +146,8 @@ class Drawn(View):
             if fresh and not self._behind:
                 self.news = "" if began else news(fresh, self._book.clients())
             self.python = session.python()
+            if self._book.expectation.wrong:
+                self.error, self._book.expectation.wrong = self._book.expectation.wrong, ""
             if look:
                 self._look(-1)
             self._behind = branch.behind

@@ -13,6 +13,7 @@ from statelab.lab.ask.prediction import Outcome, Predict
 from statelab.lab.given import function, given
 from statelab.lab.panel.actions import LINK_FAULTS, NODE_FAULTS, Action, named
 from statelab.lab.panel.drawn import Drawn
+from statelab.lab.panel.expected import Expectation, Expected
 from statelab.lab.panel.simulated import Simulated
 from statelab.lab.panel.snapshot import still
 from statelab.lab.panel.symbols import Book
@@ -28,6 +29,9 @@ class Panel(Drawn):
 
     It opens once `prediction` is answered or skipped. A click becomes an input of the panel's own
     world, and a line of Python; `do` is the same by code. `invariants` are shown as lights.
+    `expected(rows, request)` is asked once for each request that is over, and says whether its
+    outcome is as it should be (green) or not (red); without it, an answer of 2xx is, and all else
+    is not.
     `level` is how much is shown: 0 clients, servers, kill and outcomes; 1 also the time line; 2
     also faults of links, and branches. `step` is how many seconds a click takes in the simulated
     world. `columns` puts nodes elsewhere than their class's name suggests.
@@ -43,6 +47,7 @@ class Panel(Drawn):
         prediction: Predict | None = None,
         actions: Sequence[Action] = (),
         invariants: Sequence[Invariant] = (),
+        expected: Expected | None = None,
         columns: Mapping[str, str] | None = None,
         level: int = 2,
         step: float = 0.5,
@@ -55,7 +60,9 @@ class Panel(Drawn):
         if not micros(step, "the step"):
             raise ValueError(f"the step is {step!r} s: time would not pass; give more than 1 µs")
         self._numbers = itertools.count(1)
-        book = Book(columns)
+        if expected is not None:
+            function(expected, "what is expected")
+        book = Book(columns, Expectation(expected))
         self._simulated = self._session = Simulated(
             scenario, self._args, seed, step, book, self._numbers
         )

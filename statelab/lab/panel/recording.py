@@ -18,7 +18,7 @@ from typing import Any
 from statelab.lab.panel.columns import GONE, Columns, Flag, Mark, Period
 from statelab.lab.panel.symbols import Book
 from statelab.lab.words import brief, clock, cut, in_full, parts, status_word
-from statelab.rows import Row
+from statelab.rows import LOST_ON_THE_WAY, Row, Rows
 from statelab.words import ordinal, told
 
 
@@ -34,7 +34,7 @@ class Recording(Columns):
         self._going_on: dict[tuple, int] = {}  # what a bar is of → the bar
         self._flight_keys: list[tuple] = []
         self._flying: dict[tuple, int] = {}  # (message, whose it is) → its flight
-        self._answers: dict[tuple, tuple[int, int]] = {}
+        self._rows = Rows()
 
     # --------------------------------------------------------------------------- reading rows
     def feed(self, rows: Sequence[Row], memory: Sequence[Row]) -> None:
@@ -49,6 +49,7 @@ class Recording(Columns):
         for row in rows:
             time.append(row.time_us)
             says.append(text(told(row)))
+            self._rows.append(row)
             read = reads.get(row.kind)
             if read is not None:
                 read(self, row, at)
@@ -69,6 +70,7 @@ class Recording(Columns):
     def branch(self, parting: int) -> Recording:
         """A recording of the first `parting` rows, to be gone on with otherwise."""
         other = Recording(self.book, self.before(parting))
+        other._rows.extend(self._rows[:parting])
         changes = other.tables["changes"]
         texts = self.book.texts
         for subject, field, value in zip(
@@ -186,9 +188,8 @@ class Recording(Columns):
         link = self.book.link(row.node, row.other)
         if row.kind in ("partition", "hold"):
             self._set(at, link, field, field)
-            self._begin(
-                at, (field, link), link, Period.CUT if field == "cut" else Period.HELD, field
-            )
+            kind = Period.CUT if field == "cut" else Period.HELD
+            self._begin(at, (field, link), link, kind, field)
         else:
             self._set(at, link, field, "")
             self._end(at, (field, link), Mark.OK, "")
@@ -204,12 +205,11 @@ class Recording(Columns):
         book.link(row.node, row.other)
         if book.subjects[subject]["column"] == "clients":
             self._request(at, row, what)
-        self._fly(at, row, what, Mark.WAIT)
+        self._fly(at, row, what)
 
     def _request(self, at: int, row: Row, what: str) -> None:
-        book = self.book
-        key = (row.node, row.message)
-        self._begin(at, key, book.node(row.node), Period.REQUEST, what, book.node(row.other))
+        lane, to = self.book.node(row.node), self.book.node(row.other)
+        self._begin(at, (row.node, row.message), lane, Period.REQUEST, what, to)
 
     def _begin(
         self, at: int, key: tuple, lane: int, kind: int, what: str = "", to: int = GONE
@@ -224,16 +224,15 @@ class Recording(Columns):
             self._add("ends", at, bar, mark, self.book.text(word), self.book.text(answer))
 
     def _reply(self, row: Row, at: int) -> None:
-        self._fly(at, row, str(row.data[0]), Mark.OK if row.data[0] < 400 else Mark.FAIL)
+        self._fly(at, row, str(row.data[0]))
 
-    def _fly(self, at: int, row: Row, label: str, mark: int) -> None:
+    def _fly(self, at: int, row: Row, label: str) -> None:
         """A message leaves `row.node` for `row.other`."""
         key = (row.message, row.node, row.other)
         self._flying[key] = len(self._flight_keys)
         self._flight_keys.append(key)
-        book = self.book
-        ends = book.node(row.node), book.node(row.other)
-        self._add("flights", at, *ends, book.text(label), mark)
+        ends = self.book.node(row.node), self.book.node(row.other)
+        self._add("flights", at, *ends, self.book.text(label))
 
     def _land(self, at: int, key: tuple, lost: bool) -> None:
         flight = self._flying.pop(key, None)
@@ -243,18 +242,17 @@ class Recording(Columns):
     def _arrive(self, row: Row, at: int) -> None:
         lost = row.kind == "drop"
         self._land(at, (row.message, row.other, row.node), lost)
-        if lost and row.data == "lost on the way":
+        if lost and row.data == LOST_ON_THE_WAY:
             fields = self._last.get(self.book.link(row.node, row.other), {})
             if fields.get(f"lose\t{row.node}", GONE) != GONE:
-                self._count(
-                    at, row._replace(node=row.other, other=row.node), f"lose\t{row.node}", -1
-                )
+                self._count(at, row, f"lose\t{row.node}", -1)
 
     def _over(self, row: Row, at: int) -> None:
         """A call has ended, for whoever made it."""
         if row.kind == "answer":
             self._arrive(row, at)
-        if (row.node, row.message) not in self._going_on:
+        key = row.node, row.message
+        if key not in self._going_on:
             client = self.book.subjects[self.book.node(row.node)]["column"] == "clients"
             if not client or row.kind == "answer":
                 return
@@ -263,9 +261,10 @@ class Recording(Columns):
         word = {"refused": "refused", "noreply": "no reply"}.get(row.kind) or status_word(status)
         if isinstance(body, dict) and list(body) == ["error"]:
             body = body["error"]
-        mark = Mark.OK if status is not None and status < 400 else Mark.FAIL
+        first = self._rows[self.tables["bars"]["at"][self._going_on[key]]]
+        met = self.book.expectation.is_met(self._rows, first, row)
         answer = "" if body is None else cut(body, 60)
-        self._end(at, (row.node, row.message), mark, word, answer)
+        self._end(at, key, Mark.OK if met else Mark.FAIL, word, answer)
 
     def _disk(self, row: Row, at: int) -> None:
         subject, key = self.book.node(row.node), row.data[0]

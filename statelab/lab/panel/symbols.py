@@ -1,4 +1,4 @@
-"""The texts and subjects that the recordings of one panel share, each known by its number."""
+"""What the recordings of one panel share: texts and subjects, each known by its number."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from statelab.lab.given import given
+from statelab.lab.panel.expected import Expectation
 
 COLUMNS = ("clients", "balancers", "servers", "stores")
 _STORES = ("store", "database", "redis", "zookeeper", "postgres", "queue", "cache")
 
 
 class Book:
-    """The texts and the subjects (nodes, clients and links) of all recordings of one panel."""
+    """The texts and the subjects (nodes, clients and links) of all recordings of one panel.
 
-    def __init__(self, columns: Mapping[str, str] | None = None):
+    It also knows what its panel expects of requests.
+    """
+
+    def __init__(
+        self, columns: Mapping[str, str] | None = None, expectation: Expectation | None = None
+    ):
+        self.expectation = expectation or Expectation()
         self.texts: list[str] = []
         self.subjects: list[dict[str, Any]] = []
         self._columns = dict(given(Mapping, {} if columns is None else columns, "the columns"))

@@ -140,12 +140,12 @@ function library() {
 
   // What is on its way at a row, and what is lost just there.
   function flights(run, row) {
-    const { at, from, to, label, mark } = run.flights;
+    const { at, from, to, label } = run.flights;
     const found = [];
     for (let n = 0; at[n] <= row; n += 1) {
       const down = run.landings.at[run.landing[n]] ?? Infinity;
       const lost = down === row && run.landings.lost[run.landing[n]] === 1;
-      if (down > row || lost) found.push({ n, lost, label: texts[label[n]], mark: MARKS[mark[n]],
+      if (down > row || lost) found.push({ n, lost, label: texts[label[n]],
         link: linkOf(subjects[from[n]].name, subjects[to[n]].name),
         left: run.weight[at[n]], due: run.weight[down] ?? Infinity });
     }

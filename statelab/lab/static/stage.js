@@ -119,7 +119,7 @@ function makeStage(act, changed) {
       offers(link).map(([label, ...doing]) => button(label, "", pressed(doing), { key: label }))));
   }
 
-  function message({ n, link, lost, mark, label, left, due }, weight) {
+  function message({ n, link, lost, label, left, due }, weight) {
     const part = Math.min(1, (weight - left) / between(1, FLIGHT, due - left));
     const points = curves.get(link);
     const [x, y] = on(points, 0.12 + 0.76 * part);
@@ -128,8 +128,8 @@ function makeStage(act, changed) {
     const [low, high] = [points[0][0], points[3][0]].sort((a, b) => a - b);
     const half = Math.min(4 * words.length, (high - low) / 2); // a letter is some 8 px wide
     const aside = high - low > 8 ? between(low + half, high - half, x) - x : 0; // not over a card
-    return h("g.message", { key: n, is: `to-${mark}`, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` },
-      lost || mark === "fail" ? h("path", { d: "M-4 -4L4 4M4 -4L-4 4" }) : h("circle", { r: 5 }),
+    return h("g.message", { key: n, is: lost && "astray", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` },
+      lost ? h("path", { d: "M-4 -4L4 4M4 -4L-4 4" }) : h("circle", { r: 5 }),
       h("text.label", { x: aside.toFixed(1), y: -10, "text-anchor": side }, words));
   }
 

@@ -1,0 +1,30 @@
+"""Whether what became of a request is as it should be: a lesson says it, or else its status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from statelab.lab.words import sentence
+from statelab.rows import Exchange, Row, Rows
+
+Expected = Callable[[Rows, Exchange], bool]
+
+
+class Expectation:
+    """Asks `expected(rows, request)`, if there is one; `wrong` is what it raised, as a sentence."""
+
+    def __init__(self, expected: Expected | None = None):
+        self._expected = expected
+        self.wrong = ""
+
+    def is_met(self, rows: Rows, first: Row, last: Row) -> bool:
+        """Whether the request that ends with `last`, the latest row, came out as it should."""
+        by_status = last.kind == "answer" and 200 <= last.data[0] < 300
+        if self._expected is None:
+            return by_status
+        request = Rows([last] if first is last else [first, last]).request(last.node)
+        try:
+            return bool(self._expected(rows, request))
+        except BaseException as wrong:  # nobody would see it, and SystemExit would end the kernel
+            self.wrong = f"It could not be told whether this is as it should be: {sentence(wrong)}"
+            return by_status
