@@ -36,6 +36,7 @@ python3 lab.py soak [...]    repeat what flakes could hide in, for hours; with f
 python3 lab.py record [...]  run all notebooks, or those named, and store their outputs
 python3 lab.py class FOLDER  copy the notebooks for a class: without the worked answers
 python3 lab.py site FOLDER   make the browser edition, a static site (some 40 MB; npm is needed)
+python3 lab.py translate     update the catalogs in translation/, make the editions from them
 """
 
 
@@ -388,8 +389,12 @@ def main(arguments, root):
     if verb == "site":
         parser.add_argument("folder")
         return make_site(environment, Path(parser.parse_args(rest).folder).resolve())
+    if verb == "translate":
+        parser.parse_args(rest)
+        environment.ensure(tools=True)
+        return environment.run("-m", "translation", alone=True)
     if verb and not verb.startswith("-"):
-        verbs = "test, soak, record, class, site, or nothing for lessons"
+        verbs = "test, soak, record, class, site, translate, or nothing for lessons"
         raise Trouble(f"lab.py knows no {verb!r}: say {verbs}.")
     parser.add_argument("--port", type=int)
     parser.add_argument("--no-browser", dest="browser", action="store_false")

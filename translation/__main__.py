@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +16,9 @@ from translation import catalog, edition, units, words
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 PAGES = ("README.md", "docs/teaching.md", "docs/glossary.md")
-LANGUAGES = ("ko",)
-PANEL = "statelab"  # the catalog of what the package says
-
-
-def sources() -> dict[str, list[units.Unit]]:
-    """The units of each catalog, by its name."""
-    found = {path.stem: units.of_notebook(load(path)) for path in lessons()}
-    for page in PAGES:
-        found[Path(page).stem.lower()] = units.of_page((ROOT / page).read_text("utf-8"))
-    found["pictures"] = [
-        unit
-        for path in sorted((NOTEBOOKS / "pictures").glob("*.svg"))
-        for unit in units.of_picture(path.stem, path.read_text("utf-8"))
-    ]
-    found[PANEL] = words.said_by(ROOT / "statelab")
-    return found
+PICTURES, PACKAGE = "pictures", "statelab"  # the names of two catalogs
+# A folder of catalogs is a language.
+LANGUAGES = sorted({path.parent.name for path in (ROOT / "translation").glob("*/*.po")})
 
 
 def lessons() -> list[Path]:
@@ -38,9 +26,30 @@ def lessons() -> list[Path]:
     return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 
 
+def pictures() -> list[Path]:
+    """The English pictures."""
+    return sorted((NOTEBOOKS / "pictures").glob("*.svg"))
+
+
 def load(path: Path) -> dict[str, Any]:
     """A notebook as it is stored."""
     return json.loads(path.read_text("utf-8"))
+
+
+def sources() -> dict[str, list[units.Unit]]:
+    """The units of each catalog, by its name."""
+    found = {path.stem: units.of_notebook(load(path)) for path in lessons()}
+    for page in PAGES:
+        found[_name(page)] = units.of_page((ROOT / page).read_text("utf-8"))
+    found[PICTURES] = [
+        unit for path in pictures() for unit in units.of_picture(path.stem, path.read_text("utf-8"))
+    ]
+    found[PACKAGE] = words.said_by(ROOT / "statelab")
+    return found
+
+
+def _name(page: str) -> str:
+    return Path(page).stem.lower()
 
 
 def catalog_file(language: str, name: str) -> Path:
@@ -54,38 +63,51 @@ def update(language: str) -> list[str]:
     for name, of_it in sources().items():
         path = catalog_file(language, name)
         fresh = catalog.updated(catalog.read(path, language), of_it)
-        path.parent.mkdir(exist_ok=True)
         catalog.write(path, fresh)
         found += [f"{path.relative_to(ROOT)}: {what}" for what in catalog.missing(fresh, of_it)]
     return found
 
 
-def make(language: str) -> list[Path]:
-    """Makes an edition's notebooks, pages, pictures and words; the notebooks that it changed."""
-    folder = NOTEBOOKS / language
-    (folder / "pictures").mkdir(parents=True, exist_ok=True)
-    said = {name: catalog.said(catalog.read(catalog_file(language, name), language))
-            for name in sources()}  # fmt: skip
-    for path in sorted((NOTEBOOKS / "pictures").glob("*.svg")):
+def made(language: str) -> dict[str, bytes]:
+    """The files of an edition as its catalogs make them, by their paths; notebooks bare."""
+    read = {name: catalog.read(catalog_file(language, name), language) for name in sources()}
+    said = {name: catalog.said(one) for name, one in read.items()}
+    files: dict[str, str | bytes] = {}
+    names = [path.name for path in lessons()]
+    for path in pictures():
         drawing = path.read_text("utf-8")
-        drawn = units.redrawn(path.stem, drawing, said["pictures"])
+        drawn = units.redrawn(path.stem, drawing, said[PICTURES])
         if drawn != drawing:
-            (folder / "pictures" / path.name).write_text(drawn, "utf-8")
-    with (ROOT / "statelab" / "locale" / f"{language}.mo").open("wb") as file:
-        write_mo(file, catalog.read(catalog_file(language, PANEL), language))
-    changed = []
-    names = {path.name for path in lessons()}
+            files[f"notebooks/{language}/pictures/{path.name}"] = drawn
+            names.append(f"pictures/{path.name}")
+    of = edition.twins(language, names, PAGES)
+    for page in PAGES:
+        blocks = units.of_page((ROOT / page).read_text("utf-8"))
+        text = "\n\n".join(said[_name(page)].get(one.key, one.text) for one in blocks)
+        files[of[page]] = edition.addressed(text, language, page, of) + "\n"
     for path in lessons():
-        made = edition.notebook(
-            load(path), said[path.stem], language,
-            lambda address: address in names or (folder / address).exists(),
-        )  # fmt: skip
-        target = folder / path.name
-        if not target.exists() or _bare(load(target)) != _bare(made):
-            text = json.dumps(made, ensure_ascii=False, indent=1) + "\n"
-            target.write_text(text, "utf-8")
-            changed.append(target)
-    return changed
+        here = f"notebooks/{path.name}"
+        bare = edition.notebook(load(path), said[path.stem], language, here, of)
+        files[of[here]] = json.dumps(bare, ensure_ascii=False, indent=1) + "\n"
+    compiled = BytesIO()
+    write_mo(compiled, read[PACKAGE])
+    files[f"statelab/locale/{language}.mo"] = compiled.getvalue()
+    return {
+        path: text if isinstance(text, bytes) else text.encode() for path, text in files.items()
+    }
+
+
+def stale(language: str) -> list[str]:
+    """The files that are not what the catalogs make; a notebook's outputs do not count."""
+    return [path for path, content in made(language).items() if not _is(ROOT / path, content)]
+
+
+def _is(path: Path, content: bytes) -> bool:
+    if not path.exists():
+        return False
+    if path.suffix == ".ipynb":
+        return _bare(load(path)) == _bare(json.loads(content))
+    return path.read_bytes() == content
 
 
 def _bare(notebook: dict[str, Any]) -> list[Any]:
@@ -94,13 +116,16 @@ def _bare(notebook: dict[str, Any]) -> list[Any]:
 
 
 def main() -> int:
-    """Updates the catalogs, makes the editions, and records what has changed."""
+    """Updates the catalogs, makes the editions, and records the notebooks that have changed."""
     for language in LANGUAGES:
         missing = update(language)
-        changed = make(language)
-        print(f"{language}: {len(changed)} notebooks are new or changed", flush=True)
-        if changed:
-            record = [sys.executable, ROOT / "tests" / "helpers" / "record.py", *changed]
+        files, changed = made(language), stale(language)
+        for path in changed:
+            (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+            (ROOT / path).write_bytes(files[path])
+            print(f"{language}: made {path}", flush=True)
+        if notebooks := [ROOT / path for path in changed if path.endswith(".ipynb")]:
+            record = [sys.executable, ROOT / "tests" / "helpers" / "record.py", *notebooks]
             if code := subprocess.run(record).returncode:
                 return code
         for what in missing:

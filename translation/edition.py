@@ -1,13 +1,14 @@
-"""Makes the notebooks, pages and pictures of an edition from the English ones and its catalogs."""
+"""Makes the notebooks and pages of an edition from the English ones and what is said instead."""
 
 from __future__ import annotations
 
 import copy
+import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
-_ADDRESS = re.compile(r"(\]\()([^)\s]+)(\))")
+_ADDRESS = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
 _BINDER = "labpath=notebooks%2F"
 
 
@@ -16,18 +17,27 @@ def ready(language: str = "") -> str:
     return f'lab.ready("{language}")' if language else "lab.ready()"
 
 
-def notebook(
-    english: dict[str, Any], said: dict[str, str], language: str, there: Callable[[str], bool]
-) -> dict[str, Any]:
-    """The notebook in another language, without outputs; what is not translated stays English.
+def twins(language: str, files: list[str], pages: tuple[str, ...]) -> dict[str, str]:
+    """{English file: its twin}, by their paths in the project."""
+    found = {f"notebooks/{name}": f"notebooks/{language}/{name}" for name in files}
+    for page in pages:
+        folder, name = posixpath.split(page)
+        found[page] = f"{folder}/{language}/{name}" if folder else f"README.{language}.md"
+    return found
 
-    `there` tells whether this edition has a file of its own, by its path beside the notebook.
+
+def notebook(
+    english: dict[str, Any], said: dict[str, str], language: str, path: str, of: Mapping[str, str]
+) -> dict[str, Any]:
+    """The notebook at `path` in another language, without outputs; `of` tells each file's twin.
+
+    What is not translated stays English.
     """
     made = copy.deepcopy(english)
     for cell in made["cells"]:
         text = said.get(cell["id"], "".join(cell["source"]))
         if cell["cell_type"] == "markdown":
-            text = addressed(text, language, there)
+            text = addressed(text, language, path, of)
         else:
             cell["outputs"], cell["execution_count"] = [], None
             if "setup" in cell["metadata"]["tags"]:
@@ -36,20 +46,22 @@ def notebook(
     return made
 
 
-def addressed(text: str, language: str, there: Callable[[str], bool]) -> str:
-    """The text with its addresses as they are one folder further down.
+def addressed(text: str, language: str, path: str, of: Mapping[str, str]) -> str:
+    """The text of the file at `path` with its addresses as its twin has them.
 
-    A lesson's sister is where the lesson is, so a link to the one becomes one to the other.
+    They lead to twins, where there are any; the one that leads to the twin itself leads back.
     """
+    back = {twin: english for english, twin in of.items()}
+    here, there = posixpath.dirname(path), posixpath.dirname(of[path])
 
     def moved(found: re.Match[str]) -> str:
         before, address, after = found.groups()
         if _BINDER in address:
-            address = address.replace(_BINDER, f"{_BINDER}{language}%2F")
-        elif address.startswith(f"{language}/"):
-            address = "../" + address.removeprefix(f"{language}/")
-        elif "://" not in address and not address.startswith("#") and not there(address):
-            address = f"../{address}"
-        return before + address + after
+            return before + address.replace(_BINDER, f"{_BINDER}{language}%2F") + after
+        if "://" in address:
+            return found[0]
+        meant = posixpath.normpath(posixpath.join(here, address))
+        meant = of.get(meant) or back.get(meant) or meant
+        return before + posixpath.relpath(meant, there or ".") + after
 
     return _ADDRESS.sub(moved, text)

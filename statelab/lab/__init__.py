@@ -7,6 +7,7 @@ from typing import Any
 
 import statelab
 from statelab.lab.trials.check import check
+from statelab.language import speak, spoken
 
 # Each name is imported when it is first used, so that a check run in a process of its own needs
 # no Jupyter.
@@ -33,9 +34,15 @@ _HOMES = {
 __all__ = [*_HOMES, "check", "ready"]
 
 
-def ready() -> None:
-    """Prints which statelab this is: the set-up cell's last line."""
-    print(f"ready: statelab {statelab.__version__}")
+def ready(language: str = "") -> None:
+    """Prints which statelab this is: the set-up cell's last line.
+
+    From then on, the package says what people read in that `language`, such as 'ko'; without one,
+    in that of the variable STATELAB_LANGUAGE, or in English. ValueError for one that is not there.
+    """
+    if language:
+        speak(language)
+    print(spoken("ready: statelab {version}", version=statelab.__version__))
 
 
 def __getattr__(name: str) -> Any:
