@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runs import until, with_input
 
 from statelab import Node, Run, RunCodeError, World, scenario
-from statelab.sim.fingerprint import fingerprint
+from statelab.sim.fingerprint import bare, fingerprint
 from statelab.sim.run import DifferentCode, NotDeterministic
 
 
@@ -324,3 +324,12 @@ def test_what_newer_pythons_put_into_a_class_is_no_part_of_its_fingerprint():
     before = fingerprint(counting, [Stepped])
     Stepped.__annotate_func__ = lambda format: {"step": int}  # as 3.14 does
     assert fingerprint(counting, [Stepped]) == before
+
+
+def test_what_only_people_read_is_no_part_of_a_fingerprint():
+    mine = 'def f(x):\n    """Adds."""\n    y = "# no comment"  # why\n\n    return x + 1\n'
+    assert bare(mine) == 'def f(x):\n    y = "# no comment"\n    return x + 1'
+    assert bare(mine.replace("Adds", "더합니다").replace("why", "왜")) == bare(mine)
+    assert bare(mine.replace("+ 1", "+ 2")) != bare(mine)
+    assert bare('def f(): "one line"') == 'def f(): "one line"'
+    assert bare("key=lambda x: x)") == "key=lambda x: x)"
