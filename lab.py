@@ -5,6 +5,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -132,12 +133,21 @@ class Environment:
     def install(self, tools):
         """Install the requirements under the lock; let `import statelab` find this checkout."""
         what = "JupyterLab and the lessons' libraries" + (", and the test tools" if tools else "")
-        say(f"installing {what} (once; one to three minutes, some 500 MB)")
-        pip = [self.python, "-m", "pip", "install", "--disable-pip-version-check"]
-        pip += ["-c", "requirements.lock", "-r", "requirements.txt"]
-        pip += ["-r", "requirements-test.txt"] if tools else []
+        say(f"installing {what} (once; some 500 MB)")
+        wanted = ["-c", "requirements.lock", "-r", "requirements.txt"]
+        wanted += ["-r", "requirements-test.txt"] if tools else []
         hint = "Installing failed (is there a network connection, and room on the disk?)"
-        run_quietly(pip, hint, cwd=self.root, count="Collecting ")
+        if self.may_use_uv():
+            try:
+                run_quietly(self.pip("-c", "requirements.lock", "uv"), hint, cwd=self.root)
+                uv = [self.bin / "uv", "pip", "install", "--python", self.python, *wanted]
+                run_quietly(uv, hint, cwd=self.root, env=self.variables(), progress=True)
+            except Trouble:
+                say("uv could not install them; pip tries, which takes some minutes")
+            else:
+                wanted = None
+        if wanted is not None:
+            run_quietly(self.pip(*wanted), hint, cwd=self.root, progress=True)
 
         scheme = {"base": str(self.folder), "platbase": str(self.folder)}
         site_packages = Path(sysconfig.get_path("purelib", "venv", scheme))
@@ -154,6 +164,19 @@ class Environment:
         prepare = [self.python, "-c", "import matplotlib.font_manager"]
         run_quietly(prepare, "matplotlib does not start", cwd=self.root, env=self.variables())
 
+    def pip(self, *arguments):
+        """Return the command by which pip installs something."""
+        return [self.python, "-m", "pip", "install", "--disable-pip-version-check", *arguments]
+
+    def may_use_uv(self):
+        """Return whether uv, ten times as fast, finds what pip does: it reads no pip's settings."""
+        settings = subprocess.run(
+            [str(self.python), "-m", "pip", "config", "list"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        ).stdout.decode("utf-8", "replace")  # fmt: skip
+        elsewhere = re.search(r"^\S+\.(index-url|no-index|proxy)=", settings, re.MULTILINE)
+        return not elsewhere or any(name.startswith("UV_") for name in os.environ)
+
     def variables(self, alone=False):
         """Return the variables for what runs inside.
 
@@ -168,11 +191,15 @@ class Environment:
         variables["JUPYTER_PREFER_ENV_PATH"] = "1"
         variables["IPYTHONDIR"] = str(self.folder / "ipython")
         variables["MPLCONFIGDIR"] = str(self.folder / "matplotlib")
-        if alone:
-            jupyter = self.folder / "jupyter"
+        jupyter = self.folder / "jupyter"
+        homeless = not os.access(os.path.expanduser("~"), os.W_OK)
+        if alone or homeless:
             variables["JUPYTER_CONFIG_DIR"] = str(jupyter)
             variables["JUPYTERLAB_SETTINGS_DIR"] = str(jupyter / "settings")
             variables["JUPYTERLAB_WORKSPACES_DIR"] = str(jupyter / "workspaces")
+        if homeless:
+            variables["JUPYTER_DATA_DIR"] = variables["JUPYTER_RUNTIME_DIR"] = str(jupyter)
+            variables["UV_NO_CACHE"] = "1"
         return variables
 
     def run(self, *arguments, alone=False, extra=None):
@@ -199,24 +226,43 @@ def run(command, **options):
         end(process)
 
 
-def run_quietly(command, failure, count=None, **options):
-    """Run a command, showing only how many lines begin with `count`; Trouble if it fails."""
+FETCHED = re.compile(r"\s*(?:Collecting|Downloading) (\S+).*?(?:\(([\d.]+) ?([kMG])i?B\))?$")
+
+
+class Count:
+    """How many packages and megabytes an installer has fetched, by what it prints."""
+
+    def __init__(self):
+        self.names, self.megabytes = set(), 0.0
+
+    def read(self, line):
+        """Take up a line; return what to show, or None if it says nothing of this."""
+        found = FETCHED.match(line.rstrip())
+        if not found:
+            return None
+        name, size, unit = found.groups()
+        self.names.add(re.split(r"-\d|[=<>!~;\[]", name.lower().replace("_", "-"))[0])
+        self.megabytes += float(size or 0) * {"k": 0.001, "M": 1, "G": 1000, None: 0}[unit]
+        return f"{len(self.names)} packages, {self.megabytes:.0f} MB"
+
+
+def run_quietly(command, failure, progress=False, **options):
+    """Run a command, showing only its `progress` in one line; Trouble if it fails."""
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     text = {"encoding": "utf-8", "errors": "replace"}
     process = subprocess.Popen([str(part) for part in command], **pipes, **text, **options)
-    lines, counted = [], 0
+    lines, count = [], Count()
     try:
         for line in process.stdout:
             lines.append(line)
-            if count and line.startswith(count) and sys.stdout.isatty():
-                counted += 1
-                name = line[len(count) :].split()[0][:40]
-                print(f"\r  {counted} packages, {name:40}", end="", flush=True)
+            shown = count.read(line) if progress and sys.stdout.isatty() else None
+            if shown:
+                print(f"\r  {shown:40}", end="", flush=True)
         process.wait()
     finally:
         end(process)
         process.stdout.close()
-        if counted:
+        if progress and count.names:
             print()
     if process.returncode:
         sys.stderr.write("".join(lines[-15:]))
@@ -344,7 +390,7 @@ def make_site(environment, folder):
         run_quietly([environment.python, "-m", "venv", tools], "Making its tools' room failed")
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "-c", "requirements.lock"]
     pip += ["-r", "browser/requirements.txt"]
-    run_quietly(pip, "Installing JupyterLite failed", cwd=environment.root, count="Collecting ")
+    run_quietly(pip, "Installing JupyterLite failed", cwd=environment.root, progress=True)
     code = run([python, "browser/build.py", folder], cwd=environment.root)
     if code == 0:
         say(f"the site is in {folder}; try it: python3 -m http.server -d {folder}")
