@@ -280,7 +280,9 @@ def check_python(version=sys.version_info, which=shutil.which):
     """Raise Trouble on a Python that is too old, naming a newer one if it is here."""
     if version >= OLDEST:
         return
-    newer = [name for name in ("python3.13", "python3.12", "python3.11") if which(name)]
+    newer = [
+        name for name in ("python3.14", "python3.13", "python3.12", "python3.11") if which(name)
+    ]
     advice = f"run it with {newer[0]}" if newer else "install a newer one, and run it with that"
     needed, found = "{}.{}".format(*OLDEST), "{}.{}".format(*version[:2])
     raise Trouble(f"statelab needs Python {needed} or newer and this is {found}: {advice}.")

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 
 from statelab import machine
 from statelab.sim.clock import Clock
@@ -27,7 +28,9 @@ class Budget:
         self._rows = rows
         self._end_s = time.monotonic() + MAX_S
         self.process = None
-        if machine.HAS_PROCESSES:  # else the browser bounds what a page may have
+        # The browser bounds what a page may have; and without psutil, which every installation
+        # for learners has, the simulated world needs nothing but Python, and memory has no bound.
+        if machine.HAS_PROCESSES and find_spec("psutil"):
             import psutil
 
             self.process = psutil.Process()
@@ -59,8 +62,9 @@ def within_budget(clock: Clock, rows: list[tuple], make: Callable[[], object]) -
     clock.look = budget.look
     try:
         with contextlib.ExitStack() as stack:
-            if budget.process:
+            if machine.HAS_PROCESSES:
                 stack.enter_context(_watched(budget))
+            if budget.process:
                 most = budget.process.memory_info().vms + MAX_BYTES
                 stack.enter_context(_limited_memory(most))
             make()

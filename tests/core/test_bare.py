@@ -30,6 +30,8 @@ before = [world.call("web").body, world.call("web").body]
 world.kill("web")
 world.restart("web")
 print([*before, world.call("web").body])
+pasted = Run.parse(Run.of(world).code())
+print(pasted.replay(lesson).trace.digest() == world.trace.digest())
 print(Run.of(world).code()[:4], diagrams.sequence(world.trace).svg[:4])
 others = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
 print(sorted(others - {"statelab", "__main__"}))
@@ -42,4 +44,4 @@ def test_the_core_runs_a_lesson_with_nothing_but_the_standard_library():
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.stderr == ""
-    assert done.stdout.splitlines() == ["[1, 2, 3]", "SL1- <svg", "[]"]
+    assert done.stdout.splitlines() == ["[1, 2, 3]", "True", "SL1- <svg", "[]"]

@@ -20,7 +20,7 @@ FATES = {"drop", "noreply", "refused", "error", "answer", "close", "disk", "log"
 
 def run(*arguments, python=sys.executable, hash_seed="1", text=None):
     """The lines that the program of bad days prints, in a process of its own."""
-    path = os.pathsep.join([str(PROGRAM.parents[1]), str(PROGRAM.parent)])
+    path = os.pathsep.join([str(PROGRAM.parents[2]), str(PROGRAM.parent)])
     done = subprocess.run(
         [python, "-W", "error", str(PROGRAM), *map(str, arguments)],
         env={**os.environ, "PYTHONHASHSEED": str(hash_seed), "PYTHONPATH": path},
@@ -46,13 +46,16 @@ def replayed(codes, **process):
 def other_pythons():
     """Other versions of Python that are here and really run (a shim may name one that is not)."""
     found = []
-    for name in ("python3.11", "python3.12", "python3.13"):
-        path = shutil.which(name)
-        if path and name != "python{}.{}".format(*sys.version_info[:2]):
+    for name in ("python3.11", "python3.12", "python3.13", "python3.14"):
+        if name == "python{}.{}".format(*sys.version_info[:2]):
+            continue
+        installed = Path.home().glob(f".pyenv/versions/*/bin/{name}")
+        for path in filter(None, [shutil.which(name), *map(str, installed)]):
             ask = [path, "-c", "import sys; print('python%d.%d' % sys.version_info[:2])"]
             done = subprocess.run(ask, capture_output=True, text=True, check=False)
             if done.stdout.strip() == name:
                 found.append(path)
+                break
     return found
 
 
