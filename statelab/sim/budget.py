@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 
 from statelab import machine
 from statelab.sim.clock import Clock
@@ -28,9 +27,9 @@ class Budget:
         self._rows = rows
         self._end_s = time.monotonic() + MAX_S
         self.process = None
-        # The browser bounds what a page may have; and without psutil, which every installation
-        # for learners has, the simulated world needs nothing but Python, and memory has no bound.
-        if machine.HAS_PROCESSES and find_spec("psutil"):
+        # A browser bounds what a page may have. The bare core needs nothing but Python, and then
+        # memory has no bound.
+        if machine.HAS_PROCESSES:
             import psutil
 
             self.process = psutil.Process()
@@ -62,7 +61,7 @@ def within_budget(clock: Clock, rows: list[tuple], make: Callable[[], object]) -
     clock.look = budget.look
     try:
         with contextlib.ExitStack() as stack:
-            if machine.HAS_PROCESSES:
+            if not machine.IS_BROWSER:  # it has no threads
                 stack.enter_context(_watched(budget))
             if budget.process:
                 most = budget.process.memory_info().vms + MAX_BYTES

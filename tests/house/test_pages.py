@@ -1,11 +1,16 @@
 """The pages beside the lessons: their links lead to files; the teacher's knows each vote."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import lessons
 import nbformat
 import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import statelab
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -66,3 +71,26 @@ def test_the_readme_names_each_lessons_question_and_minutes_as_the_lesson_does()
             (name, card.splitlines()[0].removeprefix("# "), minutes[1] if minutes else "120")
         )
     assert told == said
+
+
+def test_the_packages_extras_are_together_what_a_learner_installs():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = [line for extra in project["optional-dependencies"].values() for line in extra]
+    told = {Requirement(line) for line in [*project["dependencies"], *extras]}
+    lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+    wanted = (line.partition("#")[0].strip() for line in lines)
+    assert told == {Requirement(line) for line in wanted if line}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github").rglob("*.yml")), ids=lambda p: p.stem)
+def test_a_workflow_runs_what_there_is(path):
+    for job in yaml.safe_load(path.read_text("utf-8"))["jobs"].values():
+        for step in job["steps"]:
+            for name in re.findall(r"\.ci/run|lab\.py|\S+\.lock", step.get("run", "")):
+                assert (ROOT / name).exists()
+            assert re.fullmatch(r"[\w./-]+@v\d+", step["uses"]) if "uses" in step else step["run"]
+
+
+def test_the_citation_and_the_package_are_of_one_version():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert cited["version"] == statelab.__version__

@@ -25,6 +25,7 @@ def alone(monkeypatch):
         raise OSError(138, "emscripten does not support processes")
 
     monkeypatch.setattr(machine, "HAS_PROCESSES", False)
+    monkeypatch.setattr(machine, "IS_BROWSER", True)
     monkeypatch.setattr(subprocess, "Popen", cannot)
     monkeypatch.setattr(os, "fork", cannot)
     monkeypatch.setattr(threading.Thread, "start", cannot)
@@ -146,3 +147,14 @@ def test_a_run_code_opens_with_no_thread_to_watch_it():
     other = Panel(counting)
     other.do("open", code)
     assert other.world.trace.digest() == Run.parse(code).replay(counting).trace.digest()
+
+
+def test_a_machine_without_the_packages_for_it_has_no_processes_and_says_what_to_install(
+    monkeypatch,
+):
+    monkeypatch.setattr(machine, "IS_BROWSER", False)
+    monkeypatch.delattr(machine, "HAS_PROCESSES")
+    monkeypatch.setattr(machine, "find_spec", lambda name: None if name == "psutil" else name)
+    assert machine.HAS_PROCESSES is False
+    with pytest.raises(NoProcesses, match=r"them psutil must be .* pip install 'statelab\[live"):
+        Wire(Counter, b"GET / HTTP/1.1\r\n\r\n")

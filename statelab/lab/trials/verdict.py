@@ -50,8 +50,9 @@ def passed(number: int, invariants: Iterable[Invariant]) -> Iterator[str]:
         yield spoken("  True in every run: “{sentence}”", sentence=invariant.sentence)
     if not machine.HAS_PROCESSES:
         yield spoken(
-            "  A browser has one process: what two would not share, such as a clock, a host or the "
-            "order\n  of a set, was not looked at. On Binder or your own machine, check looks."
+            "  Here is one process only: what two would not share, such as a clock, a host or the "
+            "order\n  of a set, was not looked at. On Binder or your own machine it is, by "
+            "`python3 lab.py`."
         )
 
 
