@@ -3,6 +3,7 @@
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import re
@@ -12,6 +13,8 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import tarfile
+import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,7 +38,7 @@ python3 lab.py test [...]    run every check; with arguments: run pytest with th
 python3 lab.py soak [...]    repeat what flakes could hide in, for hours; with files or folders,
                              such as notebooks, repeat these only (--rounds N)
 python3 lab.py record [...]  run all notebooks, or those named, and store their outputs
-python3 lab.py class FOLDER  copy the notebooks for a class: without the worked answers
+python3 lab.py class FOLDER  copy the committed notebooks for a class: no answers, no outputs
 python3 lab.py site FOLDER   make the browser edition, a static site (some 40 MB; npm is needed)
 python3 lab.py translate     update the catalogs in translation/, make the editions from them
 """
@@ -399,19 +402,49 @@ def make_site(environment, folder):
     return code
 
 
+def committed(root, folder):
+    """Copy the notebooks there as they were last committed; False where no git can tell."""
+    command = ["git", "-C", str(root), "archive", "--format=tar", "HEAD", "notebooks"]
+    try:
+        packed = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    except OSError:
+        return False
+    if packed.returncode:
+        return False
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+        archive.extractall(str(folder))
+    return True
+
+
+def for_class(notebook):
+    """Return a notebook as a class gets it: no worked answers, no outputs, no way to either."""
+    kept = []
+    for cell in notebook["cells"]:
+        tags = cell["metadata"].get("tags", [])
+        if not ANSWERS.isdisjoint(tags):
+            continue
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+        if "title" in tags:  # the badge leads to the whole lessons
+            cell["source"] = [line for line in cell["source"] if "binder.svg" not in line]
+        kept.append(cell)
+    return {**notebook, "cells": kept}
+
+
 def copy_for_class(root, folder):
-    """Copy the notebooks and their pictures into a new or empty folder, without the answers."""
+    """Copy the committed notebooks and their pictures into a new or empty folder, for a class."""
     check_new(folder)
-    shutil.copytree(str(root / "notebooks" / "pictures"), str(folder / "pictures"))
-    paths = sorted((root / "notebooks").glob("*.ipynb"))
-    for path in paths:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        cells = notebook["cells"]
-        kept = [cell for cell in cells if ANSWERS.isdisjoint(cell["metadata"].get("tags", []))]
-        notebook["cells"] = kept
-        text = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
-        (folder / path.name).write_text(text, encoding="utf-8")
-    say(f"{len(paths)} notebooks without the worked answers are in {folder}")
+    with tempfile.TemporaryDirectory() as place:
+        found = committed(root, place)
+        notebooks = Path(place, "notebooks") if found else root / "notebooks"
+        shutil.copytree(str(notebooks / "pictures"), str(folder / "pictures"))
+        paths = sorted(notebooks.glob("*.ipynb"))
+        for path in paths:
+            notebook = for_class(json.loads(path.read_text(encoding="utf-8")))
+            text = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
+            (folder / path.name).write_text(text, encoding="utf-8")
+    source = "as last committed" if found else "as they are here: no git tells what was committed"
+    say(f"{len(paths)} notebooks without answers and outputs are in {folder} ({source})")
     return 0
 
 

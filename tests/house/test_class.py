@@ -1,5 +1,6 @@
 """`lab.py class`: copies of the notebooks for a class, which gives the answers later."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +18,11 @@ WITHOUT_EXERCISES = {"07_write_lease_zookeeper"}  # a companion: its lesson has 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("for") / "a class"
-    assert lab.copy_for_class(ROOT, folder) == 0
-    return folder
+    """A class's folder, of a copy of this checkout that no git knows: as it is now."""
+    place = tmp_path_factory.mktemp("for")
+    shutil.copytree(ROOT / "notebooks", place / "checkout" / "notebooks")
+    assert lab.copy_for_class(place / "checkout", place / "a class") == 0
+    return place / "a class"
 
 
 def cells(path):
@@ -31,11 +34,26 @@ def tags(cell):
 
 
 def test_every_notebook_and_picture_is_copied(folder):
-    there = {path.relative_to(ROOT / "notebooks") for path in (ROOT / "notebooks").rglob("*.*")}
-    wanted = {path for path in there if path.suffix in (".ipynb", ".svg")}
+    notebooks = ROOT / "notebooks"
+    there = [*notebooks.glob("*.ipynb"), *(notebooks / "pictures").glob("*.svg")]
     copied = {path.relative_to(folder) for path in folder.rglob("*.*")}
-    assert wanted
-    assert copied == {path for path in there if path.parts[0] == "pictures"} | wanted
+    assert copied == {path.relative_to(notebooks) for path in there}
+
+
+def test_what_a_teacher_has_tried_and_not_committed_is_not_handed_out(tmp_path):
+    root = tmp_path / "checkout"
+    shutil.copytree(ROOT / "notebooks", root / "notebooks")
+    git = ["git", "-C", str(root), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "lessons"]):
+        subprocess.run([*git, *command], check=True)
+    path = root / "notebooks" / f"{NAMES[0]}.ipynb"
+    mended = path.read_text("utf-8").replace("lab.ready()", "lab.ready()  # my mend")
+    path.write_text(mended, "utf-8")
+    lab.copy_for_class(root, tmp_path / "class")
+    assert "my mend" not in (tmp_path / "class" / path.name).read_text("utf-8")
+    shutil.rmtree(root / ".git")
+    lab.copy_for_class(root, tmp_path / "without git")
+    assert "my mend" in (tmp_path / "without git" / path.name).read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -43,7 +61,12 @@ def test_a_copy_lacks_the_answers_and_nothing_else(folder, name):
     whole, copy = cells(ROOT / "notebooks" / f"{name}.ipynb"), cells(folder / f"{name}.ipynb")
     answers = [cell for cell in whole if tags(cell) & {"answer", "answer-server"}]
     assert bool(answers) != (name in WITHOUT_EXERCISES)
-    assert copy == [cell for cell in whole if cell not in answers]
+    assert [cell.id for cell in copy] == [cell.id for cell in whole if cell not in answers]
+    given = [cell.source for cell in whole if cell not in answers and cell.cell_type == "code"]
+    code = [cell for cell in copy if cell.cell_type == "code"]
+    assert [cell.source for cell in code] == given
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+    assert "mybinder" not in copy[0].source
     nbformat.validate(nbformat.read(folder / f"{name}.ipynb", as_version=4))
 
 
