@@ -23,7 +23,7 @@ from pathlib import Path
 # sentence in `check_python`.
 OLDEST = (3, 11)
 RECIPE = 1  # raise it when `Environment` makes something else than before: all are then remade
-FIRST_LESSON = "notebooks/00_start_here.ipynb"
+FIRST_LESSON = "00_start_here.ipynb"
 ANSWERS = {"answer", "answer-server"}  # the tags of the cells that a class does not get
 
 # JupyterLab's question about news would be the first thing that a learner sees.
@@ -33,12 +33,14 @@ JUPYTERLAB_SETTINGS = {
 
 USAGE = """
 python3 lab.py               install what is missing, open JupyterLab on the first lesson
-                             (--port N, --no-browser; other options go to JupyterLab)
+                             (--port N, --no-browser; --language ko opens the Korean lessons;
+                             other options go to JupyterLab)
 python3 lab.py test [...]    run every check; with arguments: run pytest with them
 python3 lab.py soak [...]    repeat what flakes could hide in, for hours; with files or folders,
                              such as notebooks, repeat these only (--rounds N)
 python3 lab.py record [...]  run all notebooks, or those named, and store their outputs
 python3 lab.py class FOLDER  copy the committed notebooks for a class: no answers, no outputs
+                             (--language ko: the Korean ones)
 python3 lab.py site FOLDER   make the browser edition, a static site (some 40 MB; npm is needed)
 python3 lab.py translate     update the catalogs in translation/, make the editions from them
 """
@@ -306,10 +308,24 @@ def check_port(port):
             ) from error
 
 
-def open_lessons(environment, port, browser, options):
+def lessons_in(root, language):
+    """Return the folder of the lessons in a language, English without one; Trouble if none is."""
+    folder = root / "notebooks" / (language or "")
+    if language == "en":
+        folder = root / "notebooks"
+    if not (folder / FIRST_LESSON).exists():
+        there = sorted(path.parent.name for path in root.glob(f"notebooks/*/{FIRST_LESSON}"))
+        raise Trouble(
+            f"There are no lessons in {language!r}: choose one of {', '.join(['en', *there])}."
+        )
+    return folder
+
+
+def open_lessons(environment, port, browser, options, language=None):
     """Open JupyterLab on the first lesson; return when it has ended."""
+    first = (lessons_in(environment.root, language) / FIRST_LESSON).relative_to(environment.root)
     command = ["-m", "jupyterlab", f"--ServerApp.root_dir={environment.root}"]
-    command += [f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}"]
+    command += [f"--LabApp.default_url=/lab/tree/{first.as_posix()}"]
     command += ["--ServerApp.answer_yes=True"]  # one Ctrl-C ends it, without a question
     if port is not None:
         check_port(port)
@@ -431,12 +447,13 @@ def for_class(notebook):
     return {**notebook, "cells": kept}
 
 
-def copy_for_class(root, folder):
+def copy_for_class(root, folder, language=None):
     """Copy the committed notebooks and their pictures into a new or empty folder, for a class."""
     check_new(folder)
+    within = lessons_in(root, language).relative_to(root)
     with tempfile.TemporaryDirectory() as place:
         found = committed(root, place)
-        notebooks = Path(place, "notebooks") if found else root / "notebooks"
+        notebooks = (Path(place) if found else root) / within
         shutil.copytree(str(notebooks / "pictures"), str(folder / "pictures"))
         paths = sorted(notebooks.glob("*.ipynb"))
         for path in paths:
@@ -466,7 +483,9 @@ def main(arguments, root):
         return soak(environment, chosen.rounds, chosen.paths)
     if verb == "class":
         parser.add_argument("folder")
-        return copy_for_class(root, Path(parser.parse_args(rest).folder).resolve())
+        parser.add_argument("--language")
+        chosen = parser.parse_args(rest)
+        return copy_for_class(root, Path(chosen.folder).resolve(), chosen.language)
     if verb == "site":
         parser.add_argument("folder")
         return make_site(environment, Path(parser.parse_args(rest).folder).resolve())
@@ -477,10 +496,11 @@ def main(arguments, root):
     if verb and not verb.startswith("-"):
         verbs = "test, soak, record, class, site, translate, or nothing for lessons"
         raise Trouble(f"lab.py knows no {verb!r}: say {verbs}.")
+    parser.add_argument("--language")
     parser.add_argument("--port", type=int)
     parser.add_argument("--no-browser", dest="browser", action="store_false")
     chosen, others = parser.parse_known_args(arguments)
-    return open_lessons(environment, chosen.port, chosen.browser, others)
+    return open_lessons(environment, chosen.port, chosen.browser, others, chosen.language)
 
 
 def leave(signum, frame):

@@ -358,3 +358,15 @@ def test_a_child_does_not_outlive_a_runner_that_is_told_to_end():
     runner.terminate()
     runner.communicate(timeout=20)  # the pipe closes when the child has gone, not before
     assert runner.returncode == 128 + signal.SIGTERM
+
+
+def test_lessons_are_opened_in_the_language_asked_for_or_it_is_said_which_there_are(tmp_path):
+    for folder in ("notebooks", "notebooks/ko"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "00_start_here.ipynb").touch()
+    runs = FakeRuns(tmp_path, 0, 0)
+    for language, path in (("ko", "notebooks/ko/"), (None, "notebooks/"), ("en", "notebooks/")):
+        lab.open_lessons(runs, None, False, [], language)
+        assert f"--LabApp.default_url=/lab/tree/{path}00_start_here.ipynb" in runs.ran[-1]
+    with pytest.raises(lab.Trouble, match=r"no lessons in 'fr': choose one of en, ko\."):
+        lab.lessons_in(tmp_path, "fr")
