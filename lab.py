@@ -42,6 +42,7 @@ python3 lab.py record [...]  run all notebooks, or those named, and store their 
 python3 lab.py class FOLDER  copy the committed notebooks for a class: no answers, no outputs
                              (--language ko: the Korean ones)
 python3 lab.py site FOLDER   make the browser edition, a static site (some 40 MB; npm is needed)
+python3 lab.py binder        build Binder's image without Docker, run all lessons in it (as root)
 python3 lab.py translate     update the catalogs in translation/, make the editions from them
 """
 
@@ -364,6 +365,9 @@ def soak(environment, rounds, paths):
     jobs = [] if paths else [seeds, fuzz, everywhere]
     jobs += [(f"round {n} of {rounds}", paths, {}) for n in range(1, rounds + 1)]
     failed = 0
+    if not paths and shutil.which("buildah") and shutil.which("debootstrap"):
+        failed = int(environment.run("binder/build.py") != 0)
+        say(f"soak: every lesson in Binder's image: {'FAILED' if failed else 'passed'}")
     for name, arguments, extra in jobs:
         began = time.monotonic()
         pytest = ["-m", "pytest", "-n", "2", "-q", *arguments]
@@ -489,12 +493,15 @@ def main(arguments, root):
     if verb == "site":
         parser.add_argument("folder")
         return make_site(environment, Path(parser.parse_args(rest).folder).resolve())
+    if verb == "binder":
+        parser.parse_args(rest)
+        return run([sys.executable, root / "binder" / "build.py"], cwd=root)
     if verb == "translate":
         parser.parse_args(rest)
         environment.ensure(tools=True)
         return environment.run("-m", "translation", alone=True)
     if verb and not verb.startswith("-"):
-        verbs = "test, soak, record, class, site, translate, or nothing for lessons"
+        verbs = "test, soak, record, class, site, binder, translate, or nothing for lessons"
         raise Trouble(f"lab.py knows no {verb!r}: say {verbs}.")
     parser.add_argument("--language")
     parser.add_argument("--port", type=int)

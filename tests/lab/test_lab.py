@@ -297,12 +297,20 @@ def test_every_check_runs_even_when_one_fails():
     assert [line.split()[1] for line in fake.ran] == ["ruff", "ruff", "pytest"]
 
 
-def test_a_soak_goes_on_after_a_failed_round_and_tells(capsys):
+def test_a_soak_goes_on_after_a_failed_round_and_tells(capsys, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda _: None)  # nothing that could build an image
     fake = FakeRuns(ROOT, 0, 0, 0, 1, 0)
     assert lab.soak(fake, 2, []) == 1
     lines = capsys.readouterr().out.splitlines()
     assert ["passed" in line for line in lines] == [True, True, True, False, True]
     assert lines[4].startswith("statelab: soak: round 2 of 2: passed after 0 s; failed so far: 1")
+
+
+def test_a_soak_tries_binders_image_where_it_can_be_built(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    fake = FakeRuns(ROOT)
+    assert lab.soak(fake, 0, []) == 0
+    assert fake.ran[0] == "binder/build.py"
 
 
 def test_a_soak_of_some_folders_runs_only_these():
@@ -339,9 +347,8 @@ def test_a_word_that_is_no_verb_gets_a_sentence():
     assert done.returncode == 1
     assert done.stdout == ""
     assert (
-        done.stderr
-        == "lab.py knows no 'tset': say test, soak, record, class, site, translate, or nothing for "
-        "lessons.\n"
+        done.stderr == "lab.py knows no 'tset': say test, soak, record, class, site, binder, "
+        "translate, or nothing for lessons.\n"
     )
 
 
