@@ -10,9 +10,9 @@ start, rest, auth, capstone = (
     for name in ("00_start_here", "03_stateful_or_stateless", "04_authentication", "10_capstone")
 )
 SERVERS = [
-    (start.KeepsAList,),
-    (start.SignsTickets,),
-    (start.ListOnDisk,),
+    (start.BySessionId,),
+    (start.ByToken,),
+    (start.OnDisk,),
     (rest.RemembersLogin,),
     (rest.LooksEachTime,),
     (auth.AuthByConnection,),
