@@ -71,7 +71,11 @@ def test_what_is_written_to_disk_and_not_read_back_lets_nobody_in(answer, mark):
 
 def test_the_edit_of_the_workshop_logs_out_who_is_on_a_list_and_nobody_else():
     edit = "self.logged_in.pop(brought_by(request), None)"
-    names = lesson.run(lesson.cell("change").replace("...", edit, 1).partition("lab.Panel")[0])
+    names = lesson.run(
+        lesson.cell("change")
+        .replace("# yours: what must web-a forget?", edit)
+        .partition("lab.Panel")[0]
+    )
     world = World(seed=7)
     lesson.two_logins(world, a=names["LogoutById"], b=names["LogoutByToken"])
     seen = []
