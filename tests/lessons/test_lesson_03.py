@@ -116,7 +116,7 @@ def test_the_second_panel_decides_when_all_three_were_restarted(answer, mark):
     assert "ask both servers how many" in repr(observation)
     press(panel, "web-2: how many?")
     assert panel.verdict["mark"] == mark
-    assert "and after that web-1 2 and web-2 2 apples" in repr(observation)
+    assert "and then web-1 counted 2 apples and web-2 counted 2 apples." in repr(observation)
 
 
 def of_a_shop_by_connection(*steps):
