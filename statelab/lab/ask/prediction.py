@@ -16,7 +16,7 @@ from statelab.rows import Rows
 
 SURE = {"guess": "a guess", "fairly": "fairly sure", "certain": "certain"}
 SKIPPED = "You skipped the prediction."
-FIRST = "Answer the question first: then it stands here."
+UNANSWERED = "Answer the question first: then it stands here."
 
 Outcome = Callable[[Rows], tuple[str | None, str]]
 
@@ -151,7 +151,7 @@ def compare(prediction: Predict, choice: str, sentence: str) -> Observe:
 
     def told(_: Any) -> dict[str, str]:
         outcome = verdict(prediction, choice, sentence)
-        return outcome if prediction.done else {"mark": "open", "said": "", "text": FIRST}
+        return outcome if prediction.done else {"mark": "open", "said": "", "text": UNANSWERED}
 
     for trait in ("chosen", "done"):
         traitlets.dlink((prediction, trait), (observation, "verdict"), told)
