@@ -55,8 +55,11 @@ class Stored:
         outcome = [part for output in cell["outputs"] if (part := self._told(output))]
         came = "What came of it there:" if outcome else "It shows nothing itself."
         code = fenced("".join(cell["source"]), "python")
-        if cell["metadata"].get("jupyter", {}).get("source_hidden"):
+        hidden = cell["metadata"].get("jupyter", {})
+        if hidden.get("source_hidden"):
             code = f"<details><summary>its code</summary>\n\n{code}\n\n</details>"
+        if hidden.get("outputs_hidden"):  # it answers a question above
+            outcome = ["<details><summary>what it was</summary>", *outcome, "</details>"]
         text = "\n\n".join([f"> **{NEEDS[need]}** {ELSEWHERE} {came}", code, *outcome])
         return {
             "cell_type": "markdown",

@@ -56,6 +56,8 @@ def use(panel):
         client.locator("[data-action]").first.click()
         client.locator(".sl-outcome").wait_for()
         panel.locator(".sl-request b", has_text=name).first.wait_for()
+        if (leave := panel.get_by_role("button", name=f"{name}: leave")).is_visible():
+            leave.click()  # the next client comes from this one's port
     server = panel.locator(".sl-card:has([data-verb])").first
     server.locator("[data-verb=kill]").click()
     server.locator(".sl-status.sl-is-dead").wait_for()

@@ -69,8 +69,8 @@ def test_the_first_lesson_tells_who_was_right_and_its_run_travels_as_text(opened
     assert box.evaluate("(box) => box.scrollHeight > box.clientHeight")
     assert box.evaluate("(box) => box.scrollTop + box.clientHeight >= box.scrollHeight - 1")
 
-    # And in the neighbour's panel, which is the second one here.
-    other = page.locator(".sl-panel").nth(1)
+    # And in the neighbour's panel, which is the third one here.
+    other = page.locator(".sl-panel").nth(2)
     other.get_by_label("a run code to open").fill(run.code())
     press(other, "Open")
     until_outcomes(other, "200 OK", "200 OK", "401 Unauthorized", "200 OK")

@@ -21,3 +21,4 @@ def test_buttons_work_on_a_real_connection_and_the_table_follows(opened):
     assert line.locator("td").all_inner_texts()[1:] == ["62", "62", "62", "0", "established"]
     wire.get_by_role("button", name="read what has come").click()
     wire.get_by_text("There is nothing new to read.").wait_for()
+    page.get_by_text("It was “62 acknowledged, none read”").wait_for()

@@ -59,6 +59,13 @@ def test_a_cell_that_cannot_run_is_a_text_with_its_code_and_outcome_and_all_else
     assert stood_for
 
 
+def test_an_outcome_that_would_answer_a_question_is_folded(folder):
+    told = {there.id: there.source for _, there in pairs(folder, "02_determinism")}
+    _, _, folded = told["check-turns"].partition("<details><summary>what it was</summary>")
+    assert "part at event" in folded
+    assert "part at event" not in told["check-turns"].replace(folded, "")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_cell_that_stays_starts_processes_by_itself(folder, name):
     for here, there in pairs(folder, name):

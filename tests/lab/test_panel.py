@@ -307,13 +307,19 @@ def test_the_outcome_is_compared_with_the_prediction_in_words(guess, answer, mar
 
 def test_a_prediction_is_compared_with_an_experiment_that_has_no_panel(guess):
     seen = lab.compare(guess, "it forgets", "it was quick.")
-    assert repr(seen) == "You skipped the prediction. It was “it forgets”: it was quick."
+    assert repr(seen) == "Answer the question first: then it stands here."
     guess.answer("nothing", "certain")  # the cell was run first, and the question answered then
     assert seen.verdict["mark"] == "wrong"
     assert repr(seen) == "You said “nothing”, certain. It was “it forgets”: it was quick."
     assert lab.compare(guess, "nothing", "so it was.").verdict["mark"] == "right"
     with pytest.raises(ValueError, match="'elsewhere' is none of the choices"):
         lab.compare(guess, "elsewhere", "?")
+
+
+def test_who_skips_is_told_what_an_experiment_has_shown(guess):
+    seen = lab.compare(guess, "it forgets", "it was quick.")
+    guess.skip()
+    assert repr(seen) == "You skipped the prediction. It was “it forgets”: it was quick."
 
 
 def test_what_a_notebook_stores_is_the_skipped_prediction(guess):

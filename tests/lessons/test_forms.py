@@ -64,6 +64,13 @@ def test_the_choices_of_a_prediction_are_of_like_length(name):
     assert [choices for choices in predictions(name) if uneven(choices)] == []
 
 
+@pytest.mark.parametrize("name", lessons.names())
+def test_no_stored_output_tells_how_a_prediction_came_out(name):
+    notebook = nbformat.read(lessons.NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    stored = [str(cell.outputs) for cell in notebook.cells if cell.cell_type == "code"]
+    assert [told for told in stored if "It was “" in told] == []
+
+
 @pytest.mark.parametrize(
     ("choices", "said"),
     [

@@ -8,71 +8,83 @@ import lessons
 import pytest
 from lessons import press
 
-from statelab import World
+from statelab import World, lab
 
 lesson = lessons.Lesson("01_state")
 
 
 # ------------------------------------------------------------------------------- the predictions
-def test_whether_hit_3_matters_depends_on_the_rest():
-    scrub, observation = lesson.opened(1, "the same")
-    scrub.leave_out(2)
-    assert "leave out input 4" in observation.verdict["text"]
+def test_any_one_hit_may_be_left_out_and_not_any_three():
+    scrub, observation = lesson.opened(1, "for packets 5 and 6")
+    scrub.leave_out(5)
+    assert "leave out packet 2, 3 or 4" in observation.verdict["text"]
     scrub.leave_out(4)
-    assert observation.verdict["mark"] == "open"
+    assert "The end is the same!" in observation.verdict["text"]
     scrub.leave_out(4, 5, 6)
     assert observation.verdict["mark"] == "wrong"
-    assert "depending on the rest" in observation.verdict["text"]
+    assert "It was “for each of them”: whichever hit" in observation.verdict["text"]
+    for place in lesson.HITS:
+        scrub.leave_out(place)
+        assert ((place,), True) in scrub.tried
 
 
-def test_who_first_leaves_out_too_much_is_told_how_to_go_on():
-    scrub, observation = lesson.opened(1, "the same or not, depending on the rest")
-    scrub.leave_out(4, 5, 6)
-    assert "put the others back" in observation.verdict["text"]
-    scrub.leave_out(4)
+def test_a_dragon_that_needs_all_five_hits_gives_the_other_answer():
+    names = lesson.run(lesson.cell("predict-1"))
+    scrub = lab.Scrub(
+        lesson.play, {**lesson.new_record(), "dragon": 5}, lesson.LOG, prediction=names["guess_1"]
+    )
+    observation = lab.observe(scrub, lesson.one_hit_less)
+    names["guess_1"].answer("for none of them")
+    scrub.leave_out(3)
     assert observation.verdict["mark"] == "right"
 
 
-def test_a_loot_left_out_besides_hit_3_tells_nothing_about_hits():
-    scrub, observation = lesson.opened(1, "different")
-    scrub.leave_out(4)
-    scrub.leave_out(4, 7)
+@pytest.mark.parametrize(
+    ("other", "choice"),
+    [
+        ({"a": "1"}, "the same files in it"),
+        ({"a": "1", "b": "2"}, "one file too many in it"),
+        ({"a": "2"}, "other words in plan.txt"),
+    ],
+)
+def test_the_other_folder_decides_which_prediction_came_true(other, choice):
+    first = {"a": "1", "plan.txt": "buy"}
+    other = {"plan.txt": "buy" if choice != "other words in plan.txt" else "sell", **other}
+    guess, observation = lesson.shown("predict-3", "observe-3", first=first, other=other)
     assert observation.verdict["mark"] == "open"
-    scrub.leave_out(2, 3, 4)
-    assert observation.verdict["mark"] == "wrong"
+    guess.answer(choice)
+    assert observation.verdict["mark"] == "right"
 
 
-@pytest.mark.parametrize(("by_log", "mark"), [(True, "right"), (False, "wrong")])
-def test_the_copies_of_the_folder_decide_which_prediction_came_true(by_log, mark):
-    guess, observation = lesson.shown("predict-3", "observe-3", by_files=True, by_log=by_log)
-    guess.answer("one of the two, no matter which")
-    assert observation.verdict["mark"] == mark
-
-
-WALK_TO_THE_GOLD = ("walk", "hit", "hit", "hit", "loot")
-
-
-def test_the_same_packets_after_a_kill_come_to_the_same_record():
-    panel, observation = lesson.opened(2, "100 gold")
-    assert observation.verdict["text"] == "Still to do: play until alice has the gold."
-    press(panel, *WALK_TO_THE_GOLD)
-    assert observation.verdict["text"] == "Still to do: kill the server, and restart it."
+def test_after_a_kill_a_hit_falls_in_the_village():
+    panel, observation = lesson.opened(2, "0 gold, dragon 2")
+    assert observation.verdict["text"] == "Still to do: walk, hit, hit."
+    press(panel, "walk", "hit")
+    assert observation.verdict["text"] == "Still to do: hit."
+    press(panel, "hit")
+    assert observation.verdict["text"] == "Still to do: kill the server."
     press(panel, ("kill", "game"))
-    assert "Restart the server, and play" in observation.verdict["text"]
-    press(panel, ("restart", "game"), "walk", "hit")
-    assert "Play the same packets: next comes /hit" in observation.verdict["text"]
-    press(panel, "hit", "hit", "loot")
+    assert "Still to do: restart the server." in observation.verdict["text"]
+    press(panel, ("restart", "game"), "hit")
+    assert observation.verdict["text"] == "Still to do: loot."
+    press(panel, "loot")
     assert observation.verdict["mark"] == "wrong"
-    assert observation.verdict["text"].startswith("It was “50 gold, as before the kill”: the")
+    assert observation.verdict["text"] == (
+        "It was “0 gold, dragon 3”: the record was lost at 1.5 s, and with it went the place: her "
+        "hit of 2.5 s fell in the village."
+    )
+    press(panel, "walk", "hit", "hit", "hit", "loot")  # and the verdict stays
+    assert observation.verdict["mark"] == "wrong"
+    assert panel.rows.requests(path="/loot")[-1].answer["gold"] == 50
 
 
-def test_other_packets_after_the_kill_are_no_answer_to_the_question():
-    panel, observation = lesson.opened(2, "100 gold")
-    press(panel, *WALK_TO_THE_GOLD, ("kill", "game"), ("restart", "game"), "hit")
-    assert "These are other packets" in observation.verdict["text"]
+def test_other_packets_are_no_answer_to_the_question():
+    panel, observation = lesson.opened(2, "0 gold, dragon 2")
+    press(panel, "hit")
+    assert "Start over: before the kill come walk, hit, hit." in observation.verdict["text"]
     panel.do("again")
-    press(panel, "walk", ("kill", "game"))
-    assert "start over" in observation.verdict["text"]
+    press(panel, "walk", "hit", "hit", ("kill", "game"), ("restart", "game"), "loot")
+    assert "Start over: after the kill come hit, loot." in observation.verdict["text"]
 
 
 # ------------------------------------------------------------------------------- what it says

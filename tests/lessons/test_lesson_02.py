@@ -4,7 +4,7 @@ import lessons
 import pytest
 from lessons import press
 
-from statelab import World
+from statelab import Node, World, lab
 
 lesson = lessons.Lesson("02_determinism")
 
@@ -17,49 +17,79 @@ def memory_of(panel, name):
     return next(row.data[0] for row in panel.world.trace.states() if row.node == name)
 
 
-def test_a_seed_and_the_keys_bring_back_the_gold():
-    panel, observation = lesson.opened(1, "another sum: dice are chance")
+def test_a_new_life_has_a_new_die_and_a_seed_and_the_keys_bring_back_the_gold():
+    panel, observation = lesson.opened(1, "as much as left does")
     assert "let alice dig three times" in observation.verdict["text"]
     press(panel, *DIGS)
     assert observation.verdict["text"] == "Still to do: kill right."
-    press(panel, ("kill", "right"), "dig", ("restart", "right"))
-    assert "let the operator feed it again" in observation.verdict["text"]
-    press(panel, "feed right again")
+    press(panel, ("kill", "right"))
+    assert "Still to do: restart right." in observation.verdict["text"]
+    press(panel, ("restart", "right"))
+    assert "Still to do: let alice dig once more." in observation.verdict["text"]
+    press(panel, "dig")
     assert observation.verdict["mark"] == "wrong"
-    gold = memory_of(panel, "left")["gold"]
-    assert memory_of(panel, "right")["gold"] == gold
-    assert f"A seed and 4 keys brought it back: both have {gold}." in observation.verdict["text"]
+    assert observation.verdict["text"] == (
+        "It was “as much as at dig 1”: right lost its gold and its die at 1.5 s. At 2.5 s it found "
+        "3, as at dig 1: a new life has a new die. left found 6."
+    )
+    press(panel, *RESTART, "feed right again")  # and the verdict stays
+    assert observation.verdict["mark"] == "wrong"
+    assert memory_of(panel, "right")["gold"] == memory_of(panel, "left")["gold"]
 
 
 @pytest.mark.parametrize(
-    "before",
-    [(("kill", "log"), ("restart", "log")), (("kill", "left"), ("restart", "left"))],
-    ids=["the log is lost", "left is lost"],
-)
-def test_nothing_is_claimed_where_another_memory_was_lost_too(before):
-    panel, observation = lesson.opened(1, "another sum: dice are chance")
-    press(panel, *DIGS, *before, *RESTART, "feed right again")
-    assert memory_of(panel, "left") != memory_of(panel, "right")
-    assert observation.verdict["mark"] == "open"
-    assert "kill only right" in observation.verdict["text"]
-
-
-def test_who_kills_right_before_it_has_gold_is_told_how_to_go_on():
-    panel, observation = lesson.opened(1, "another sum: dice are chance")
-    press(panel, *RESTART, *DIGS)
-    assert "Start over, and let alice dig first" in observation.verdict["text"]
-
-
-@pytest.mark.parametrize(
-    ("turns", "choice"),
+    ("presses", "said"),
     [
-        (["eve", "gus", "gus"], "sometimes"),
-        (["eve", "eve", "eve"], "always equal"),
-        (["eve", "gus", "ann"], "never"),
+        ((*DIGS, ("kill", "log"), ("restart", "log"), *RESTART, "dig"), ""),
+        ((*DIGS, ("kill", "left"), *RESTART, "dig"), "kill only right"),
+        ((*DIGS, *RESTART, "feed right again", "dig"), "fed before alice dug"),
+        ((*RESTART, *DIGS), "Start over"),
+        ((*DIGS, *DIGS, "dig", "dig", *RESTART, "dig"), "By chance left found 3"),
+    ],
+    ids=["the log is lost", "left is dead", "fed first", "killed first", "nine digs"],
+)
+def test_nothing_is_claimed_of_another_story(presses, said):
+    panel, observation = lesson.opened(1, "as much as at dig 1")
+    press(panel, *presses)
+    assert observation.verdict["mark"] == ("open" if said else "right")
+    assert said in observation.verdict["text"]
+
+
+@pytest.mark.parametrize(
+    ("machine", "choice"),
+    [
+        ("TwoHands", "machines part, runs agree"),
+        ("Game", "machines agree, runs agree"),
+        ("Unseeded", "machines part, runs part"),
     ],
 )
-def test_the_processes_decide_which_prediction_came_true(turns, choice):
-    guess, observation = lesson.shown("predict-2", "observe-2", turns=turns)
+def test_the_runs_decide_which_prediction_of_the_hands_came_true(machine, choice):
+    names = lesson.run(lesson.cell("parting").partition("print")[0])
+    hands = names["run_twice"](getattr(lesson, machine))
+    guess, observation = lesson.shown("predict-2", "observe-2", hands=hands)
+    assert observation.verdict["mark"] == "open"
+    guess.answer(choice)
+    assert observation.verdict["mark"] == "right"
+
+
+class Sorted(Node):
+    def __init__(self):
+        self.names = []
+
+    async def handle(self, request):
+        self.names = sorted([*self.names, request.body])
+        return self.names[0]
+
+
+@pytest.mark.parametrize(
+    ("machine", "choice"),
+    [("Turns", "part at a later name"), (Sorted, "agree in all events")],
+    ids=["a set", "a list"],
+)
+def test_two_processes_decide_which_prediction_of_the_turns_came_true(machine, choice):
+    machine = getattr(lesson, machine) if machine == "Turns" else machine
+    parted = lab.check(lesson.two_machines, {"machine": machine}, day=lesson.they_join, seeds=1)
+    guess, observation = lesson.shown("predict-3", "observe-3", parted=parted)
     guess.answer(choice)
     assert observation.verdict["mark"] == "right"
 

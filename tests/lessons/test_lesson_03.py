@@ -7,6 +7,8 @@ import pytest
 from lessons import press
 
 from statelab import LiveWorld, Node, World, lab
+from statelab.lab.ask.prediction import NotYet
+from statelab.live import tcp
 
 lesson = lessons.Lesson("03_stateful_or_stateless")
 WEB = ["web-1", "web-2"]
@@ -25,7 +27,7 @@ def test_only_the_counter_is_wrong_and_the_cache_has_to_ask_again():
     assert answers == {
         "calculator": [5, 5, 5], "counter": [1, 2, 1], "cache": [3, 3, 3], "database": [1, 2, 3],
     }  # fmt: skip
-    assert (lookups, choice) == (2, "counter")
+    assert (lookups, choice) == (2, "only the counter")
     assert sentence == (
         "the counter said 2, then 1; the cache was right, and took 0.2 s once more; the database "
         "went on at 3."
@@ -67,19 +69,19 @@ def test_without_a_cache_every_price_would_take_its_time(monkeypatch):
 
 
 # ------------------------------------------------------------------------------- each call itself
-def test_with_a_note_in_each_call_any_server_gives_the_same_answers_on_any_day():
-    seen = lesson.all_days(lesson.LooksEachTime, lambda: World(seed=7), range(100))
+def test_with_a_token_in_each_call_any_server_gives_the_same_answers_on_any_day():
+    seen = lesson.all_days(lesson.ShopByToken, lambda: World(seed=7), range(100))
     assert seen == {("in", 1, 2, 2): 100}
 
 
 def test_a_server_that_remembers_logins_answers_by_what_happened_before():
-    seen = lesson.all_days(lesson.RemembersLogin, lambda: World(seed=7), range(100))
+    seen = lesson.all_days(lesson.ShopByConnection, lambda: World(seed=7), range(100))
     assert len(seen) > 3
     assert seen[("in", 1, 2, 2)] < 50
     assert {answer for answers in seen for answer in answers} == {"in", 0, 1, 2, "log in first"}
 
 
-def test_nobody_gets_in_without_a_note():
+def test_nobody_gets_in_without_a_token():
     world = World(seed=7)
     lesson.fruit(world)
     assert world.client("alice").post("web-1", "/apple").status == 401
@@ -88,7 +90,9 @@ def test_nobody_gets_in_without_a_note():
 
 
 # ------------------------------------------------------------------------------- the panels
-@pytest.mark.parametrize(("answer", "mark"), [("counter", "right"), ("database", "wrong")])
+@pytest.mark.parametrize(
+    ("answer", "mark"), [("only the counter", "right"), ("counter and cache", "wrong")]
+)
 def test_the_first_panel_decides_when_all_four_were_restarted(answer, mark):
     panel, observation = lesson.opened(1, answer)
     for part, (what, _, _) in lesson.QUESTIONS.items():
@@ -98,31 +102,49 @@ def test_the_first_panel_decides_when_all_four_were_restarted(answer, mark):
     assert "the counter said 2, then 1" in repr(observation)
 
 
-@pytest.mark.parametrize(
-    ("answer", "mark"), [("the same answers", "right"), ("nothing: REST stores nothing", "wrong")]
-)
-def test_the_second_panel_decides_when_both_servers_and_a_restart_were_tried(answer, mark):
+def restarted(*names):
+    return [(verb, name) for name in names for verb in ("kill", "restart")]
+
+
+@pytest.mark.parametrize(("answer", "mark"), [("none of these", "right"), ("web-1", "wrong")])
+def test_the_second_panel_decides_when_all_three_were_restarted(answer, mark):
     panel, observation = lesson.opened(2, answer)
-    press(panel, "login (web-1)", "an apple (web-1)", "an apple (web-2)")
-    assert "Still to do" in repr(observation)
-    press(panel, ("kill", "web-1"), ("restart", "web-1"), "how many? (web-1)")
+    assert "log in at web-1" in repr(observation)
+    press(panel, "web-1: log in", "web-1: an apple", "web-2: an apple")
+    assert "Still to do: kill and restart web-1, web-2, database." in repr(observation)
+    press(panel, *restarted("web-1", "web-2", "database"), "web-1: how many?")
+    assert "ask both servers how many" in repr(observation)
+    press(panel, "web-2: how many?")
     assert panel.verdict["mark"] == mark
-    assert "web-1 was killed, and then still counted 2" in repr(observation)
+    assert "and then web-1 counted 2 apples and web-2 counted 2 apples." in repr(observation)
 
 
-def test_the_same_clicks_at_the_server_that_remembers_give_other_answers():
+def of_a_shop_by_connection(*steps):
+    """What is observed where alice has logged in at web-1 of a shop by connection."""
     world = World(seed=7)
-    lesson.fruit(world, server=lesson.RemembersLogin)
+    lesson.fruit(world, server=lesson.ShopByConnection)
     alice = world.client("alice")
-    for web, path in (("web-1", "/login"), ("web-1", "/apple"), ("web-2", "/apple")):
-        alice.post(web, path, {"user": "alice"})
-    world.kill("web-1")
-    world.restart("web-1")
-    world.run(0.1)
-    alice.post("web-1", "/basket")
-    choice, sentence = lesson.same_from_any(world.trace.rows)
-    assert choice == "other answers"
-    assert sentence == "web-2 said 'log in first', where she had not logged in."
+    alice.post("web-1", "/login", {"user": "alice"})
+    for verb, name in steps:
+        if verb == "ask":
+            alice.post(name, "/basket")
+        else:
+            getattr(world, verb)(name)
+            world.run(0.1)
+    try:
+        return lesson.whose_kill(world.trace.rows)
+    except NotYet as undecided:
+        return None, str(undecided)
+
+
+def test_a_shop_by_connection_would_give_the_other_answer():
+    choice, sentence = of_a_shop_by_connection(*restarted("web-1"), ("ask", "web-1"))
+    assert (choice, sentence) == ("web-1", "web-1 said 'log in first'.")
+    both = (*restarted("web-1", "web-2"), ("ask", "web-2"))
+    assert of_a_shop_by_connection(*both)[0] == "web-1 and web-2"
+    choice, sentence = of_a_shop_by_connection(("ask", "web-2"))
+    assert choice is None
+    assert "nobody was killed" in sentence
 
 
 # ------------------------------------------------------------------------------- TCP
@@ -137,6 +159,35 @@ def test_tcp_counts_on_from_request_to_request_and_cannot_know_what_was_read():
         (3 * size, 3 * size, 0), (3 * size, 3 * size, 0),
     ]  # fmt: skip
     assert rows["it was killed"].state == "close-wait"
+
+
+ASLEEP = "62 acknowledged, none read"
+
+
+@pytest.mark.parametrize(
+    ("acknowledged", "unread", "choice"),
+    [
+        (62, 62, ASLEEP),
+        (62, 0, "62 acknowledged, 62 read"),
+        (0, 0, "none acknowledged, none read"),
+        (62, None, None),
+    ],
+)
+def test_what_tcp_tells_decides_the_third_prediction(acknowledged, unread, choice):
+    at_rest = tcp.Counts(62, 62, 0 if unread is not None else None, 71, "established")
+    sent = tcp.Counts(124, 62 + acknowledged, unread, 71, "established")
+    awake = tcp.Counts(124, 124, 0, 142, "established")
+    lines = [("request sent", at_rest), ("server paused", at_rest), ("request sent", sent),
+             ("server resumed", awake), ("request sent", awake)]  # fmt: skip
+    for few in (1, 2):
+        with pytest.raises(NotYet, match="Still to do"):
+            lesson.what_tcp_tells(lines[:few])
+    if choice is None:
+        with pytest.raises(NotYet, match="does not tell"):
+            lesson.what_tcp_tells(lines)
+        return
+    for many in (3, 4, 5):
+        assert lesson.what_tcp_tells(lines[:many])[0] == choice
 
 
 # ------------------------------------------------------------------------------- the workshop

@@ -4,7 +4,7 @@ import lessons
 import pytest
 from lessons import press
 
-from statelab import World
+from statelab import World, lab
 
 lesson = lessons.Lesson("04_authentication")
 
@@ -20,45 +20,97 @@ def test_each_server_forgets_what_the_lesson_says_it_forgets():
 
 
 # ------------------------------------------------------------------------------- the panels
-THE_DAY = (
-    "log in", "profile", "new connection", "profile",
-    "log in", ("kill", "web"), ("restart", "web"), "profile",
-)  # fmt: skip
+RESTART = (("kill", "web"), ("restart", "web"))
+A_BUTTON = {
+    who: ("action", "profile", client)
+    for who, client in (("alice", "alice"), ("mobile", "alice-mobile"), ("bob", "bob"))
+}
 
 
 @pytest.mark.parametrize(
-    ("number", "right", "wrong"),
+    ("answer", "mark"), [("200: alice's profile", "right"), ("401: log in first", "wrong")]
+)
+def test_whoever_comes_from_her_port_is_alice_and_alice_from_another_is_nobody(answer, mark):
+    panel, observation = lesson.opened(1, answer)
+    assert "let alice log in" in repr(observation)
+    press(panel, "log in", A_BUTTON["alice"])
+    assert "let alice leave" in repr(observation)
+    press(panel, "leave", A_BUTTON["mobile"])
+    assert "let bob ask" in repr(observation)
+    press(panel, A_BUTTON["bob"])
+    assert panel.verdict["mark"] == mark
+    assert "alice's connection closed at 1.0 s" in repr(observation)
+    press(panel, *RESTART, A_BUTTON["bob"])  # and the verdict stays
+    assert panel.verdict["mark"] == mark
+    statuses = [row.data[0] for row in panel.rows if row.kind == "answer"]
+    assert statuses == [200, 200, 401, 200, 401]
+    assert panel.world.trace.breach(lesson.OWN).data[1] == {"user": "alice"}
+
+
+def test_a_kill_before_bob_asks_decides_nothing():
+    panel, observation = lesson.opened(1, "401: log in first")
+    press(panel, "log in", "leave", *RESTART, A_BUTTON["bob"])
+    assert "killed before bob asked" in repr(observation)
+
+
+def test_with_a_session_id_only_the_restart_logs_her_out():
+    panel, observation = lesson.shown("panel-session", "observe-session")
+    press(panel, "log in", "new connection", "profile")
+    assert "kill and restart the server" in repr(observation)
+    press(panel, *RESTART, "profile")
+    assert repr(observation) == (
+        "It was “again after the restart”: she was known on the new connection at 1.0 s; forgotten "
+        "at 1.5 s, when the server was killed, and found out at 2.5 s."
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "mark"), [("none of the three", "right"), ("the logout only", "wrong")]
+)
+def test_no_new_connection_restart_or_logout_takes_a_token_back(answer, mark):
+    panel, observation = lesson.opened(2, answer)
+    press(panel, "log in")
+    for todo, *steps in (
+        ("take a new connection", "new connection", "profile"),
+        ("kill and restart the server", *RESTART, "profile"),
+        ("log out", "log out", "profile"),
+    ):
+        assert todo in repr(observation).partition("Still to do")[2]
+        press(panel, *steps)
+    assert panel.verdict["mark"] == mark
+    assert "she logged out at 3.0 s, and at 3.5 s the same token brought 200." in repr(observation)
+    press(panel, "alice's token, renamed", "alice's old token")  # and the verdict stays
+    assert panel.verdict["mark"] == mark
+    answers = [row.data[:2] for row in panel.rows if row.kind == "answer"]
+    assert [status for status, _ in answers] == [200, 200, 200, 200, 200, 401, 401]
+    assert "expired" in answers[-1][1]["error"]
+
+
+@pytest.mark.parametrize(
+    ("server", "choice"),
     [
-        (1, "after both", "after the restart only"),
-        (2, "after neither", "after both"),
-        (3, "401", "200 until it expires, then 401"),
+        ("AuthBySession", "restart and logout"),
+        ("LogoutThatLasts", "the logout only"),
+        ("AuthByConnection", "all of the three"),
     ],
 )
-def test_the_day_that_a_panel_asks_for_decides_its_prediction(number, right, wrong):
-    for answer, mark in ((right, "right"), (wrong, "wrong")):
-        panel, observation = lesson.opened(number, answer)
-        assert "Still to do" in repr(observation)
-        press(panel, *THE_DAY)
-        assert panel.error == ""
-        assert panel.verdict["mark"] == mark
-        assert panel.verdict["text"].startswith("And so it was" if mark == "right" else "It was")
+def test_other_servers_would_give_the_other_answers(server, choice):
+    args = {"server": getattr(lesson, server)}
+    scenario = lesson.shop_with_a_key if server == "LogoutThatLasts" else lesson.shop
+    panel = lab.Panel(scenario, args, actions=lesson.ALICE_AND_MALLORY)
+    press(panel, "log in", "new connection", "profile", "log in", *RESTART, "profile", "log in",
+          "log out", "profile")  # fmt: skip
+    assert lesson.what_ends_it(panel.rows)[0] == choice
 
 
-def test_the_observation_names_the_moment_when_the_login_was_lost():
-    panel, observation = lesson.opened(1, "after both")
-    press(panel, *THE_DAY)
-    assert "lost at 1.0 s, when her connection closed; she found out at 1.5 s" in repr(observation)
-    assert "lost at 2.5 s, when the server was killed; she found out at 3.5 s" in repr(observation)
-
-
-def test_a_logged_out_alice_still_gets_in_with_her_token_and_mallory_never_does():
-    panel, _ = lesson.opened(2, "after neither")
-    press(panel, "log in", "log out", "profile", "alice's token, renamed")
-    press(panel, "alice's old token")
-    answers = [row.data[:2] for row in panel.rows if row.kind == "answer"]
-    assert [status for status, _ in answers] == [200, 200, 200, 401, 401]
-    assert answers[2][1] == {"user": "alice"}
-    assert "expired" in answers[4][1]["error"]
+@pytest.mark.parametrize(
+    ("answer", "mark"), [("401 at every request", "right"), ("200 until it expires", "wrong")]
+)
+def test_a_key_that_a_process_makes_goes_with_it(answer, mark):
+    panel, observation = lesson.opened(3, answer)
+    press(panel, "log in", "profile", *RESTART, "profile")
+    assert panel.verdict["mark"] == mark
+    assert "the key was lost at 1.0 s, with the process" in repr(observation)
 
 
 # ------------------------------------------------------------------------------- the workshop

@@ -10,11 +10,11 @@ start, rest, auth, capstone = (
     for name in ("00_start_here", "03_stateful_or_stateless", "04_authentication", "10_capstone")
 )
 SERVERS = [
-    (start.KeepsAList,),
-    (start.SignsTickets,),
-    (start.ListOnDisk,),
-    (rest.RemembersLogin,),
-    (rest.LooksEachTime,),
+    (start.BySessionId,),
+    (start.ByToken,),
+    (start.OnDisk,),
+    (rest.ShopByConnection,),
+    (rest.ShopByToken,),
     (auth.AuthByConnection,),
     (auth.AuthByToken, auth.KEY),
     *((capstone.Web, "web", {**capstone.MINE, "login": where}) for where in ("memory", "token")),

@@ -21,7 +21,7 @@ COURSE = (
 )  # fmt: skip
 # What the glossary must have at least, in English and in Korean.
 LEAST = {
-    "state": "상태", "stateful": "상태가 있는", "stateless": "상태가 없는",
+    "state": "상태", "stateful": "상태가 있는", "stateless": "무상태, 상태가 없는",
     "deterministic": "결정론적", "token": "토큰",
     "authentication": "인증", "hard state": "", "soft state": "", "expiry": "만료",
     "refresh": "갱신", "drop": "파기", "loss": "유실", "beyond recovery": "복구 불가능",

@@ -15,9 +15,9 @@ from statelab.servers import Balancer, Store, tokens
 
 lesson = lessons.load("04_authentication")
 AuthByConnection, AuthBySession = lesson.AuthByConnection, lesson.AuthBySession
-AuthByToken, KeyMadeAtStart = lesson.AuthByToken, lesson.KeyMadeAtStart
+AuthByToken, AuthByOwnKey = lesson.AuthByToken, lesson.AuthByOwnKey
 OTHER_KEY = b"somebody else's key has 32 bytes"
-SERVERS = [(AuthByConnection,), (AuthBySession,), (AuthByToken, KEY), (KeyMadeAtStart,)]
+SERVERS = [(AuthByConnection,), (AuthBySession,), (AuthByToken, KEY), (AuthByOwnKey,)]
 
 
 def profile(client, to="web", **options):

@@ -45,7 +45,7 @@ def stateful_or_stateless(lesson):
         return lesson.night(world), lesson.lookups(world.trace)
 
     yield "night", night
-    for server in (lesson.LooksEachTime, lesson.RemembersLogin):
+    for server in (lesson.ShopByToken, lesson.ShopByConnection):
         for number in range(3):
 
             def day(world, server=server, number=number):

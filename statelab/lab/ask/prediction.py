@@ -16,6 +16,7 @@ from statelab.rows import Rows
 
 SURE = {"guess": "a guess", "fairly": "fairly sure", "certain": "certain"}
 SKIPPED = "You skipped the prediction."
+UNANSWERED = "Answer the question first: then it stands here."
 
 Outcome = Callable[[Rows], tuple[str | None, str]]
 
@@ -142,16 +143,18 @@ def need(found: Found, todo: str) -> Found:
 def compare(prediction: Predict, choice: str, sentence: str) -> Observe:
     """Compares, in one sentence, a prediction with what an experiment without a panel has shown.
 
-    `choice` is the one that came true, `sentence` what decided it. ValueError if it is no choice.
+    `choice` is the one that came true, `sentence` what decided it; nothing is said before the
+    question is answered or skipped. ValueError if it is no choice.
     """
     given(Predict, prediction, "the prediction")
     observation = Observe()
+
+    def told(_: Any) -> dict[str, str]:
+        outcome = verdict(prediction, choice, sentence)
+        return outcome if prediction.done else {"mark": "open", "said": "", "text": UNANSWERED}
+
     for trait in ("chosen", "done"):
-        traitlets.dlink(
-            (prediction, trait),
-            (observation, "verdict"),
-            lambda _: verdict(prediction, choice, sentence),
-        )
+        traitlets.dlink((prediction, trait), (observation, "verdict"), told)
     return observation
 
 

@@ -13,7 +13,7 @@ function render({ model, el }) {
       const [place, out] = [n + 1, without.includes(n + 1)];
       const others = without.filter((one) => one !== place);
       const toggle = () => set({ without: out ? others : [...others, place].sort((a, b) => a - b) });
-      return button(h("span.input", { is: (out || n >= at) && "muted" }, `${place} ${input}`), "", toggle,
+      return button(h("span.input", { is: !out && n >= at && "muted" }, `${place} ${input}`), "", toggle,
         { key: place, "aria-pressed": String(out) });
     };
     const line = (name, n) => h("div.line", { key: name }, h("span.key", `${name} = `),
