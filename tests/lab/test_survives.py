@@ -438,7 +438,7 @@ QUESTION = "1 + 1?\n+ 2 → Yes.\n- 3 → One too many."
 
 
 ASKED = {
-    "predict": (lambda: lab.predict("?", ["a", "b"], "a"), ["chosen", "sure", "done", "question"]),
+    "predict": (lambda: lab.predict("?", ["a", "b"]), ["chosen", "sure", "done", "question"]),
     "quiz": (lambda: lab.quiz(f"{QUESTION}\n\n{QUESTION}"), ["chosen", "feedback"]),
     "scrub": (
         lambda: lab.Scrub(lambda state, more: {"n": state["n"] + more}, {"n": 0}, [1, 2, 3]),
@@ -488,7 +488,7 @@ def holds(name, widget, fresh):
 
 
 def test_by_code_what_does_not_hold_is_refused_in_a_sentence():
-    guess = lab.predict("?", ["a", "b"], "a")
+    guess = lab.predict("?", ["a", "b"])
     for name, value in (("chosen", 99), ("done", "answered"), ("sure", "perhaps"), ("done", "x")):
         with pytest.raises(Exception, match=r"\w+ \w+ \w+"):
             setattr(guess, name, value)
@@ -538,13 +538,13 @@ WRONG = {
     "a client that is a number": lambda: lab.Action(5, "say", "GET", "parrot"),
     "a label that is a number": lambda: lab.Action("alice", 5, "GET", "parrot"),
     "a body too deep": lambda: says(nested(102)),
-    "a question that is none": lambda: lab.predict(5, ["a"], "a"),
-    "choices None": lambda: lab.predict("?", None, "a"),
-    "choices in one word": lambda: lab.predict("?", "abc", "a"),
-    "no choices": lambda: lab.predict("?", [], "a"),
-    "choices that are numbers": lambda: lab.predict("?", [1, 2], 1),
-    "an answer that is a list": lambda: lab.predict("?", ["a"], "a").answer(["a"]),
-    "a sureness that is a list": lambda: lab.predict("?", ["a"], "a").answer("a", ["guess"]),
+    "a question that is none": lambda: lab.predict(5, ["a", "b"]),
+    "choices None": lambda: lab.predict("?", None),
+    "choices in one word": lambda: lab.predict("?", "abc"),
+    "no choices": lambda: lab.predict("?", []),
+    "choices that are numbers": lambda: lab.predict("?", [1, 2]),
+    "an answer that is a list": lambda: lab.predict("?", ["a", "b"]).answer(["a"]),
+    "a sureness that is a list": lambda: lab.predict("?", ["a", "b"]).answer("a", ["guess"]),
     "something else to compare": lambda: lab.compare("?", "a", "so."),
     "something else to observe": lambda: lab.observe(5, lambda rows: None),
     "an outcome in words": lambda: lab.observe(lab.Panel(talk), "so."),

@@ -46,7 +46,11 @@ class Predict(View):
 
     def __init__(self, question: str, choices: Sequence[str]):
         given(str, question, "the question")
-        super().__init__(question=question, choices=list(each(str, choices, "the choices")))
+        if len(set(each(str, choices, "the choices"))) < max(2, len(choices)):
+            raise ValueError(
+                f"a prediction has two choices or more that differ, not {choices!r:.99}"
+            )
+        super().__init__(question=question, choices=list(choices))
 
     @traitlets.validate("chosen")
     def _is_a_choice(self, proposal: Any) -> int:
