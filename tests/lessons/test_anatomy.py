@@ -341,7 +341,7 @@ LONG = "\n".join(f"    line_{number} = {number}" for number in range(31))
             "Long has 32 lines",
         ),
         (without("predict-1", "predict-2", "predict-3"), "it asks for 0 predictions"),
-        (write("predict-1", '["both"', '["a", "b", "c", "both"'), "predict-1 has 6 choices"),
+        (write("predict-1", '["only', '["a", "b", "c", "only'), "predict-1 has 6 choices"),
         (tag("predict-1", "code"), "predict-1 is not tagged predict"),
         (without("observe-1"), "after predict-1, nothing compares it"),
         (everywhere("In the wild", "Elsewhere"), "no explanation points to a real system"),
