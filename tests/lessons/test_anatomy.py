@@ -12,9 +12,9 @@ from statelab.lab.ask.quiz import questions_in
 # A lesson's parts in their order, by the tags of its cells; the capstone's come in its own order.
 PARTS = ("title", "setup", "story", "code", "predict", "panel", "observe", "explain", "twin",
          "real", "change", "hunt", "answer", "exit", "recap")  # fmt: skip
-# A companion shows on one real engine what its lesson has taught: no panel, and no workshop.
-COMPANIONS = {"07_write_lease_zookeeper": ("title", "setup", "story", "code", "predict", "engine",
-                                           "explain", "recap")}  # fmt: skip
+# A companion shows on one real engine what its lesson has taught, without a workshop.
+COMPANIONS = {"07_write_lease_zookeeper": ("title", "setup", "story", "code", "predict", "panel",
+                                           "observe", "engine", "explain", "recap")}  # fmt: skip
 PROJECTS = {"10_capstone"}
 OTHER_TAGS = {"answer-server", "appendix", "engine", "token"}
 WORKSHOP = {"change", "hunt", "answer"}
