@@ -153,6 +153,9 @@ class ZooKeeperLease(Lease):
 
     def _mine(self) -> Any:
         """The node's stat if this session made it, else None."""
+        # A server that is cut off from the others would answer from old records: its answer waits
+        # for the one to `sync`, which it asks the leader.
+        self._client.sync_async(self._path)
         stat = self._done(self._client.exists_async(self._path))
         session = self._client.client_id  # None if it has just been lost
         mine = stat is not None and session is not None and stat.ephemeralOwner == session[0]

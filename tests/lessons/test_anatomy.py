@@ -12,9 +12,9 @@ from statelab.lab.ask.quiz import questions_in
 # A lesson's parts in their order, by the tags of its cells; the capstone's come in its own order.
 PARTS = ("title", "setup", "story", "code", "predict", "panel", "observe", "explain", "twin",
          "real", "change", "hunt", "answer", "exit", "recap")  # fmt: skip
-# A companion shows on one real engine what its lesson has taught: no panel, and no workshop.
-COMPANIONS = {"07_write_lease_zookeeper": ("title", "setup", "story", "code", "predict", "engine",
-                                           "explain", "recap")}  # fmt: skip
+# A companion shows on one real engine what its lesson has taught, without a workshop.
+COMPANIONS = {"07_write_lease_zookeeper": ("title", "setup", "story", "code", "predict", "panel",
+                                           "observe", "engine", "explain", "recap")}  # fmt: skip
 PROJECTS = {"10_capstone"}
 OTHER_TAGS = {"answer-server", "appendix", "engine", "token"}
 WORKSHOP = {"change", "hunt", "answer"}
@@ -341,7 +341,7 @@ LONG = "\n".join(f"    line_{number} = {number}" for number in range(31))
             "Long has 32 lines",
         ),
         (without("predict-1", "predict-2", "predict-3"), "it asks for 0 predictions"),
-        (write("predict-1", '["both"', '["a", "b", "c", "both"'), "predict-1 has 6 choices"),
+        (write("predict-1", '["only', '["a", "b", "c", "only'), "predict-1 has 6 choices"),
         (tag("predict-1", "code"), "predict-1 is not tagged predict"),
         (without("observe-1"), "after predict-1, nothing compares it"),
         (everywhere("In the wild", "Elsewhere"), "no explanation points to a real system"),

@@ -6,13 +6,14 @@ import lessons
 import pytest
 from lessons import press
 
-from statelab import World, lab
+from statelab import NoReply, Refused, World, lab
 
 lesson = lessons.Lesson("05_many_servers")
 
 
-OPEN, LIST = "open a chat with bob", "list my chats"
-A_DEPLOY = (OPEN, LIST, LIST, ("kill", "chat-1"), LIST, ("restart", "chat-1"), LIST)
+OPEN, LIST, HERS = "open a chat with bob", "list my chats", "look at her list"
+LOOK = ("action", "look", "alice")
+A_DEPLOY = (OPEN, LIST, HERS, HERS, HERS, HERS, "kill chat-1", LIST, "restart chat-1", LIST)
 
 
 # ------------------------------------------------------------------------------- the evening
@@ -40,55 +41,72 @@ def test_two_inputs_at_one_moment_are_both_in_the_basket_and_a_kill_of_everythin
     capsys,
 ):
     lesson.run(lesson.cell("database"))
-    tea, status, each, killed = capsys.readouterr().out.splitlines()
-    assert tea.count("['tea']") == 3
+    status, each, killed = capsys.readouterr().out.splitlines()
     assert status.endswith("200 200")
-    assert all(each.count(item) == 3 for item in ("tea", "rice", "milk"))
+    assert all(each.count(item) == 3 for item in ("rice", "milk"))
     assert killed.endswith("the same True")
 
 
 # ------------------------------------------------------------------------------- the panels
-@pytest.mark.parametrize("answer", ["nobody notices", "some baskets are lost with it"])
-@pytest.mark.parametrize("name", ["shop-1", "shop-2", "shop-3"])
-def test_nobody_notices_that_one_shop_died_whichever_it_was(answer, name):
+TOLD_AND_FOUND = "one tea, and an error for alice"
+
+
+@pytest.mark.parametrize("answer", [TOLD_AND_FOUND, "no tea, and an error for alice"])
+def test_a_shop_killed_in_the_middle_has_added_the_tea_and_alice_is_told_of_an_error(answer):
     panel, observation = lesson.opened(1, answer)
-    press(panel, "add tea", ("action", "add rice", "bob"))
-    assert "kill one of the three" in repr(observation)
-    press(panel, ("kill", name), ("action", "look", "alice"), ("action", "look", "bob"))
-    assert "Still to do: look, three times in all" in repr(observation)
-    press(panel, "add tea", ("action", "look", "alice"))
+    assert "let alice add tea" in repr(observation)
+    press(panel, "add tea")
+    assert "kill the instance that has her tea" in repr(observation)
+    press(panel, "kill shop-1", LOOK, LOOK)
+    assert "let alice look, three times in all" in repr(observation)
+    press(panel, LOOK)
     assert [light["row"] for light in panel.lights] == [-1]
-    assert panel.verdict["mark"] == ("right" if answer == "nobody notices" else "wrong")
-    assert f"{name} was killed at 1.0 s, and had nothing to lose" in repr(observation)
+    mark = "right" if answer == TOLD_AND_FOUND else "wrong"
+    assert panel.verdict["mark"] == mark
+    assert "shop-1 was killed at 0.5 s, when the database had written the tea" in repr(observation)
+    press(panel, "restart shop-1", "kill shop-2", LOOK, LOOK, LOOK)
+    assert panel.verdict["mark"] == mark
+    assert all(look.ok for look in panel.rows.requests(method="GET"))
 
 
-def test_a_shop_that_remembered_in_its_memory_would_be_missed():
-    world = World(seed=7)
-    lesson.shop(world, server=lesson.Chat)
-    alice = world.client("alice")
-    for item in ("tea", "tea", "tea"):
-        alice.post("balancer", "/basket/alice", item)
-    world.kill("shop-1")
-    world.run(0.1)
-    for _ in range(3):
-        alice.get("balancer", "/basket/alice")
-    assert lesson.noticed(world.trace.rows)[0] == "some baskets are lost with it"
+@pytest.mark.parametrize("name", ["shop-1", "shop-2", "shop-3"])
+def test_nobody_notices_a_kill_between_two_requests_and_it_answers_no_question(name):
+    panel, observation = lesson.opened(1, TOLD_AND_FOUND)
+    press(panel, "add tea", "wait", ("kill", name), LOOK, LOOK, LOOK)
+    assert "between two requests: it had nothing to lose. Start over" in repr(observation)
+    assert [look.answer for look in panel.rows.requests(method="GET")] == [["tea"]] * 3
 
 
-def test_without_a_retry_every_third_request_would_fail(monkeypatch):
-    monkeypatch.setattr(lesson.module, "Balancer", _never_retries(lesson.Balancer))
-    panel, _ = lesson.opened(1, "every third request fails")
-    look = ("action", "look", "alice")
-    press(panel, "add tea", ("kill", "shop-2"), look, look, look)
+def test_who_adds_two_teas_is_asked_to_start_over():
+    panel, observation = lesson.opened(1, TOLD_AND_FOUND)
+    press(panel, "add tea", "add tea")
+    assert "Start over: one tea is enough" in repr(observation)
+
+
+def test_a_balancer_that_asked_again_without_a_reply_would_add_two_teas(monkeypatch):
+    class AsksAgain(lesson.Balancer):
+        async def _pass_on(self, request, server):
+            try:
+                return await super()._pass_on(request, server)
+            except NoReply as nobody_knows:
+                raise Refused(str(nobody_knows)) from None
+
+    monkeypatch.setattr(lesson.module, "Balancer", AsksAgain)
+    panel, _ = lesson.opened(1, "two teas, and a 200 for alice")
+    press(panel, "add tea", "kill shop-1", "wait", "wait", LOOK, LOOK, LOOK)
     assert panel.verdict["mark"] == "right"
 
 
-def _never_retries(balancer):
-    class NeverRetries(balancer):
-        def __init__(self, servers, *settings):
-            super().__init__(servers)
+def test_a_shop_that_asked_the_storehouse_first_would_have_no_tea():
+    class AsksFirst(lesson.Shop):
+        async def handle(self, request):
+            if request.method == "POST":
+                await self.sleep(0.6)
+            return await super().handle(request)
 
-    return NeverRetries
+    panel = lab.Panel(lesson.shop, {"server": AsksFirst}, actions=lesson.SHOPPERS)
+    press(panel, "add tea", "kill shop-1", LOOK, LOOK, LOOK)
+    assert lesson.told_and_found(panel.rows)[0] == "no tea, and an error for alice"
 
 
 @pytest.mark.parametrize("answer", ["always", "every other time"])
@@ -121,28 +139,25 @@ def test_who_opens_two_chats_or_kills_is_asked_to_start_over():
     assert "Start over" in repr(observation)
 
 
-@pytest.mark.parametrize("answer", ["gone for good", "there again, once her process is back"])
-def test_sticky_keeps_the_list_until_the_kill_and_not_after_it(answer):
+@pytest.mark.parametrize("answer", ["never", "every other time"])
+def test_sticky_keeps_bob_away_from_alices_chat_and_its_kill_takes_her_list(answer):
     panel, observation = lesson.opened(3, answer)
+    assert "let alice open a chat" in repr(observation)
     press(panel, *A_DEPLOY[:3])
-    assert "The chat was there in 2 of 2 looks" in repr(observation)
-    press(panel, *A_DEPLOY[3:])
-    assert panel.verdict["mark"] == ("right" if answer == "gone for good" else "wrong")
-    assert "lost at 1.5 s, with the memory of chat-1. At 3.0 s chat-2" in repr(observation)
+    assert "let bob look four times. So far: 1" in repr(observation)
+    press(panel, *A_DEPLOY[3:6])
+    assert panel.verdict["mark"] == ("right" if answer == "never" else "wrong")
+    assert "stuck to chat-1, and bob to chat-2. And when chat-1 is killed?" in repr(observation)
+    press(panel, *A_DEPLOY[6:])
+    assert panel.verdict["mark"] == ("right" if answer == "never" else "wrong")
+    assert "lost with chat-1 at 3.0 s, and was never seen again" in repr(observation)
 
 
-def test_the_list_is_gone_even_if_nobody_looked_while_the_process_was_dead():
-    panel, observation = lesson.opened(3, "gone for good")
-    press(panel, OPEN, ("kill", "chat-1"))
-    assert "Still to do: list alice's chats" in repr(observation)
-    press(panel, ("restart", "chat-1"), LIST)
-    assert "At 1.5 s chat-1 answered, and knew nothing of it" in repr(observation)
-
-
-def test_a_kill_before_the_chat_was_opened_took_nothing_of_it():
-    panel, observation = lesson.opened(3, "gone for good")
-    press(panel, "kill chat-1", "restart chat-1", OPEN, LIST, LIST)
-    assert "The chat was there in 2 of 2 looks. Still to do: kill chat-1" in repr(observation)
+def test_whom_a_balancer_sends_in_turn_bob_would_see_it_every_other_time():
+    args = {"processes": 2, "people": ["alice", "bob"]}
+    panel = lab.Panel(lesson.chat, args, actions=[*lesson.CHATTER, lesson.BOB])
+    press(panel, OPEN, HERS, HERS, HERS, HERS)
+    assert lesson.bob_sees(panel.rows)[0] == "every other time"
 
 
 def test_a_chat_that_kept_its_list_on_disk_would_be_there_again():
@@ -155,8 +170,7 @@ def test_a_chat_that_kept_its_list_on_disk_would_be_there_again():
     args = {"processes": 2, "sticky": True, "server": ChatOnDisk}
     panel = lab.Panel(lesson.chat, args, actions=lesson.CHATTER)
     press(panel, OPEN, ("kill", "chat-1"), ("restart", "chat-1"), LIST)
-    choice, _ = lesson.after_the_kill(panel.rows)
-    assert choice == "there again, once her process is back"
+    assert "was there again" in lesson.after_the_kill(panel.rows, "chat-1")
 
 
 # ------------------------------------------------------------------------------- the workshop
@@ -168,7 +182,7 @@ def test_a_chat_in_the_database_is_there_for_every_process(capsys):
 def test_the_run_code_of_the_bug_hunt_shows_the_breach_and_the_mended_shop_has_none():
     run = lesson.hunted()
     world = run.replay(lesson.shop)
-    assert world.trace.breach(lesson.NOTHING_MISSING).data[:2] == (200, [])
+    assert world.trace.breach(lesson.NOTHING_MISSING).data[:2] == (200, ["tea"])
     mended = World(run.seed)
     args = {"server": lesson.AsksEachTime}
     mended.replay(lesson.shop.__wrapped__, args, list(run.inputs), run.horizon_us)

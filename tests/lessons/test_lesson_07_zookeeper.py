@@ -2,12 +2,50 @@
 
 import lessons
 import pytest
+from kazoo.client import KazooClient
+from lessons import press
 
-from statelab import LiveWorld
+from statelab import LiveWorld, World
+from statelab.engines import ZooKeeper
+from statelab.engines.leases import ZooKeeperLease
 
 companion = lessons.Lesson("07_write_lease_zookeeper")
 THREE = ("zk-1", "zk-2", "zk-3")
 
+KILLED = ("wait", "wait", "wait", "kill writer-1", "wait", "wait", "wait")
+
+
+# ------------------------------------------------------------------------------- the model
+@pytest.mark.parametrize("answer", ["2 s after its last heartbeat", "at once: the break tells it"])
+def test_a_session_ends_when_it_was_silent_for_its_time_and_not_when_its_connection_breaks(answer):
+    panel, observation = companion.opened(1, answer)
+    assert "Still to do" in repr(observation)
+    press(panel, *KILLED)
+    assert panel.verdict["mark"] == ("right" if answer.startswith("2 s") else "wrong")
+    assert "last heard at 1.3 s, and killed at 1.5 s" in repr(observation)
+    assert "had the right at 3.4 s" in repr(observation)
+
+
+def test_who_kills_the_writer_that_has_no_right_is_asked_to_start_over():
+    panel, observation = companion.opened(1, "2 s after the break")
+    press(panel, "wait", "kill writer-2")
+    assert "Start over: kill the writer that has the right" in repr(observation)
+
+
+def test_each_life_of_a_writer_has_a_session_of_its_own():
+    world = World(seed=7)
+    companion.model(world)
+    world.run(1)
+    world.kill("writer-1")
+    world.restart("writer-1")
+    world.run(1)
+    sessions = next(row.data[0] for row in world.trace.states() if row.node == "zookeeper")
+    assert sorted(name.partition(" ")[0] for name in sessions["sessions"]) == [
+        "writer-1", "writer-1", "writer-2",
+    ]  # fmt: skip
+
+
+# ------------------------------------------------------------------------------- the real one
 on_zookeeper = pytest.mark.engines("zookeeper")
 
 
@@ -60,3 +98,33 @@ def test_the_next_write_comes_soon_after_the_leaders_death():
         while companion.bill(world, writer).result().status != 200:
             world.run(0.01)
         assert world.now() - killed < companion.QuickWriter.work + 10
+
+
+@pytest.mark.live
+@on_zookeeper
+def test_a_renewal_hears_of_all_changes_before_it_looks(monkeypatch):
+    asked = []
+    for name in ("sync_async", "exists_async"):
+        ask = getattr(KazooClient, name)
+
+        def note(client, path, name=name, ask=ask):
+            asked.append(name)
+            return ask(client, path)
+
+        monkeypatch.setattr(KazooClient, name, note)
+    with LiveWorld() as world:
+        world.start("zookeeper", ZooKeeper)
+        lease = ZooKeeperLease(world, "bills", "ann", 10.0, world.address("zookeeper"))
+        right = done(lease.acquire())
+        asked.clear()
+        assert done(lease.renew(right)).value == right.value
+        lease._client.stop()
+        lease._client.close()
+    assert asked == ["sync_async", "exists_async"]
+
+
+def done(asked):
+    """What a coroutine returns that awaits nothing."""
+    with pytest.raises(StopIteration) as returned:
+        asked.send(None)
+    return returned.value.value
