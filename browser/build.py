@@ -72,7 +72,7 @@ def wheel_of_ours(work: Path) -> Path:
     shutil.copytree(
         ROOT / "statelab", copy / "statelab", ignore=shutil.ignore_patterns("__pycache__")
     )
-    for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-text.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE_text.md"):
         shutil.copy(ROOT / name, copy)
     pip = [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps"]
     run("statelab's own wheel could not be made", *pip, "-w", work, copy)

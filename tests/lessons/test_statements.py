@@ -26,7 +26,8 @@ LEAST = {
     "authentication": "인증", "hard state": "하드 상태", "soft state": "", "expiry": "만료",
     "refresh": "갱신", "drop": "파기, 폐기", "loss": "유실", "beyond recovery": "복구 불가능",
     "contention": "경합", "permission": "권한", "ownership": "소유권", "divided storage":
-    "분산 저장", "central": "중앙화, 중앙 집중식", "replica": "복제본", "persistent": "지속적, 영속적", "lease": "리스, 임대",
+    "분산 저장", "central": "중앙화, 중앙 집중식", "replica": "복제본",
+    "persistent": "지속적, 영속적", "lease": "리스, 임대",
     "fencing token": "펜싱 토큰",
 }  # fmt: skip
 # What people believe before they have seen it, and the statement that it is about.
