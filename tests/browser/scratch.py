@@ -87,7 +87,7 @@ def line(height):
     "predict": """guess = watched(lab.predict("Which?", ["this", "that"]), "chosen", "done")
 guess""",
     "panel": 'watched(lab.Panel(house, actions=ACTIONS, live=True), "handled", "runs")',
-    "gated": 'watched(lab.Panel(house, prediction=lab.predict("?", ["a"])), "handled")',
+    "gated": 'watched(lab.Panel(house, prediction=lab.predict("?", ["a", "b"])), "handled")',
     "quiz": 'watched(lab.quiz("1 + 1?\\n+ 2 → Yes.\\n- 3 → No."), "chosen")',
     "scrub": """
 def count(state, given):
@@ -99,7 +99,7 @@ watched(lab.Scrub(count, {"count": 0}, [1, 2, 3]), "at", "without")""",
 slider = lab.Slider("height", [1, 2, 3], line, value=2)
 watched(slider.control, "value")
 slider""",
-    "wire": 'wire = watched(lab.Wire(Door, b"", lab.predict("?", ["a"])), "table")\nwire',
+    "wire": 'wire = watched(lab.Wire(Door, b"", lab.predict("?", ["a", "b"])), "table")\nwire',
     "end": "",
 }
 
