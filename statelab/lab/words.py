@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +11,7 @@ from statelab.checked import MAX_SECONDS
 from statelab.effects import UnknownNode, WrongState
 from statelab.message import NoReply, Refused
 from statelab.node import Soft
-from statelab.rows import Exchange, Row, Rows
+from statelab.rows import Exchange
 from statelab.sim.run_code import RunCodeError
 from statelab.words import ordinal
 
@@ -83,6 +83,44 @@ def cut(value: Any, most: int) -> str:
     return value if len(value) <= most else value[: most - 1] + "…"
 
 
+class _OnCard(_Short):
+    def repr_float(self, value: float, level: int) -> str:
+        text = repr(value)
+        return text if len(text) <= 6 or "e" in text else f"{value:.1f}"
+
+
+_on_card = _OnCard()
+TWO_LINES = 44  # characters: about two lines of a card
+
+
+def on_card(value: Any) -> str:
+    """A value as a card shows it: of a long list how many entries, and the last one."""
+    try:
+        text = _on_card.repr(value).replace("...", "…")
+    except Exception:
+        return f"a {type(value).__name__}"
+    if len(text) > TWO_LINES and type(value) in (list, tuple) and len(value) > 2:
+        last = value[-1]
+        words = " ".join(map(str, last)) if isinstance(last, (list, tuple)) else on_card(last)
+        return f"{len(value)} entries, last: {cut(words, 40)}"
+    return text
+
+
+def answer_text(body: Any) -> str:
+    """What was answered, on two lines."""
+    if isinstance(body, dict) and list(body) == ["error"]:
+        body = body["error"]
+    return cut(body, 80) if isinstance(body, str) else on_card(body)
+
+
+def holder_in(value: Any) -> str:
+    """Who has what a value stands for: a name in it, or the value itself."""
+    if isinstance(value, Mapping):
+        names = (value.get(key) for key in ("holder", "owner", "server"))
+        value = next((name for name in names if isinstance(name, str)), value)
+    return value if isinstance(value, str) else on_card(value)
+
+
 def in_full(value: Any) -> str:
     """A value as a text of 400 characters at the most."""
     try:
@@ -113,31 +151,19 @@ def _until(soft: Soft) -> float:
     return float(until) if isinstance(until, (int, float)) and abs(until) <= MAX_SECONDS else 0.0
 
 
-# ------------------------------------------------------------------------------- news
-_TELLS = {
-    "kill": lambda row: f"{row.node} was killed at {clock(row.time)}: its memory is lost.",
-    "crash": lambda row: f"{row.node} died at {clock(row.time)} of {row.data}.",
-    "pause": lambda row: f"{row.node} was paused at {clock(row.time)}: requests wait.",
-    "resume": lambda row: f"{row.node} goes on at {clock(row.time)}.",
-    "start": lambda row: (
-        f"{row.node} began its {ordinal(row.life)} life at {clock(row.time)}, with a new memory."
-    ),
-    "partition": lambda row: f"{row.node} and {row.other} were cut off from each other.",
-    "heal": lambda row: f"{row.node} and {row.other} reach each other again.",
-    "hold": lambda row: f"What {row.node} and {row.other} say to each other is held.",
-    "release": lambda row: f"What {row.node} and {row.other} said goes on its way.",
-    "lose_next": lambda row: f"The next message from {row.node} to {row.other} will be lost.",
-    "skipped": lambda row: f"Skipped at {clock(row.time)}: {row.data[-1]}.",
+# ------------------------------------------------------------------------------- events
+TELLS = {
+    "kill": lambda row: "was killed",
+    "crash": lambda row: f"died of {row.data}",
+    "pause": lambda row: "was paused: requests wait",
+    "resume": lambda row: "goes on",
+    "start": lambda row: f"began its {ordinal(row.life)} life, with a new memory",
+    "partition": lambda row: f"is cut off from {row.other}",
+    "heal": lambda row: f"reaches {row.other} again",
+    "hold": lambda row: f"is held: nothing passes to or from {row.other}",
+    "release": lambda row: f"is released: what was said to and from {row.other} goes on",
+    "lose_next": lambda row: f"will lose what it says next to {row.other}",
+    "receive": lambda row: f"gets what {row.other} sent a second time",
+    "drop": lambda row: f"does not get what {row.other} sent: {row.data}",
+    "skipped": lambda row: f"skipped: {row.data[-1]}",
 }
-
-
-def news(fresh: Sequence[Row], clients: Iterable[str]) -> str:
-    """What happened in `fresh` rows, in a sentence or two; for eyes and screen readers."""
-    said = [_TELLS[row.kind](row) for row in fresh if row.kind in _TELLS]
-    for exchange in Rows(fresh).requests(tuple(clients)):
-        word = outcome_word(exchange)
-        if exchange.method:
-            said.append(f"{exchange.client}: {exchange.method} {exchange.path} → {word}.")
-        else:  # it was sent before
-            said.append(f"{exchange.client}: {word} from {exchange.to}.")
-    return " ".join(said[-3:])

@@ -84,10 +84,10 @@ def line(height):
     figure = Figure(figsize=(2, 1))
     figure.subplots().plot([0, height])
     return lab.Plot(figure, f"up to {height}")""",
-    "predict": """guess = watched(lab.predict("Which?", ["this", "that"], "this"), "chosen", "done")
+    "predict": """guess = watched(lab.predict("Which?", ["this", "that"]), "chosen", "done")
 guess""",
     "panel": 'watched(lab.Panel(house, actions=ACTIONS, live=True), "handled", "runs")',
-    "gated": 'watched(lab.Panel(house, prediction=lab.predict("?", ["a"], "a")), "handled")',
+    "gated": 'watched(lab.Panel(house, prediction=lab.predict("?", ["a", "b"])), "handled")',
     "quiz": 'watched(lab.quiz("1 + 1?\\n+ 2 → Yes.\\n- 3 → No."), "chosen")',
     "scrub": """
 def count(state, given):
@@ -99,7 +99,7 @@ watched(lab.Scrub(count, {"count": 0}, [1, 2, 3]), "at", "without")""",
 slider = lab.Slider("height", [1, 2, 3], line, value=2)
 watched(slider.control, "value")
 slider""",
-    "wire": 'wire = watched(lab.Wire(Door, b"", lab.predict("?", ["a"], "a")), "table")\nwire',
+    "wire": 'wire = watched(lab.Wire(Door, b"", lab.predict("?", ["a", "b"])), "table")\nwire',
     "end": "",
 }
 

@@ -14,7 +14,8 @@ PLACES = [
     ("predict", "button:has-text('That is my prediction')"),
     ("panel", "[data-verb=kill]"),
     ("panel", "[data-action=enter]"),
-    ("panel", "summary"),
+    ("panel", ".sl-chip"),
+    ("panel", ".sl-log summary"),
     ("panel", ".sl-menu button >> nth=0"),
     ("panel", ".sl-field"),
     ("panel", ".sl-paste"),
@@ -71,9 +72,11 @@ def after(name):
 
 def test_shift_enter_goes_on_to_the_next_cell_from_every_widget_and_presses_nothing(every):
     for name, where in PLACES:
+        for folded in view(every, name).locator(".sl-log").all():
+            folded.evaluate("(details) => { details.open = true; }")
         one = view(every, name).locator(where).first
         if ".sl-menu" in where:
-            view(every, name).locator("summary").click()
+            view(every, name).locator(".sl-chip").click()
         one.scroll_into_view_if_needed()
         one.focus()
         assert press(every, name, "Shift+Enter") == after(name), where
@@ -82,6 +85,8 @@ def test_shift_enter_goes_on_to_the_next_cell_from_every_widget_and_presses_noth
 
 def test_the_keys_that_run_a_cell_otherwise_do_so_from_a_widget_too(every):
     for name, where in (("panel", "[data-verb=kill]"), ("panel", ".sl-paste"), ("quiz", "input")):
+        for folded in view(every, name).locator(".sl-log").all():
+            folded.evaluate("(details) => { details.open = true; }")
         view(every, name).locator(where).first.focus()
         assert press(every, name, "Control+Enter") == name
     assert in_kernel(every, "touched") == []

@@ -15,12 +15,14 @@ SHOWN = """(panel) => {
   const all = (node, words) => [...node.querySelectorAll(words)];
   const word = (node, words) => node.querySelector(words)?.textContent ?? '';
   const lines = (node, box) => all(node, `${box} .sl-line:not(.sl-empty)`)
-    .map((line) => word(line, '.sl-key') + word(line, '.sl-value'));
+    .map((line) => word(line, '.sl-key')
+      + word(line, '.sl-value').split(' → ').at(-1)); // an old value stands before it
   return {
     nodes: all(panel, '.sl-card').map((card) => [card.dataset.node, card.dataset.status,
       word(card, '.sl-memory .sl-caption'), lines(card, '.sl-memory'), lines(card, '.sl-disk')]),
     requests: all(panel, '.sl-request').map((one) => [word(one, 'b'), word(one, '.sl-what'),
       word(one, '.sl-outcome')]),
+    events: all(panel, '.sl-event').map((one) => [word(one, 'b'), word(one, '.sl-did')]),
     where: all(panel, '.sl-place').map((one) => [word(one, 'dt'), word(one, 'dd')]),
     row: Number(panel.querySelector('.sl-field').getAttribute('aria-valuenow')),
   };
@@ -51,13 +53,17 @@ def as_shown(still):
     lines = lambda items: [f"{line['name']} = {line['text']}" for line in items]  # noqa: E731
     return {
         "nodes": [
-            [n["name"], n["status"], n["memory"]["caption"], lines(n["memory"]["lines"]),
-             lines(n["disk"])]
+            [n["name"], n["status"], n["memory"]["caption"] if n["lives"] or n["memory"]["lines"]
+             else "", lines(n["memory"]["lines"]), lines(n["disk"])]
             for n in nodes
         ],
         "requests": [
-            [r["client"], f"{r['what']} → {r['to']}", r["word"]] for r in still["requests"]
-        ][::-1],
+            *([r["client"], f"{r['what']} → {r['to']}", r["word"]]
+              for r in still["requests"][::-1] if r["mark"] == "wait"),
+            *([e["who"], e["what"], e["word"]]
+              for e in still["events"][::-1] if e["kind"] == "request"),
+        ],
+        "events": [[e["who"], e["what"]] for e in still["events"][::-1] if e["kind"] != "request"],
         "where": {name: ", ".join(places) or "nowhere" for name, places in still["where"].items()},
     }  # fmt: skip
 
@@ -96,7 +102,7 @@ def day(house):
         press(panel, name)
         house.page.wait_for_function(
             "([panel, time]) => panel.querySelector('.sl-field').ariaValueText.startsWith(time)",
-            arg=[panel.element_handle(), f"{(number + 1) / 2:.3f} s"],
+            arg=[panel.element_handle(), f"{(number + 1) / 2:.1f} s"],
         )
     settled(panel)
     return house, panel
@@ -112,6 +118,7 @@ def test_at_every_event_the_drawing_shows_what_the_recording_says(day):
         wanted = as_shown(in_kernel(notebook, STILL.format(row=row)))
         assert shown["nodes"] == wanted["nodes"]
         assert shown["requests"] == wanted["requests"]
+        assert shown["events"] == wanted["events"]
         assert dict(shown["where"]) == wanted["where"]
         notebook.page.keyboard.press("ArrowRight")
 
@@ -241,6 +248,7 @@ def test_a_run_code_pasted_in_another_kernel_and_python_give_the_panels_digest(d
     settled(panel)
     shown = panel.evaluate(SHOWN)
     texts = {}
+    panel.locator(".sl-log").evaluate("(details) => { details.open = true; }")
     for name in ("Copy run code", "Copy as Python"):
         notebook.page.evaluate("() => navigator.clipboard.writeText('')")
         press(panel, name)
@@ -251,6 +259,7 @@ def test_a_run_code_pasted_in_another_kernel_and_python_give_the_panels_digest(d
     notebook.close()
     notebook.open("house.ipynb")  # another kernel
     panel = notebook.page.locator(".sl-panel").first
+    panel.locator(".sl-log").evaluate("(details) => { details.open = true; }")
     panel.get_by_label("a run code to open").fill(texts["Copy run code"])
     panel.get_by_label("a run code to open").press("Enter")
     panel.get_by_role("radio", name="from a run code").wait_for()

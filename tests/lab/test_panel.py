@@ -114,11 +114,28 @@ def test_a_click_takes_one_step_of_virtual_time_and_no_task(panel):
     assert threading.active_count() == before
 
 
-def test_what_has_just_happened_is_said_in_a_sentence(panel):
-    click(panel, "action", 0)
-    assert panel.news == "alice: POST /enter → 200 OK."
-    click(panel, "kill", "door")
-    assert panel.news == "door was killed at 0.5 s: its memory is lost."
+def happened(panel):
+    """What the panel lists, oldest first, without its times."""
+    return [
+        " ".join(filter(None, [event["who"], event["what"], event["word"], event["answer"]]))
+        for event in panel.still()["events"]
+    ]
+
+
+def test_what_has_just_happened_is_listed_requests_and_faults_alike(panel):
+    for what in (("kill", "door"), ("restart", "door"), ("action", 0), ("pause", "door")):
+        click(panel, *what)
+    for what in (("resume", "door"), ("kill", "door"), ("action", 1)):
+        click(panel, *what)
+    assert happened(panel) == [
+        "door was killed: it had nothing to lose",
+        "door began its 2nd life, with a new memory",
+        "alice POST /enter → door 200 OK in",
+        "door was paused: requests wait",
+        "door goes on",
+        "door was killed: its memory is lost",
+        "alice GET / → door refused",
+    ]
 
 
 def test_starting_over_begins_the_same_run_anew(panel):

@@ -176,6 +176,31 @@ def verdict(prediction: Predict | None, choice: str | None, why: str) -> dict[st
     return {"mark": "wrong", "said": said, "text": f"It was “{choice}”: {why}"}
 
 
+class Verdicts:
+    """The verdict on a panel's runs: once earned, it stays until another run earns another."""
+
+    def __init__(self, prediction: Predict | None):
+        self._prediction = prediction
+        self._earned: tuple[str, str] | None = None  # the choice that came true, and why
+        self._by: Any = None  # the run that earned it
+
+    def on(self, outcome: Outcome | None, seen: Any, run: Any) -> dict[str, str]:
+        """The verdict on what was seen of a run; `earlier` says what another one has earned."""
+        found: list[tuple[str | None, str]] = []
+
+        def once(rows: Any) -> tuple[str | None, str]:
+            found.append(outcome(rows))
+            return found[-1]
+
+        now = judged(outcome and once, seen, self._prediction)
+        if now["mark"] != "open" and run != self._by:
+            self._earned, self._by = found[-1], run
+        if self._earned is None:
+            return now
+        earned = verdict(self._prediction, *self._earned)
+        return earned if run == self._by else {**now, "earlier": earned["text"]}
+
+
 def judged(outcome: Outcome | None, seen: Any, prediction: Predict | None) -> dict[str, str]:
     """What a learner's `outcome` says of what was `seen`, as a verdict; what it raises is said."""
     try:

@@ -17,7 +17,11 @@ TABLES = {
         "until": "d",
     },
     "bars": {"at": "i", "lane": "i", "kind": "i", "what": "i", "to": "i"},
-    "ends": {"at": "i", "bar": "i", "mark": "i", "word": "i", "answer": "i"},
+    "ends": {"at": "i", "bar": "i", "mark": "i", "word": "i", "time": "d"},
+    "events": {
+        "at": "i", "lane": "i", "kind": "i", "mark": "i", "what": "i", "word": "i", "answer": "i",
+        "bar": "i", "time": "d",
+    },
     "flights": {"at": "i", "from": "i", "to": "i", "label": "i"},
     "landings": {"at": "i", "flight": "i", "lost": "i"},
 }  # fmt: skip
@@ -31,15 +35,22 @@ class Flag(IntFlag):
 
 
 class Mark(IntEnum):
-    """Whether what became of it is as it should be, once it is over."""
+    """Whether what became of it is as it should be, once it is over; or neither."""
 
-    WAIT, OK, FAIL = range(3)
+    WAIT, OK, FAIL, NEITHER = range(4)
 
 
 class Period(IntEnum):
-    """What a bar on a lane is: a client's request, a node's life, a time of a link's fault."""
+    """What a bar on a lane is: a client's request, a life, a link's fault, what is held."""
 
-    REQUEST, UP, PAUSED, CUT, HELD = range(5)
+    REQUEST, UP, PAUSED, CUT, HELD, SOFT = range(6)
+
+
+class Event(IntEnum):
+    """What happened, for the list and the time line."""
+
+    REQUEST, KILL, START, PAUSE, RESUME, LINK, RECONNECT = range(7)
+    LOST, TWICE, TAKEN, EXPIRED, WRITE, NOTE, ROUTINE = range(7, 14)
 
 
 class Columns:

@@ -9,7 +9,7 @@ from typing import Any
 import traitlets
 
 from statelab.checked import micros
-from statelab.lab.ask.prediction import Outcome, Predict, judged
+from statelab.lab.ask.prediction import Outcome, Predict, Verdicts
 from statelab.lab.given import each, given
 from statelab.lab.kernel import Kernel
 from statelab.lab.panel import picture
@@ -19,7 +19,7 @@ from statelab.lab.panel.simulated import Simulated
 from statelab.lab.panel.symbols import Book
 from statelab.lab.static import script
 from statelab.lab.view import View
-from statelab.lab.words import news, sentence
+from statelab.lab.words import sentence
 from statelab.trace import Invariant
 
 # Of a long run the drawing goes first: its first rows, then the others, then what is told of it.
@@ -46,7 +46,6 @@ class Drawn(View):
     look = traitlets.Dict().tag(sync=True)  # {row: where to look, -1 for the end, n: a counter}
     pids = traitlets.Dict().tag(sync=True)  # {node: process id}
     lights = traitlets.List().tag(sync=True)  # [{sentence, row: of the first breach or -1, text}]
-    news = traitlets.Unicode("").tag(sync=True)
     verdict = traitlets.Dict().tag(sync=True)
     python = traitlets.Unicode("").tag(sync=True)
     code = traitlets.Unicode("").tag(sync=True)
@@ -59,6 +58,7 @@ class Drawn(View):
     ):  # fmt: skip
         self._prediction = prediction
         self._outcome: Outcome | None = None
+        self._verdicts = Verdicts(prediction)
         self._buttons = each(Action, actions, "the actions")
         self._invariants = each(Invariant, invariants, "the invariants")
         self._kernel = Kernel()
@@ -112,7 +112,9 @@ class Drawn(View):
             said = self._prediction.said() if self._prediction and self._prediction.done else ""
             self.verdict = {"mark": "open", "said": said, "text": ""}
             return
-        self.verdict = judged(self._outcome, self.rows, self._prediction)
+        self.verdict = self._verdicts.on(
+            self._outcome, self.rows, (self._outcome, self._session.branch.number)
+        )
 
     def _show(self, look: bool = False) -> None:
         """Sends what there is now; `look` moves the eyes to the end of it.
@@ -132,8 +134,9 @@ class Drawn(View):
     def _send_all(self, look: bool) -> None:
         session, actions = self._session, self._buttons
         branch = session.branch
-        began = len(branch.recording) == branch.parting and branch.parent is None
-        fresh = branch.update(FEW if self._kernel.loops and not self._behind else None)
+        branch.update(FEW if self._kernel.loops and not self._behind else None)
+        if not branch.behind:
+            branch.recording.expire(micros(session.now))
         branch.recording.expect(
             [action.client for action in actions],
             [(action.client, action.to) for action in actions if action.to],
@@ -143,8 +146,6 @@ class Drawn(View):
             self._send_chunk()
             self.runs = [branch.about() for branch in session.branches.values()]
             self.run = branch.number
-            if fresh and not self._behind:
-                self.news = "" if began else news(fresh, self._book.clients())
             self.python = session.python()
             if self._book.expectation.wrong:
                 self.error, self._book.expectation.wrong = self._book.expectation.wrong, ""

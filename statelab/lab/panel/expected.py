@@ -15,6 +15,7 @@ class Expectation:
 
     def __init__(self, expected: Expected | None = None):
         self._expected = expected
+        self.says = expected is not None
         self.wrong = ""
 
     def is_met(self, rows: Rows, first: Row, last: Row) -> bool:

@@ -57,7 +57,7 @@ def svg(
             y += height + GAP
         bottom = max(bottom, y)
     links = [_link(link, places) for link in state["links"]]
-    height = bottom + 32
+    height = bottom
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
@@ -66,10 +66,9 @@ def svg(
             f'stroke="{EDGE}"/>',
             f'<path d="M0 44.5H{WIDTH}" stroke="{EDGE}"/>',
             _text(PAD, 28, title, 14, INK, bold=True),
+            _text(WIDTH - PAD, 28, "a picture: run the cell", 14, MEMORY, bold=True, anchor="end"),
             *links,
             *parts,
-            _text(PAD, height - 16, "A picture. Run the cell in JupyterLab to press the buttons.",
-                  12, MUTED),
             "</svg>",
         ]
     )  # fmt: skip
@@ -100,7 +99,7 @@ def _card(
             f'<rect x="{left}.5" y="{y + inside}.5" width="{width}" height="23" rx="6" '
             f'fill="none" stroke="{EDGE}"/>'
         )
-        parts.append(_text(left + width / 2, y + inside + 16, label, 12, INK, anchor="middle"))
+        parts.append(_text(left + width / 2, y + inside + 16, label, 12, MUTED, anchor="middle"))
         left += width + 8
     height = inside + (36 if buttons else 4)
     edge = (

@@ -13,28 +13,26 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
-from statelab.lab.panel.columns import GONE, Columns, Flag, Mark, Period
+from statelab.lab.panel.columns import GONE, Event, Mark, Period
+from statelab.lab.panel.fields import Fields, in_field
 from statelab.lab.panel.symbols import Book
-from statelab.lab.words import brief, clock, cut, in_full, parts, status_word
-from statelab.rows import LOST_ON_THE_WAY, Row, Rows
+from statelab.lab.words import TELLS, answer_text, clock, on_card, status_word
+from statelab.rows import CUT_OFF, LOST_ON_THE_WAY, Row, Rows
 from statelab.words import ordinal, told
 
 
-class Recording(Columns):
+class Recording(Fields):
     """One run as tables; `feed` adds rows, `part` tells what a drawing lacks."""
 
     def __init__(self, book: Book, tables: dict[str, dict[str, array]] | None = None):
-        super().__init__(tables)
-        self.book = book
-        self._last: dict[int, dict[str, int]] = {}  # subject → {field: its value's number}
-        self._lives: dict[int, int] = {}
-        self._bar_keys: list[tuple] = []
-        self._going_on: dict[tuple, int] = {}  # what a bar is of → the bar
+        super().__init__(book, tables)
+        self._rows = Rows()
+        self._sent: dict[tuple, int] = {}  # (who, message) → the row in which it was sent
         self._flight_keys: list[tuple] = []
         self._flying: dict[tuple, int] = {}  # (message, whose it is) → its flight
-        self._rows = Rows()
+        self._taken: dict[int, str] = {}  # a message → who has taken it up
+        self._ports: dict[tuple, int] = {}  # (client, node) → from which port it came last
 
     # --------------------------------------------------------------------------- reading rows
     def feed(self, rows: Sequence[Row], memory: Sequence[Row]) -> None:
@@ -47,6 +45,8 @@ class Recording(Columns):
             self._remember(memory[place], at - 1)
             place += 1
         for row in rows:
+            if self._ends_us:
+                self.expire(row.time_us, at)
             time.append(row.time_us)
             says.append(text(told(row)))
             self._rows.append(row)
@@ -71,76 +71,21 @@ class Recording(Columns):
         """A recording of the first `parting` rows, to be gone on with otherwise."""
         other = Recording(self.book, self.before(parting))
         other._rows.extend(self._rows[:parting])
-        changes = other.tables["changes"]
-        texts = self.book.texts
-        for subject, field, value in zip(
-            changes["subject"], changes["field"], changes["value"], strict=True
-        ):
-            other._last.setdefault(subject, {})[texts[field]] = value
-        for subject, fields in other._last.items():
-            if "life" in fields:
-                word = texts[fields["life"]]
-                other._lives[subject] = int("".join(c for c in word if c.isdigit()) or 1)
-        other._bar_keys = self._bar_keys[: len(other.tables["bars"]["at"])]
-        over = set(other.tables["ends"]["bar"])
-        other._going_on = {k: n for n, k in enumerate(other._bar_keys) if n not in over}
+        other._restore(self, other._rows[-1].time_us if parting else 0)
         other._flight_keys = self._flight_keys[: len(other.tables["flights"]["at"])]
         landed = set(other.tables["landings"]["flight"])
         other._flying = {k: n for n, k in enumerate(other._flight_keys) if n not in landed}
+        other._sent = {key: at for key, at in self._sent.items() if at < parting}
+        for row in other._rows:
+            if row.kind == "receive":
+                other._taken[row.message] = row.node
+                other._ports[row.other, row.node] = row.data
         return other
 
     # --------------------------------------------------------------------------- one row
-    def _set(
-        self, at: int, subject: int, field: str, value: str | None, full: str = "", flags: int = 0,
-        until: float = 0.0,
-    ) -> None:  # fmt: skip
-        """Adds a change, if it is one."""
-        text = self.book.text
-        number = GONE if value is None else text(value)
-        fields = self._last.setdefault(subject, {})
-        if fields.get(field, GONE) == number and not until:
-            return
-        fields[field] = number
-        long = text(full) if full else number
-        self._add("changes", at, subject, text(field), number, long, flags, until)
-
-    def _remember(self, row: Row, at: int) -> None:
-        """What was seen of a node's memory: a field for each line, "m", the attribute, the line."""
-        subject = self.book.node(row.node)
-        if row.life != self._lives.get(subject, row.life):
-            return  # of a life that has ended meanwhile
-        client = not self.book.subjects[subject]["lives"]
-        changed, went = row.data
-        for name, value in ((_named(name), value) for name, value in changed.items()):
-            if client and name == "ports":
-                lines = [(f"port to {to}", port, 0.0) for to, port in value.items()]
-            else:
-                lines = list(parts(name, value))
-            kept = set()
-            for line, item, until in lines:
-                if client and item is None:
-                    continue
-                field = f"m\t{name}\t{_named(line)}"
-                kept.add(field)
-                self._set_value(at, subject, field, name, item, until)
-            self._forget(at, subject, f"m\t{name}\t", kept)
-        for name in map(_named, went):
-            self._forget(at, subject, f"m\t{name}\t", set())
-
-    def _set_value(
-        self, at: int, subject: int, field: str, name: str, value: Any, until: float = 0.0
-    ) -> None:
-        token = name == "token"
-        text = cut(value, 16) if token else brief(value)
-        flags = Flag.HELD * bool(value) | Flag.TOKEN * token | Flag.PORT * (name == "ports")
-        full = in_full(value) if "…" in text else ""
-        self._set(at, subject, field, text, full, flags, until)
-
-    def _forget(self, at: int, subject: int, prefix: str, kept: set[str]) -> None:
-        """Ends the lines that begin with `prefix`, but for those in `kept`."""
-        for field, value in list(self._last.get(subject, {}).items()):
-            if value != GONE and field.startswith(prefix) and field not in kept:
-                self._set(at, subject, field, None)
+    def _note(self, row: Row, at: int, kind: int, mark: int = Mark.NEITHER) -> None:
+        """An event in the words that are kept for its kind of row."""
+        self._tell(at, row.time_us, kind, self.book.node(row.node), TELLS[row.kind](row), mark=mark)
 
     def _start(self, row: Row, at: int) -> None:
         subject = self.book.node(row.node, row.data)
@@ -150,29 +95,49 @@ class Recording(Columns):
         self._set(at, subject, "life", f"{ordinal(row.life)} life" if later else "")
         self._set(at, subject, "caption", _caption("new", row) if later else "memory")
         self._set(at, subject, "died", "")
-        self._forget(at, subject, "m\t", set())
+        self._forget(at, row.time_us, subject, "m\t", set())
         self._begin(at, ("life", row.node), subject, Period.UP)
+        if later:
+            self._note(row, at, Event.START)
 
     def _client(self, row: Row, at: int) -> None:
         self._set(at, self.book.node(row.node), "status", "client")
 
     def _die(self, row: Row, at: int) -> None:
         subject = self.book.node(row.node)
+        lost = self._remembers(subject)
         self._set(at, subject, "status", "dead")
-        self._set(at, subject, "caption", _caption("lost", row))
+        caption = _caption("lost", row) if lost else "memory · nothing to lose"
+        self._set(at, subject, "caption", caption)
         self._set(at, subject, "died", f"died of {row.data}" if row.kind == "crash" else "")
-        self._end(at, ("life", row.node), Mark.FAIL, "dead")
+        self._end(at, row.time_us, ("life", row.node), Mark.FAIL, "dead")
+        for field in list(self._last[subject]):
+            self._ends_us.pop((subject, field), None)
+            if self._holders.pop((subject, field), ""):
+                self._end(at, row.time_us, ("soft", subject, field), Mark.NEITHER, "")
         for link in self.book.links(row.node):
             if "open" in self._last.get(link, {}):
                 self._set(at, link, "open", "0")
         for key in [key for key in self._flying if row.node in key[1:]]:
             self._land(at, key, lost=True)
+        what = "its memory is lost" if lost else "it had nothing to lose"
+        self._tell(at, row.time_us, Event.KILL, subject, f"{TELLS[row.kind](row)}: {what}")
+
+    def _remembers(self, subject: int) -> bool:
+        """Whether a node has anything in its memory that a kill would take."""
+        fields = self._last.get(subject, {})
+        return any(
+            value != GONE and self.book.texts[value] not in _NOTHING
+            for field, value in fields.items()
+            if field.startswith("m\t")
+        )
 
     def _halt(self, row: Row, at: int) -> None:
         subject, paused = self.book.node(row.node), row.kind == "pause"
         self._set(at, subject, "status", "paused" if paused else "up")
-        self._end(at, ("life", row.node), Mark.OK, "")
+        self._end(at, row.time_us, ("life", row.node), Mark.OK, "")
         self._begin(at, ("life", row.node), subject, Period.PAUSED if paused else Period.UP)
+        self._note(row, at, Event.PAUSE if paused else Event.RESUME)
 
     def _connect(self, row: Row, at: int) -> None:
         self._count(at, row, "open", 1 if row.kind == "connect" else -1)
@@ -192,17 +157,20 @@ class Recording(Columns):
             self._begin(at, (field, link), link, kind, field)
         else:
             self._set(at, link, field, "")
-            self._end(at, (field, link), Mark.OK, "")
+            self._end(at, row.time_us, (field, link), Mark.OK, "")
+        self._note(row, at, Event.LINK)
 
     def _lose(self, row: Row, at: int) -> None:
         self._count(at, row, f"lose\t{row.other}", 1)
+        self._note(row, at, Event.LINK)
 
+    # --------------------------------------------------------------------------- messages
     def _send(self, row: Row, at: int) -> None:
         book = self.book
-        method, path = row.data[:2]
-        what = f"{method} {path}"
+        what = f"{row.data[0]} {row.data[1]}"
         subject = book.node(row.node)
         book.link(row.node, row.other)
+        self._sent[row.node, row.message] = at
         if book.subjects[subject]["column"] == "clients":
             self._request(at, row, what)
         self._fly(at, row, what)
@@ -211,17 +179,16 @@ class Recording(Columns):
         lane, to = self.book.node(row.node), self.book.node(row.other)
         self._begin(at, (row.node, row.message), lane, Period.REQUEST, what, to)
 
-    def _begin(
-        self, at: int, key: tuple, lane: int, kind: int, what: str = "", to: int = GONE
-    ) -> None:
-        self._going_on[key] = len(self._bar_keys)
-        self._bar_keys.append(key)
-        self._add("bars", at, lane, kind, self.book.text(what), to)
-
-    def _end(self, at: int, key: tuple, mark: int, word: str, answer: str = "") -> None:
-        bar = self._going_on.pop(key, None)
-        if bar is not None:
-            self._add("ends", at, bar, mark, self.book.text(word), self.book.text(answer))
+    def _receive(self, row: Row, at: int) -> None:
+        if self._taken.get(row.message) == row.node:
+            self._note(row, at, Event.TWICE)
+        self._taken[row.message] = row.node
+        ends = row.other, row.node
+        if self._ports.get(ends, row.data) != row.data and not self.book.lives(row.other):
+            what = f"has a new connection to {row.node}, from port {row.data}"
+            self._tell(at, row.time_us, Event.RECONNECT, self.book.node(row.other), what)
+        self._ports[ends] = row.data
+        self._arrive(row, at)
 
     def _reply(self, row: Row, at: int) -> None:
         self._fly(at, row, str(row.data[0]))
@@ -240,9 +207,13 @@ class Recording(Columns):
             self._add("landings", at, flight, lost)
 
     def _arrive(self, row: Row, at: int) -> None:
-        lost = row.kind == "drop"
-        self._land(at, (row.message, row.other, row.node), lost)
-        if lost and row.data == LOST_ON_THE_WAY:
+        self._land(at, (row.message, row.other, row.node), row.kind == "drop")
+
+    def _drop(self, row: Row, at: int) -> None:
+        self._arrive(row, at)
+        if row.data in (LOST_ON_THE_WAY, CUT_OFF):
+            self._note(row, at, Event.LOST)
+        if row.data == LOST_ON_THE_WAY:
             fields = self._last.get(self.book.link(row.node, row.other), {})
             if fields.get(f"lose\t{row.node}", GONE) != GONE:
                 self._count(at, row, f"lose\t{row.node}", -1)
@@ -251,28 +222,55 @@ class Recording(Columns):
         """A call has ended, for whoever made it."""
         if row.kind == "answer":
             self._arrive(row, at)
-        key = row.node, row.message
-        if key not in self._going_on:
-            client = self.book.subjects[self.book.node(row.node)]["column"] == "clients"
-            if not client or row.kind == "answer":
+        key, column = (row.node, row.message), self._column(row.node)
+        if key not in self._sent:
+            if column != "clients" or row.kind == "answer":
                 return
             self._request(at, row, "not sent")
+        first = self._rows[self._sent.get(key, at)]
         status, body = row.data[:2] if row.kind == "answer" else (None, None)
         word = {"refused": "refused", "noreply": "no reply"}.get(row.kind) or status_word(status)
-        if isinstance(body, dict) and list(body) == ["error"]:
-            body = body["error"]
-        first = self._rows[self.tables["bars"]["at"][self._going_on[key]]]
-        met = self.book.expectation.is_met(self._rows, first, row)
-        answer = "" if body is None else cut(body, 60)
-        self._end(at, key, Mark.OK if met else Mark.FAIL, word, answer)
+        mark = self._mark(row, first, column)
+        bar = self._end(at, row.time_us, key, mark, word)
+        if column != "clients" and row.kind == "answer" and status < 300 and mark != Mark.FAIL:
+            return
+        what = f"{first.data[0]} {first.data[1]}" if first is not row else "not sent"
+        answer = "" if body is None else answer_text(body)
+        by = self._answered_by(row)
+        answer = " · ".join(filter(None, [answer, by]))
+        lane, what = self.book.node(row.node), f"{what} → {row.other}"
+        by_itself = mark == Mark.OK and self.book.lives(row.node) and not self.book.expectation.says
+        kind = Event.ROUTINE if by_itself else Event.REQUEST
+        self._tell(at, row.time_us, kind, lane, what, word, answer, mark, bar)
+
+    def _column(self, name: str) -> str:
+        return self.book.subjects[self.book.node(name)]["column"]
+
+    def _mark(self, row: Row, first: Row, column: str) -> int:
+        """Whether it came out as it should; a balancer only passes on what others ask."""
+        if column == "balancers" or (column != "clients" and not self.book.expectation.says):
+            return Mark.NEITHER
+        return Mark.OK if self.book.expectation.is_met(self._rows, first, row) else Mark.FAIL
+
+    def _answered_by(self, row: Row) -> str:
+        """Who really answered what a balancer has passed on."""
+        if row.kind != "answer" or self._column(row.other) != "balancers":
+            return ""
+        reply = self._rows[row.cause] if row.cause is not None else row
+        cause = self._rows[reply.cause] if reply.cause is not None else row
+        return cause.other if cause.kind == "answer" and cause.node == row.other else ""
 
     def _disk(self, row: Row, at: int) -> None:
-        subject, key = self.book.node(row.node), row.data[0]
-        field = f"d\t{_named(key)}\t{_named(key)}"
+        subject, key = self.book.node(row.node), in_field(row.data[0])
+        field = f"d\t{key}\t{key}"
         if len(row.data) == 1:
             self._set(at, subject, field, None)
         else:
-            self._set_value(at, subject, field, key, row.data[1])
+            self._set_value(at, row.time_us, subject, field, key, row.data[1])
+        self._tell(at, row.time_us, Event.WRITE, subject, told(row), mark=Mark.NEITHER)
+
+    def _skip(self, row: Row, at: int) -> None:
+        self._note(row, at, Event.NOTE)
 
 
 _READS: dict[str, Callable[[Recording, Row, int], None]] = {
@@ -282,16 +280,14 @@ _READS: dict[str, Callable[[Recording, Row, int], None]] = {
     "connect": Recording._connect, "close": Recording._connect,
     "partition": Recording._fault, "heal": Recording._fault,
     "hold": Recording._fault, "release": Recording._fault, "lose_next": Recording._lose,
-    "send": Recording._send, "receive": Recording._arrive,
-    "reply": Recording._reply, "drop": Recording._arrive,
+    "send": Recording._send, "receive": Recording._receive,
+    "reply": Recording._reply, "drop": Recording._drop,
     "answer": Recording._over, "refused": Recording._over, "noreply": Recording._over,
-    "disk": Recording._disk,
+    "disk": Recording._disk, "skipped": Recording._skip,
 }  # fmt: skip
 
 
-def _named(name: str) -> str:
-    """A name as part of a field, whose parts are told apart by tabs."""
-    return name.replace("\t", " ")
+_NOTHING = {on_card(value) for value in (None, False, 0, 0.0, "", [], {}, (), set())}
 
 
 def _caption(what: str, row: Row) -> str:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from statelab.lab.panel.columns import GONE, Flag, Mark, Period
+from statelab.lab.panel.columns import GONE, Event, Flag, Mark, Period
 from statelab.lab.panel.recording import Recording
 from statelab.lab.panel.symbols import COLUMNS
 
+_QUIET = ("write", "routine")  # what is not listed
 _MARKS = {Mark.OK: "ok", Mark.FAIL: "fail"}
 
 
 def still(recording: Recording, at: int | None = None) -> dict[str, Any]:
-    """What is shown after row `at`, the last one if it is None: columns, links, requests, where."""
+    """What is shown after row `at`, the last one if it is None."""
     at = len(recording) - 1 if at is None else at
     subjects, fields, ever = recording.book.subjects, _fields(recording, at), _ever(recording, at)
     nodes = {
@@ -36,6 +37,7 @@ def still(recording: Recording, at: int | None = None) -> dict[str, Any]:
         ],
         "links": links,
         "requests": _requests(recording, at),
+        "events": [event for event in _events(recording, at) if event["kind"] not in _QUIET],
         "where": _where(nodes, ever),
     }
 
@@ -121,10 +123,25 @@ def _requests(recording: Recording, at: int) -> list[dict[str, Any]]:
                 "what": texts[what], "time": tables["rows"]["time"][when] / 1e6, "mark": "wait",
                 "word": "waiting", "answer": "",
             }  # fmt: skip
-    for when, bar, mark, word, answer in zip(*tables["ends"].values(), strict=True):
-        if when <= at and bar in found:
-            found[bar].update(mark=_MARKS[mark], word=texts[word], answer=texts[answer])
+    for event in _events(recording, at):
+        if event["bar"] in found:
+            found[event["bar"]].update({name: event[name] for name in ("mark", "word", "answer")})
     return list(found.values())
+
+
+def _events(recording: Recording, at: int) -> list[dict[str, Any]]:
+    book, columns = recording.book, recording.tables["events"]
+    found = []
+    for values in zip(*columns.values(), strict=True):
+        event = dict(zip(columns, values, strict=True))
+        if event["at"] <= at or at == len(recording) - 1:  # what expired since then, too
+            texts = {name: book.texts[event[name]] for name in ("what", "word", "answer")}
+            found.append({
+                **texts, "who": book.subjects[event["lane"]]["name"], "time": event["time"] / 1e6,
+                "kind": Event(event["kind"]).name.lower(), "bar": event["bar"],
+                "mark": _MARKS.get(event["mark"], ""),
+            })  # fmt: skip
+    return found
 
 
 def _where(nodes: dict[int, dict[str, Any]], ever: list[str]) -> dict[str, list[str]]:

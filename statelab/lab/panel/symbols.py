@@ -8,7 +8,7 @@ from typing import Any
 from statelab.lab.given import given
 from statelab.lab.panel.expected import Expectation
 
-COLUMNS = ("clients", "balancers", "servers", "stores")
+COLUMNS = ("clients", "balancers", "servers", "stores", "copies")
 _STORES = ("store", "database", "redis", "zookeeper", "postgres", "queue", "cache")
 
 
@@ -61,13 +61,14 @@ class Book:
             self.subjects.append({"a": a, "b": b})
         return number
 
+    def lives(self, name: str) -> bool:
+        """Whether that is the name of a node, and not of a client or of nothing."""
+        number = self._nodes.get(name)
+        return number is not None and self.subjects[number]["lives"]
+
     def links(self, name: str) -> list[int]:
         """The numbers of the links that end at a name."""
         return [n for n, s in enumerate(self.subjects) if name in (s.get("a"), s.get("b"))]
-
-    def clients(self) -> list[str]:
-        """The names of those whose requests are outcomes."""
-        return [s["name"] for s in self.subjects if s.get("column") == "clients"]
 
 
 def _column(role: str) -> str:
@@ -75,4 +76,6 @@ def _column(role: str) -> str:
         return "clients"
     if "balancer" in role.lower():
         return "balancers"
+    if "replica" in role.lower():
+        return "copies"
     return "stores" if any(word in role.lower() for word in _STORES) else "servers"

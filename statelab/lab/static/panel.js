@@ -3,9 +3,14 @@
 
 const PATIENCE_MS = 4000; // then a click without an answer is said to have none
 const CATCH_UP_MS = 900; // so long, at the most, the eyes need to where the run has come
+const MOST = 24; // entries of the list
+const MOMENT = 20_000; // µs
 const SPEEDS = [0.25, 0.5, 1, 4, 16, 64];
 const GONE = "The kernel is gone, and nothing was done: start it, and run the cell again.";
 const SILENT = "The kernel has not answered. If it is busy, wait for it; if it is gone, run the cell again.";
+
+const SHAPES = { kill: "kill", start: "again", pause: "paused", resume: "play", lost: "dead", reconnect: "right" };
+const NOTHING = "Nothing has happened yet.";
 
 const section = (name, ...inside) => h("section.section", { key: name }, h("h4.heading", name), inside);
 
@@ -26,7 +31,8 @@ function renderPanel({ model, el, book }) {
   const root = viewIn(el, "panel", traits.title);
   const asked = new Map(); // what was drawn of each request
   // Where one looks: `weight` is the place in what is played. `moves` is "", "play" or "follow".
-  const eye = { run: null, row: 0, time: 0, weight: 0, atEnd: true, moves: "", speed: 1, keep: true };
+  const eye = { run: null, row: 0, time: 0, weight: 0, atEnd: true, moves: "", speed: 1, keep: true,
+    glance: false, drags: false };
   let [clicks, patience, frame, looked, silent] = [traits.handled, 0, 0, 0, ""];
   const isPast = () => traits.level > 0 && eye.moves !== "follow" && eye.row < eye.run.count - 1;
   const branches = () => traits.level > 1 && traits.mode === "simulated";
@@ -34,7 +40,7 @@ function renderPanel({ model, el, book }) {
   function act(...doing) {
     clicks += 1;
     clearTimeout(patience);
-    const here = eye.run && branches() && isPast() ? { at_us: Math.round(eye.time), keep: eye.keep } : {};
+    const here = eye.run && branches() && isPast() && !eye.glance ? { at_us: Math.round(eye.time), keep: eye.keep } : {};
     try {
       model.send({ do: doing, n: clicks, ...here });
       patience = setTimeout(() => { silent = SILENT; draw(); }, PATIENCE_MS);
@@ -48,6 +54,7 @@ function renderPanel({ model, el, book }) {
   function look(row, beyond = row < eye.run.count ? 0 : 1) {
     const { time, weight, count, length } = eye.run;
     const at = (eye.row = between(0, count - 1, row));
+    eye.glance = false;
     [eye.time, eye.weight] = [time, weight].map((all) => all[at] + beyond * (all[at + 1] - all[at]));
     eye.atEnd = eye.weight >= length - 1;
     draw();
@@ -59,10 +66,10 @@ function renderPanel({ model, el, book }) {
     look(row, size > 0 ? between(0, 1, (wanted - values[row]) / size) : 1);
   }
   const stop = () => { cancelAnimationFrame(frame); eye.moves = ""; };
-  const jump = (row) => { stop(); look(row); };
+  const jump = (row) => { stop(); eye.drags = false; look(row); };
   function move(how) {
     stop();
-    eye.moves = how;
+    [eye.moves, eye.drags] = [how, false];
     let [before, hurry] = [0, 1];
     const tick = (now) => {
       if (how === "follow") hurry = Math.max(hurry, (eye.run.length - eye.weight) / CATCH_UP_MS);
@@ -81,33 +88,49 @@ function renderPanel({ model, el, book }) {
     seek(eye.run.weight, Math.max(eye.weight, eye.run.weight[between(0, eye.run.count - 1, from + 1)]));
   }
 
-  function header() {
-    const { title, code, mode, modes } = traits;
-    const open = () => act("open", root.querySelector(".sl-paste").value);
-    return h("header.header", { key: "header" }, h("h3.title", title), modes.length > 1 && choice("world",
-      modes.map((one) => [one, capital(one)]), mode, (one) => act("world", one)),
-    h("span.space", { key: "space" }),
-    mode !== "live" && h("span.opens", { key: "open" }, h("input.paste", { "aria-label":
-      "a run code to open", placeholder: "paste a run code", spellcheck: "false",
-      onkeydown: ({ key }) => { if (key === "Enter") open(); } }), button("Open", "", open)),
-    code && [h("code.code", { key: "code" }, code), button("Copy run code", "copy", copy, { key: "copy" })]);
+  function header(latest, now) {
+    const { title, level, mode, modes } = traits;
+    return [h("header.header", { key: "header" }, h("h3.title", title), h("span.space", { key: "space" }),
+      modes.length > 1 && choice("world", modes.map((one) => [one, capital(one)]), mode, (one) => act("world", one)),
+      level > 0 && mode !== "live" && button("Wait", "wait", () => act("wait"), { key: "wait", title: "let time pass" }),
+      button("Start over", "again", () => act("again"), { key: "again", title: "begin the run anew" })),
+    h("div.error", { key: "error", role: "alert" }, silent || traits.error), latest && strip(loudest(latest), now)];
   }
 
-  // What is said under the stage: what has just happened, or that one looks at the past.
-  function foot(now) {
-    const { level, mode, news } = traits;
-    const words = branches() ? "what you press begins another run here. Later inputs"
-      : mode === "live" ? "a live world cannot be branched: what you press happens now."
-        : "what you press happens at the end.";
-    return h("div.foot", { key: "foot" }, level === 0 && h("span.time", { key: "now" }, now),
-      isPast() && !eye.moves ? [h("span.past", { key: "past" }, `You look at ${now}: ${words}`),
-        branches() && choice("later inputs", [[true, "stay"], [false, "are left out"]], eye.keep,
-          (keep) => { eye.keep = keep; draw(); })]
-        : h("span.news", { key: "news", "aria-live": "polite" }, news),
-      h("span.space", { key: "space" }),
-      mode !== "live" && button("Wait", "wait", () => act("wait"), { key: "wait", title: "let time pass" }),
-      button("Start over", "again", () => act("again"), { key: "again", title: "begin the run anew" }));
+  // Of what has happened in one moment: what is not as it should be, then what is, then what came first.
+  function loudest(latest) {
+    const rank = ({ mark, kind }) => (mark === "fail" ? 3 : mark === "ok" ? 2 : kind === "request" ? 0 : 1);
+    const [ended] = latest.filter((one) => one.mark !== "wait");
+    if (!ended) return latest[0];
+    const moment = latest.filter(({ mark, time }) => mark !== "wait" && ended.time - time < MOMENT);
+    return moment.reduceRight((best, one) => (rank(one) > rank(best) ? one : best));
   }
+
+  // The loudest line: what has happened last, or that one looks at the past.
+  function strip(last, now) {
+    const words = eye.glance ? "what you press happens at the end." : branches()
+      ? "what you press begins another run here. Later inputs" : traits.mode === "live"
+        ? "a live world cannot be branched: what you press happens now." : "what you press happens at the end.";
+    const past = isPast() && !eye.moves;
+    return h("div.foot", { key: "foot", "aria-live": "polite", is: last?.mark && `last-${last.mark}` },
+      past && h("span.past", { key: "past" }, `You look at ${now}: ${words}`),
+      past && branches() && !eye.glance && choice("later inputs", [[true, "stay"], [false, "are left out"]],
+        eye.keep, (keep) => { eye.keep = keep; draw(); }),
+      !past && (last ? happening(last, [last.time]) : h("span.muted", { key: "none" }, NOTHING)));
+  }
+
+  const happening = ({ key, time, kind, who, what, word, answer, mark, count }, times) => [
+    h("span.when", { key: "when" }, clock(time, ...times)), h("b.who", { key: "who" }, who),
+    kind === "request" ? [h("span.what", { key: "what" }, what), outcome({ mark, word: count > 1 ? `${word} × ${count}` : word }),
+      answer && h("span.answer", { key: `${key} ${word}`, title: answer }, answer)]
+      : h("span.did", { key: "did", is: [`marked-${mark}`, kind in SHAPES && `icon-${SHAPES[kind]}`] }, what)];
+
+  const entry = (one, times) => {
+    const others = times.filter((time) => Math.abs(time - one.time) < 10_000 && time !== one.time);
+    return memo(asked, `${eye.run.number} ${one.key}`, [one.word, one.count, others.length > 0].join(), () =>
+      h(`li.${one.kind === "request" ? "request" : "event"}`, { key: one.key, is: `marked-${one.mark}`,
+        title: `${one.who}: ${one.what} ${one.word}` }, happening(one, others)));
+  };
 
   function light({ sentence, row, text }) {
     const is = row >= 0 && row <= eye.row ? ["is-wrong", "icon-dead"] : ["is-right", "icon-check"];
@@ -115,44 +138,42 @@ function renderPanel({ model, el, book }) {
       text && h("button.moment", { type: "button", onclick: () => jump(row) }, text)));
   }
 
-  const request = (one) => memo(asked, `${eye.run.number} ${one.n}`, one.word, () => h("li.request",
-    { key: one.n, title: `${one.client}: ${one.what} to ${one.to}: ${one.word}` },
-    h("span.when", `${(one.time / 1e6).toFixed(2)} s`), h("b.who", one.client),
-    h("span.what", `${one.what} → ${one.to}`), outcome(one)));
-
-  function side(shown, count, nodes) {
-    const { lights, actions, level, verdict: { mark, said, text } } = traits;
-    const places = level ? book.where(eye.run, eye.row, nodes) : [];
-    const nothing = actions.length ? "nothing yet: press a button of a client" : "nothing yet";
-    return h("aside.side", { "aria-label": "what came of it" },
-      (said || text) && section("You predicted", said && h("p.said", { key: "said" }, said),
-        text && judged(mark, text)),
+  function side(latest, nodes) {
+    const { lights, level, runs, verdict: { mark, said, text, earlier } } = traits;
+    const [places, parting] = [level ? book.where(eye.run, eye.row, nodes) : [], parts().parting];
+    const times = latest.map((one) => one.time);
+    return h("aside.side", { "aria-label": "what came of it" }, h("div.inside",
+      (said || text) && section(said ? "Your prediction" : "The outcome", said && h("p.said", { key: "said" }, said),
+        text && judged(mark, text), earlier && h("p.muted", { key: "earlier" }, `Earlier: ${earlier}`)),
       lights.length > 0 && section("Invariants", h("ul.lights", lights.map(light))),
-      // As high as at the end of the run, or what stands below would jump as one looks back.
-      section("Requests", h("ol.requests", { key: "list", tabindex: "0", "aria-label":
-        "requests, the latest first", style: `--most:${eye.run.requests.length}` },
-      count ? shown.map(request) : h("li.muted", { key: "none" }, nothing)),
-      count > shown.length && h("p.muted", { key: "earlier" }, `and ${count - shown.length} earlier`)),
-      places.length > 0 && section("Where state lives now", h("dl.where", places.map(([name, at]) =>
+      runs.length > 1 && section("Runs", h("div.branches", choice("runs", runs.map((one) => [one.number, one.label]),
+        eye.run.number, (one) => act("run", one)), parting !== null && button("Where they part", "",
+        () => { jump(parting); eye.glance = true; draw(); }, { key: "part" }))),
+      h("section.section.happened", { key: "happened" }, h("h4.heading", "What happened, the latest first"),
+        h("ol.requests", { key: "list", tabindex: "0", "aria-label": "what happened, the latest first" },
+          latest.length ? latest.map((one) => entry(one, times)) : h("li.muted", { key: "none" }, NOTHING))),
+      places.length > 0 && section("Where state lives now", h("dl.where", { tabindex: "0" }, places.map(([name, at]) =>
         h("div.place", { key: name, is: !at.length && "nowhere" },
-          h("dt", name), h("dd", at.join(", ") || "nowhere"))))));
+          h("dt", name), h("dd", at.join(", ") || "nowhere")))))));
+  }
+
+  // The run that is beside the current one, and where they part.
+  function parts() {
+    const about = traits.runs.find((one) => one.number === eye.run.number) ?? {};
+    const child = traits.runs.findLast((one) => one.parent === eye.run.number);
+    return { other: book.runs.get(about.parent ?? child?.number),
+      parting: about.parent ? about.parting : child?.parting ?? null };
   }
 
   function times(now, says) {
-    const [{ runs }, { run, row, time, moves }] = [traits, eye];
-    const about = runs.find((one) => one.number === run.number) ?? {};
-    const child = runs.findLast((one) => one.parent === run.number);
-    const parting = about.parent ? about.parting : child?.parting ?? null;
+    const [{ run, row, time, moves }, { other, parting }] = [eye, parts()];
     const count = `event ${Math.min(row + 1, run.count)} of ${run.count}`;
     const step = (title, icon, to) =>
       button("", icon, () => jump(to), { key: icon, title, "aria-label": title });
     const play = () => { if (eye.weight >= run.length) look(0); move("play"); };
+    const breaches = traits.lights.filter((one) => one.row >= 0);
     return h("section.times", { key: "times", "aria-label": "time" },
-      runs.length > 1 && h("div.branches", { key: "runs" }, h("span.muted", "Runs"),
-        choice("runs", runs.map((one) => [one.number, one.label]), run.number, (one) => act("run", one)),
-        parting !== null && button("Where they part", "", () => jump(parting), { key: "part" })),
-      timeline(book, run, book.runs.get(about.parent ?? child?.number), parting, stage.width(),
-        { time, row, said: `${now}, ${count}: ${says}` }),
+      timeline(book, run, other, parting, stage.width(), { time, row, breaches, said: `${now}, ${count}: ${says}` }),
       h("div.steps", { key: "steps" },
         step("to the start", "first", 0), step("one event back", "left", row - 1),
         moves === "play" ? button("Pause", "paused", () => { stop(); draw(); }, { key: "play" })
@@ -165,39 +186,49 @@ function renderPanel({ model, el, book }) {
         h("span.happens", { key: "says", title: says }, says)));
   }
 
+  // The run as text, both ways; folded, for it is needed once in a while.
+  function texts() {
+    const { python, code, mode } = traits;
+    const open = () => act("open", root.querySelector(".sl-paste").value);
+    return h("details.log", { key: "log", ontoggle: showLatestLine },
+      h("summary", "This run as Python, and as a run code to share"), h("div.texts",
+        h("pre.python", { key: "python", tabindex: "0", "aria-label": "this run as Python" }, python),
+        button("Copy as Python", "copy", copy, { key: "copy" }),
+        code && [h("code.code", { key: "code" }, code), button("Copy run code", "copy", copy, { key: "copy-code" })],
+        mode !== "live" && [h("input.paste", { key: "paste", "aria-label": "a run code to open", placeholder:
+          "paste a run code", spellcheck: "false", onkeydown: ({ key }) => { if (key === "Enter") open(); } }),
+        button("Open", "", open, { key: "open" })]));
+  }
+
   // What was pressed last is the last line.
   function showLatestLine() {
     const box = root.querySelector(".sl-python");
-    if (!box || box.slShown === traits.python) return;
+    if (!box?.closest("[open]") || box.slShown === traits.python) return;
     box.slShown = traits.python;
     box.scrollTop = box.scrollHeight;
   }
 
   function draw() {
     const { run, row, time, weight } = eye;
-    const { gate, level, actions, pids, python } = traits;
+    const { gate, level, actions, pids } = traits;
     root.ariaBusy = String(traits.handled < clicks);
-    const parts = [header(), h("div.error", { key: "error", role: "alert" }, silent || traits.error)];
-    if (gate) parts.push(gated(gate, "Skip the prediction", () => act("skip")));
+    const drawn = [];
+    if (gate) drawn.push(header(), gated(gate, "Skip the prediction", () => act("skip")));
     else if (run) {
-      const now = `${(time / 1e6).toFixed(3)} s`;
+      const now = clock(time, run.time[row], run.time[row - 1], run.time[row + 1]);
       const nodes = book.nodes(run, row);
-      const [shown, count] = book.requests(run, row, 40);
+      const latest = book.happened(run, row, time, MOST).filter((one) => level > 0 || one.kind !== "reconnect");
       const [links, flights] = [book.links(run, row), book.flights(run, row)];
-      const seen = { nodes, links, flights, latest: shown, time: time / 1e6, weight, level, actions, pids };
-      parts.push(h("div.body", { key: "body" },
-        h("div.main", stage.tree(seen), foot(now)), side(shown, count, nodes)),
-      level > 0 && times(now, book.texts[run.rows.says[row]] ?? ""),
-      h("footer.log", { key: "log" }, h("div.heading", "This run as Python"),
-        h("pre.python", { key: "python", tabindex: "0", "aria-label": "this run as Python" }, python),
-        button("Copy as Python", "copy", copy, { key: "copy" })));
+      const seen = { nodes, links, flights, latest, drags: eye.drags, time: time / 1e6, weight, level, actions, pids };
+      drawn.push(header(latest, now), h("div.body", { key: "body" }, h("div.main", stage.tree(seen),
+        level > 0 && times(now, book.texts[run.rows.says[row]] ?? "")), side(latest, nodes)), texts());
     }
-    patch(root, trees(parts));
+    patch(root, trees(drawn));
     showLatestLine();
     if (!gate && run && stage.settle(root.querySelector(".sl-stage"))) draw();
   }
   const stage = makeStage(act, draw);
-  const timeline = makeTimeline((time) => { stop(); seek(eye.run.time, time); },
+  const timeline = makeTimeline((time, drags) => { stop(); eye.drags = drags; seek(eye.run.time, time); },
     (steps) => jump(eye.row + steps));
 
   function changed() {

@@ -29,8 +29,9 @@ const ASK = {
       h("p.said", { key: "said", role: "status" }, said[done])];
   },
   observe({ model }) {
-    const { mark, said, text } = model.get("verdict");
-    return [h("div.heading", "Prediction and outcome"), h("p.said", said), judged(mark, text)];
+    const { mark, said, text, earlier } = model.get("verdict");
+    return [h("div.heading", "Prediction and outcome"), h("p.said", said), judged(mark, text),
+      earlier && h("p.muted", { key: "earlier" }, `Earlier: ${earlier}`)];
   },
   quiz({ model, save }) {
     const [chosen, feedback] = [model.get("chosen"), model.get("feedback")];

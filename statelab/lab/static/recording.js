@@ -2,8 +2,13 @@
 
 const ARRAYS = { d: Float64Array, i: Int32Array };
 const FLAGS = { held: 1, token: 2, port: 4 };
-const MARKS = ["wait", "ok", "fail"];
-const KINDS = ["request", "up", "paused", "cut", "held"];
+const MARKS = ["wait", "ok", "fail", "neither"];
+const KINDS = ["request", "up", "paused", "cut", "held", "soft"];
+const EVENTS = ["request", "kill", "start", "pause", "resume", "link", "reconnect", "lost", "twice", "taken",
+  "expired", "write", "note", "routine"];
+const QUIET = ["write", "routine"]; // are not listed
+const FRESH = 500_000; // µs: so long the old value stands beside the new one
+const AIR = 8; // flights are looked up in spans of 2 ** AIR rows
 
 // The last place in sorted `values` whose value is at most `wanted`, or -1. Instead of values, they
 // may be entries of a column.
@@ -29,6 +34,7 @@ function entries(count, column) {
   return found;
 }
 
+const getOr = (map, key, make) => map.get(key) ?? map.set(key, make()).get(key);
 const plain = (name) => (name === "ports" ? "port" : name);
 const linkOf = (a, b) => `${a}\t${b}`;
 
@@ -59,21 +65,28 @@ function library() {
           return [column, whole];
         }));
       }
-      runs.set(one.run, index(run));
+      runs.set(one.run, index(run, before, one.counts.changes[0]));
     }
     const current = runs.get(chunk.now[0]);
     if (current) close(current, chunk.now[1]);
     return true;
   }
 
-  // What is looked up often: each field's changes, the requests, where each bar and
-  // flight ends, and when a row is played.
-  function index(run) {
+  // What is looked up often: each field's changes, and since when it is known; the requests; where
+  // each bar and flight ends; when a row is played. What grows is gone on with, a branch copied.
+  function index(run, before, known) {
     const { rows, changes, bars, ends, flights, landings } = run;
     const count = (run.count = rows.time.length);
-    run.tracks = new Map([...Map.groupBy(changes.at.keys(), (n) => changes.subject[n])].map(
-      ([subject, entries]) => [subject, Map.groupBy(entries, (n) => changes.field[n])]));
-    run.requests = [...bars.at.keys()].filter((n) => KINDS[bars.kind[n]] === "request");
+    const grows = before?.number === run.number && known === before.changes.at.length;
+    run.tracks = grows ? before.tracks : copied(before?.tracks, known);
+    for (let n = known; n < changes.at.length; n += 1) {
+      const fields = getOr(run.tracks, changes.subject[n], () => new Map());
+      const track = getOr(fields, changes.field[n], () => Object.assign([], { since: Infinity }));
+      track.push(n);
+      const is = changes.flags[n] & FLAGS.held || texts[changes.field[n]].startsWith("d");
+      if (is) track.since = Math.min(track.since, changes.at[n]);
+    }
+    run.requests = [...bars.at.keys()].filter((n) => bars.kind[n] === 0);
     run.end = entries(bars.at.length, ends.bar);
     run.landing = entries(flights.at.length, landings.flight);
     // A run of no rows has one moment, too: its beginning, in which nothing has happened.
@@ -85,6 +98,15 @@ function library() {
     return close(run, 0);
   }
 
+  function copied(tracks, known) {
+    const cut = (track) => {
+      const kept = track.slice(0, place(track, known - 1) + 1);
+      return Object.assign(kept, { since: track.since });
+    };
+    return new Map([...tracks ?? []].map(([subject, fields]) => [subject, new Map(
+      [...fields].map(([field, track]) => [field, cut(track)]).filter(([, track]) => track.length))]));
+  }
+
   // Until when a run goes on after its last row: one more time and weight.
   function close(run, now) {
     const { time, weight, count } = run;
@@ -94,17 +116,17 @@ function library() {
     return run;
   }
 
-  // The fields of a subject at a row: {name: the entry of `changes` that holds}.
+  // The fields of a subject at a row: {name: the entry of `changes` that holds, the one before}.
   function fields(run, subject, row) {
     const found = {};
     for (const [field, track] of run.tracks.get(subject) ?? []) {
-      const n = track[place(track, row, run.changes.at)];
-      if (run.changes.value[n] >= 0) found[texts[field]] = n;
+      const at = place(track, row, run.changes.at);
+      if (run.changes.value[track[at]] >= 0) found[texts[field]] = [track[at], track[at - 1]];
     }
     return found;
   }
 
-  const word = (run, found, name) => texts[run.changes.value[found[name]]] ?? "";
+  const word = (run, found, name) => texts[run.changes.value[found[name]?.[0]]] ?? "";
 
   // Each node and client as it is at a row.
   function nodes(run, row) {
@@ -112,10 +134,12 @@ function library() {
     return subjects.flatMap((subject, number) => {
       const found = subject.name ? fields(run, number, row) : {};
       if (!("status" in found)) return [];
-      const line = ([field, n]) => {
+      const line = ([field, [n, before]]) => {
         const [, name, label] = field.split("\t");
-        return { id: `${number} ${field}`, field, label, name: plain(name), text: texts[value[n]],
-          full: texts[full[n]], flags: flags[n], until: until[n], since: run.time[at[n]] / 1e6 };
+        const [text, since] = [texts[value[n]], run.time[at[n]]];
+        const was = run.time[row] - since < FRESH ? texts[value[before]] : text;
+        return { id: `${number} ${field}`, field, label, name: plain(name), text, full: texts[full[n]],
+          was: was === text ? undefined : was, flags: flags[n], until: until[n], since: since / 1e6 };
       };
       const lines = (kind) => Object.entries(found).filter(([field]) => field.startsWith(kind)).map(line);
       const said = (name) => word(run, found, name);
@@ -141,44 +165,55 @@ function library() {
   // What is on its way at a row, and what is lost just there.
   function flights(run, row) {
     const { at, from, to, label } = run.flights;
-    const found = [];
-    for (let n = 0; at[n] <= row; n += 1) {
-      const down = run.landings.at[run.landing[n]] ?? Infinity;
-      const lost = down === row && run.landings.lost[run.landing[n]] === 1;
-      if (down > row || lost) found.push({ n, lost, label: texts[label[n]],
+    const down = (n) => run.landings.at[run.landing[n]] ?? Infinity;
+    if (!run.air) {
+      run.air = Array.from({ length: (run.count >> AIR) + 1 }, () => []);
+      for (let n = 0; n < at.length; n += 1) {
+        const last = Math.min(down(n), run.count) >> AIR;
+        for (let span = at[n] >> AIR; span <= last; span += 1) run.air[span].push(n);
+      }
+    }
+    return run.air[row >> AIR].flatMap((n) => {
+      const landing = down(n);
+      const lost = landing === row && run.landings.lost[run.landing[n]] === 1;
+      return at[n] > row || (landing <= row && !lost) ? [] : [{ n, lost, label: texts[label[n]],
         link: linkOf(subjects[from[n]].name, subjects[to[n]].name),
-        left: run.weight[at[n]], due: run.weight[down] ?? Infinity });
+        left: run.weight[at[n]], due: run.weight[landing] ?? Infinity }];
+    });
+  }
+
+  // What has happened up to a moment, the latest first: what waits, and then all else. What comes
+  // again and again is told once.
+  function happened(run, row, time, most) {
+    const { at, lane, kind, mark, what, word: said, answer, bar } = run.events;
+    const waits = run.requests.slice(0, place(run.requests, row, run.bars.at) + 1).slice(-most)
+      .filter((n) => !(run.ends.at[run.end[n]] <= row)).reverse();
+    const found = waits.map((n) => ({ key: `w${n}`, time: run.time[run.bars.at[n]], kind: "request",
+      who: subjects[run.bars.lane[n]].name, mark: "wait", word: "waiting", answer: "",
+      what: `${texts[run.bars.what[n]]} → ${subjects[run.bars.to[n]].name}` }));
+    let n = place(at, row);
+    while (at[n + 1] === row + 1 && EVENTS[kind[n + 1]] === "expired" && run.events.time[n + 1] <= time) n += 1;
+    const latest = {};
+    for (; n >= 0 && found.length < most; n -= 1) {
+      if (QUIET.includes(EVENTS[kind[n]])) continue;
+      const same = [what[n], said[n], answer[n], mark[n]].join();
+      const repeated = latest[lane[n]];
+      if (repeated?.same === same && kind[n] === 0 && bar[n] < 0) { repeated.count += 1; continue; }
+      const one = { key: n, time: run.events.time[n], kind: EVENTS[kind[n]], who: subjects[lane[n]].name,
+        mark: MARKS[mark[n]], what: texts[what[n]], word: texts[said[n]], answer: texts[answer[n]],
+        same, count: 1, bar: bar[n] };
+      latest[lane[n]] = one;
+      found.push(one);
     }
     return found;
   }
 
-  // One bar as it is at a row.
-  function bar(run, n, row = Infinity) {
-    const { at, lane, kind, what, to } = run.bars;
-    const ended = run.ends.at[run.end[n]] <= row ? run.end[n] : -1;
-    const { mark, word: words, answer } = run.ends;
-    return { n, time: run.time[at[n]], lane: lane[n], kind: KINDS[kind[n]], what: texts[what[n]],
-      client: subjects[lane[n]].name, to: subjects[to[n]]?.name, end: run.time[run.ends.at[ended]] ?? null,
-      mark: MARKS[mark[ended] ?? 0], word: texts[words[ended]] ?? "waiting",
-      answer: texts[answer[ended]] ?? "" };
-  }
-
-  // The latest requests up to a row, the last one first, and how many there were.
-  function requests(run, row, most) {
-    const count = place(run.requests, row, run.bars.at) + 1;
-    const latest = run.requests.slice(Math.max(0, count - most), count).reverse();
-    return [latest.map((n) => bar(run, n, row)), count];
-  }
-
   // Where each thing is that anybody ever remembered up to a row: [name, places].
   function where(run, row, shown) {
-    const { at, flags } = run.changes;
     const places = new Map();
-    const was = (n) => at[n] <= row && flags[n] & FLAGS.held;
     subjects.forEach((_, number) => run.tracks.get(number)?.forEach((track, field) => {
       const [kind, name] = texts[field].split("\t");
-      const known = kind === "d" ? at[track[0]] <= row : kind === "m" && track.some(was);
-      if (known) places.set(plain(name), []);
+      if ("md".includes(kind) && track.since <= row) places.set(plain(name), []);
     }));
     for (const { name, status, memory, disk } of shown) {
       const held = status === "dead" ? [] : memory.filter((line) => line.flags & FLAGS.held);
@@ -188,5 +223,5 @@ function library() {
     return [...places];
   }
 
-  return { runs, subjects, texts, take, nodes, links, flights, bar, requests, where };
+  return { runs, subjects, texts, take, nodes, links, flights, happened, where };
 }

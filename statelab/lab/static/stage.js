@@ -1,16 +1,20 @@
 // The stage: a card for each node and client, links between them, and what travels on the links.
 
-const VERBS = { kill: "dead", restart: "again", pause: "paused", resume: "play" }; // and their icons
+const VERBS = { kill: "kill", restart: "again", pause: "paused", resume: "play" }; // and their icons
 const APPLY = { up: ["kill", "pause"], paused: ["kill", "resume"], dead: ["restart"], client: [] };
-const COLUMNS = { clients: "clients", balancers: "in between", servers: "servers", stores: "stores" };
+const COLUMNS = { clients: "clients", balancers: "in between", servers: "servers", stores: "stores",
+  copies: "copies" };
 const FLIGHT = 420; // ms: what waits or is lost on its way has come so far by then
 const SPOTS = [0.5, 0.3, 0.7, 0.4, 0.6, 0.2, 0.8, 0.1, 0.9, 0.05, 0.95]; // on a link, for its button
 const CHIP = 26; // px: how high and wide such a button is, with a gap
+const SCREEN = 796, AROUND = 144, TIMES = 76; // px: a panel, what is around its stage, its time line without lanes
+const NEVER = 1e6; // s: whoever has so much time left has it without an end
 
 const capital = (word) => word[0].toUpperCase() + word.slice(1);
 
-const OUTCOMES = { ok: "check", fail: "dead", wait: "dots" };
-const outcome = ({ mark, word }) => h("span.outcome", { is: [mark, `icon-${OUTCOMES[mark]}`] }, word);
+const OUTCOMES = { ok: "check", fail: "dead", wait: "dots", neither: "" };
+const outcome = ({ mark, word }) =>
+  h("span.outcome", { is: [mark, OUTCOMES[mark] && `icon-${OUTCOMES[mark]}`] }, word);
 
 // What can be done to a link: [its label, the verb, the two names].
 const offers = ({ a, b, cut, held }) => [
@@ -18,18 +22,24 @@ const offers = ({ a, b, cut, held }) => [
   held ? ["Release", "release", a, b] : ["Hold", "hold", a, b],
   [`Lose the next to ${b}`, "lose_next", a, b], [`Lose the next to ${a}`, "lose_next", b, a]];
 
-// A curve between two cards, as four points.
-function curve(a, b, origin) {
+// A curve between two cards, as four points: of those tried, the one that lies behind the fewest cards.
+function curve(a, b, origin, others) {
   const [ya, yb] = [a, b].map((box) => box.top + 24 - origin.top);
-  if (a.left <= b.right && b.left <= a.right) { // in one column: around its right side
-    const x = Math.max(a.right, b.right) - origin.left;
-    const out = Math.min(x + 32, origin.width - 16);
-    return [[a.right - origin.left, ya], [out, ya], [out, yb], [b.right - origin.left, yb]];
+  if (a.left <= b.right && b.left <= a.right) { // in one column: around the side with more room
+    const right = a.left - origin.left < origin.width / 2;
+    const [one, other] = [a, b].map((box) => (right ? box.right : box.left) - origin.left);
+    const out = right ? Math.min(Math.max(one, other) + 40, origin.width - 16) : Math.max(Math.min(one, other) - 40, 16);
+    return [[one, ya], [out, ya], [out, yb], [other, yb]];
   }
-  const [xa, xb] = (a.right < b.left ? [a.right, b.left] : [a.left, b.right])
-    .map((x) => x - origin.left);
+  const [xa, xb] = (a.right < b.left ? [a.right, b.left] : [a.left, b.right]).map((x) => x - origin.left);
   const middle = (xa + xb) / 2;
-  return [[xa, ya], [middle, ya], [middle, yb], [xb, yb]];
+  const over = (y) => (y - (ya + yb) / 8) / 0.75; // so high its middle points, to pass at y
+  const tried = [[ya, yb], ...others.flatMap((box) => [box.y - box.high / 2 - 8, box.y + box.high / 2 + 8])
+    .filter((y) => y > 4 && y < origin.height - 4).map((y) => [over(y), over(y)])].map(([p, q]) => [[xa, ya], [middle, p], [middle, q], [xb, yb]]);
+  const inside = ([x, y]) => others.some((box) =>
+    Math.abs(box.x - x) < box.wide / 2 && Math.abs(box.y - y) < box.high / 2);
+  const hits = tried.map((points) => [1, 2, 3, 4, 5, 6, 7, 8, 9].filter((n) => inside(on(points, n / 10))).length);
+  return tried[hits.indexOf(Math.min(...hits))];
 }
 
 function on([p, q, r, t], part) {
@@ -42,22 +52,40 @@ function on([p, q, r, t], part) {
 const clear = (others, [x, y], wide, high) => others.every((one) =>
   Math.abs(one.x - x) >= (one.wide + wide) / 2 || Math.abs(one.y - y) >= (one.high + high) / 2);
 
+// The old value and the new one; of two ports the part that differs is marked.
+function changedTo({ was, text, flags }) {
+  const same = flags & FLAGS.port ? [...text].findIndex((one, n) => one !== was[n]) : text.length;
+  return [h("span.was", was), h("span", ` → ${text.slice(0, same)}`), same < text.length && h("b", text.slice(same))];
+}
+
+// How many px a card needs, before it has anything to show: so its place stays.
+function need(node, actions, lines, many) {
+  const wide = actions.filter((one) => one.client === node.name)
+    .reduce((sum, { label }) => sum + 30 + 6.6 * label.length, 0);
+  const disk = lines > 1 && /stores|copies/.test(node.column) ? 72 : 0;
+  return 46 + (node.lives ? 28 + 20 * lines + (many ? 0 : 34) : many ? 28 : 60) + disk + 34 * Math.ceil(wide / 230);
+}
+
 // `act` does something, `changed` is called when the stage is to be drawn anew.
 function makeStage(act, changed) {
   const [curves, seen, cards, chips] = [new Map(), new Map(), new Map(), new Map()];
   let [root, links, obstacles, width, edge] = [null, [], [], 0, 0];
 
-  // A line of memory or disk; `seen` tells whether it has just changed.
-  function line(l, time) {
+  // A line of memory or disk; `seen` tells whether it has just changed, unless one drags over time.
+  function line(l, { time, drags }) {
     const was = seen.get(l.id);
-    if (was?.text !== l.text) seen.set(l.id, { text: l.text, is: was && "changed" });
+    if (was?.text !== l.text) seen.set(l.id, { text: l.text, is: was && !drags && "changed" });
     const left = Math.max(0, l.until - time);
     const share = Math.min(1, left / Math.max(l.until - l.since, 1e-6));
+    const nobody = l.until > 0 && l.text === "None"; // until then, it need not ask
     const is = [l.flags & FLAGS.token && "token", l.until && !left && "expired"];
-    return h("div.line", { key: l.field, title: l.full, is }, h("span.key", `${l.label} = `),
-      h("span.value", { key: l.text, is: seen.get(l.id).is }, l.text), l.until > 0 && h("span.soft",
-        h("span.meter", h("i", { style: `width:${(100 * share).toFixed(1)}%` })),
-        h("span.left", left ? `${left.toFixed(1)} s` : "expired")));
+    const short = !drags && l.was !== undefined && (l.was + l.text).length < 24;
+    const says = left > NEVER ? "no end" : `${nobody ? "may ask in " : ""}${left.toFixed(1)} s`;
+    return h("div.line", { key: l.field, title: `${l.label} = ${l.full}`, is }, h("span.key", `${l.label} = `),
+      h("span.value", { key: drags ? "" : l.text, is: seen.get(l.id).is }, short ? changedTo(l) : nobody ? "–" : l.text),
+      l.until > 0 && (left || !nobody) && h("span.soft",
+        left > 0 && left < NEVER && h("span.meter", h("i", { style: `width:${(100 * share).toFixed(1)}%` })),
+        h("span.left", left ? says : "expired")));
   }
 
   // Made anew only when something on it has changed, or runs out.
@@ -65,33 +93,38 @@ function makeStage(act, changed) {
     const { level, time, pids } = view;
     const pid = Object.hasOwn(pids, node.name) && pids[node.name]; // it may be named "constructor"
     const lines = [...node.memory, ...node.disk];
-    const last = view.latest.find((one) => one.client === node.name);
-    const mark = [node.status, node.life, node.caption, level, pid, last?.n, last?.word,
-      lines.some((l) => l.until) && time, ...lines.map((l) => l.field + l.text)].join("\n");
-    return memo(cards, node.name, mark, () => madeCard(node, view, pid, last));
+    const last = view.latest.find((one) => one.who === node.name && one.kind === "request");
+    const mark = [node.status, node.life, node.caption, level, pid, last?.key, last?.word,
+      lines.some((l) => l.until) && time, ...lines.map((l) => l.field + l.was + l.text)].join("\n");
+    return memo(cards, node.name, `${mark}${view.many}${view.drags}`, () => madeCard(node, view, pid, last));
   }
 
   function madeCard({ name, role, lives, status, life, died, caption, memory, disk }, view, pid, last) {
-    const { level, time, actions } = view;
+    const { level, actions } = view;
     const verbs = APPLY[status].filter((verb) => level > 0 || verb === "kill" || verb === "restart");
-    const kept = memory.filter((l) => level > 0 || !(l.flags & FLAGS.port));
+    const ports = memory.filter((l) => level > 0 && l.flags & FLAGS.port);
+    const kept = memory.filter((l) => !(l.flags & FLAGS.port));
     const pressed = (verb) => ({ detail }) => { if (detail < 2) act(verb, name); }; // no double click
+    const lost = status === "dead" && (caption.includes("lost") ? "lost" : "bare");
     return h("article.card", { key: name, "data-node": name, "data-status": status,
       "aria-label": [name, role, ...(lives ? [status] : [])].join(", ") },
     h("div.head", h("h4.name", name), pid && h("span.caption", `pid ${pid}`), h("span.status",
       { key: "status", is: [`is-${status}`, lives && `icon-${status}`], title: died },
       lives && h("span", status), life && h("span.muted", life))),
-    h("div.memory", { key: "memory", is: status === "dead" && "lost" }, h("div.caption", caption),
-      kept.map((l) => line(l, time)), !kept.length && h("div.line.empty", { key: "empty" }, "empty")),
-    disk.length > 0 && h("div.disk", { key: "disk" }, h("div.caption", "disk"),
-      disk.map((l) => line(l, time))),
     h("div.buttons", { key: "buttons" },
-      verbs.map((verb) => button(capital(verb), VERBS[verb], pressed(verb),
-        { key: verb, "data-verb": verb, "aria-label": `${capital(verb)} ${name}` })),
+      verbs.map((verb) => button(view.many ? "" : capital(verb), VERBS[verb], pressed(verb),
+        { key: verb, "data-verb": verb, title: capital(verb), "aria-label": `${capital(verb)} ${name}` })),
       actions.map((a, n) => a.client === name && button(a.label, "", () => act("action", n),
         { key: n, title: a.line, "data-action": a.label, "aria-label": `${name}: ${a.label}` }))),
     !lives && h("div.last", { key: "last" }, last && [outcome(last),
-      h("span.answer", { key: `${last.n} ${last.word}`, title: last.answer }, last.answer)]));
+      h("span.answer", { key: `${last.key} ${last.word}`, title: last.answer }, last.answer)]),
+    (lives || kept.length + ports.length > 0) && h("div.memory", { key: "memory", is: lost, tabindex: "-1" },
+      h("div.caption", caption), kept.map((l) => line(l, view)),
+      ports.length > 1 ? h("details.ports", { key: "ports" }, h("summary", `${ports.length} connections`),
+        ports.map((l) => line(l, view))) : ports.map((l) => line(l, view)),
+      lives && !kept.length && h("div.line.empty", { key: "empty" }, "empty")),
+    disk.length > 0 && h("div.disk", { key: "disk", tabindex: "-1" }, h("div.caption", "disk"),
+      disk.map((l) => line(l, view))));
   }
 
   // The buttons of links, each in the middle of its link, or near it, where no card or other one is.
@@ -136,21 +169,30 @@ function makeStage(act, changed) {
   const path = ({ key, open, cut }) => h("path.link-line", { key, is: [open && "open", cut && "cut"],
     d: curves.get(key).map((point, n) => ["M", "C", " ", " "][n] + point).join("") });
 
+  // How high the cards of a column stand, whatever they will show: shares of what the screen leaves.
   function tree(view) {
     ({ links } = view);
+    const { nodes, actions, level } = view;
     const known = links.filter((link) => curves.has(link.key));
     const columns = Object.entries(COLUMNS).map(([column, label]) =>
-      [label, view.nodes.filter((node) => node.column === column)]).filter(([, nodes]) => nodes.length);
-    const most = Math.max(...columns.map(([, nodes]) => nodes.length));
+      [label, nodes.filter((node) => node.column === column)]).filter(([, inside]) => inside.length);
+    const needs = (lines, many) =>
+      columns.map(([, inside]) => inside.map((node) => need(node, actions, lines, many)));
+    const sum = (column) => column.reduce((all, one) => all + one + 8, 0);
+    const [room, most] = [SCREEN - AROUND - (level ? LANE * Math.min(nodes.length, 8) + TIMES : 0), Math.max(...needs(4).map(sum))];
+    const shares = most > room ? needs(1, true) : needs(4);
+    view.many = most > room + 40;
     return h("section.stage", { key: "stage", "aria-label": "nodes" },
       h("svg.links", { "aria-hidden": "true" }, known.map(path)),
-      h("div.columns", { "data-columns": columns.length, "data-many": most > 3 },
-        columns.map(([label, nodes]) => h("div.column", { key: label, role: "group", "aria-label": label,
-          is: nodes.length === most && "full" }, h("div.heading", label),
-        h("div.cards", nodes.map((node) => card(node, view)))))),
-      h("div.chips", chipsOf(known.filter((link) => view.level > 1 || link.fault))),
+      h("div.columns", { "data-columns": columns.length, "data-many": view.many,
+        style: `--high:${between(280, Math.max(room, 280), most)}px` },
+      columns.map(([label, inside], n) => h("div.column", { key: label, role: "group", "aria-label": label },
+        h("div.cards", { style: `--rows:${shares[n].map((one) => `minmax(0,${one}fr)`).join(" ")}` },
+          inside.map((node) => card(node, view)))))),
+      h("div.chips", chipsOf(known.filter((link) => level > 1 || link.fault))),
       h("svg.links.air", { "aria-hidden": "true" },
-        view.flights.filter(({ link }) => curves.has(link)).map((one) => message(one, view.weight))));
+        [...new Map(view.flights.filter(({ link }) => curves.has(link)).map((one) =>
+          [one.link + one.label + one.lost, one])).values()].map((one) => message(one, view.weight))));
   }
 
   // Where the cards are now, and how wide the panel is; whether that is news.
@@ -158,15 +200,17 @@ function makeStage(act, changed) {
     const origin = root.getBoundingClientRect();
     const boxes = new Map([...root.querySelectorAll("[data-node]")].map((one) =>
       [one.dataset.node, one.getBoundingClientRect()]));
-    obstacles = [...boxes.values()].map((box) => ({ wide: box.width, high: box.height,
-      x: box.left + box.width / 2 - origin.left, y: box.top + box.height / 2 - origin.top }));
+    const centred = (box) => ({ wide: box.width, high: box.height,
+      x: box.left + box.width / 2 - origin.left, y: box.top + box.height / 2 - origin.top });
+    obstacles = [...boxes.values()].map(centred);
     const before = JSON.stringify([width, ...curves]);
-    width = root.closest(".sl-panel").clientWidth;
+    width = root.clientWidth;
     edge = origin.width - 64; // so wide is half of a label, about
     curves.clear();
     for (const { a, b, key } of links) {
       if (!boxes.has(a) || !boxes.has(b)) continue;
-      const points = curve(boxes.get(a), boxes.get(b), origin);
+      const others = [...boxes].filter(([name]) => name !== a && name !== b).map(([, box]) => centred(box));
+      const points = curve(boxes.get(a), boxes.get(b), origin, others);
       curves.set(key, points).set(linkOf(b, a), points.toReversed());
     }
     return JSON.stringify([width, ...curves]) !== before;

@@ -1,9 +1,20 @@
 // The time line: a lane for each client and node, the other branch beneath, and a cursor to drag.
 
-const LANE = 24, TOP = 24;
+const LANE = 22, TOP = 24;
 const SHORTEST = 500_000; // µs: the time that is shown before there is any
 const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10,
   Home: -Infinity, End: Infinity };
+// What is marked on a lane, as paths in a square of 8 px.
+const MARKED = { kill: "M5 0L1 5H4L3 8L7 3H4Z", reconnect: "M1 4H7M4 1L7 4L4 7", lost: "M1 1L7 7M7 1L1 7",
+  twice: "M1 2H7M1 6H7", expired: "M1 0H7L1 8H7Z", write: "M3 0H5V8H3Z", refused: "M1 1L7 7M7 1L1 7",
+  taken: "M1 8V0L7 2.5L1 5" };
+
+// Seconds as one reads them: 2.0 s, 2.25 s; with all three digits where another moment looks the same.
+function clock(us, ...others) {
+  const [short, long] = [2, 3].map((digits) => (us / 1e6).toFixed(digits));
+  const alike = others.some((other) => other !== us && (other / 1e6).toFixed(2) === short);
+  return `${alike ? long : short.replace(/0$/, "")} s`;
+}
 
 // The lanes of a run in the order in which they stand: subjects with something to show.
 function lanes(book, run) {
@@ -17,41 +28,58 @@ function lanes(book, run) {
 // The bars of a run; those that would be narrower than a pixel are drawn once for each pixel.
 // A ghost is what the other branch has been since they parted, at `since`.
 function bars(book, run, places, x, width, ghost, since = 0) {
-  const [made, words] = [[], []];
-  const [drawn, free] = [{}, {}]; // by lane: where a mark's last bar ends, where a word may begin
-  const [next, follows] = [[], {}]; // where the bar after each one in its lane begins
-  for (let n = run.bars.at.length - 1; n >= 0; n -= 1) {
-    next[n] = follows[run.bars.lane[n]] ?? width;
-    follows[run.bars.lane[n]] = x(run.rows.time[run.bars.at[n]]);
+  const { at, lane: lanes, kind: kinds, what, to } = run.bars;
+  const [made, words, drawn, free] = [[], [], {}, {}]; // by lane: where the last bar, the last word ends
+  const [next, follows] = [new Float64Array(at.length), {}]; // where the bar after each one in its lane begins
+  for (let n = at.length - 1; n >= 0; n -= 1) {
+    if (KINDS[kinds[n]] === "soft") continue;
+    next[n] = follows[lanes[n]] ?? width;
+    follows[lanes[n]] = x(run.rows.time[at[n]]);
   }
-  for (let n = 0; n < run.bars.at.length; n += 1) {
-    const lane = places.get(run.bars.lane[n]);
-    if (lane === undefined) continue;
-    const bar = book.bar(run, n);
-    const end = bar.end ?? run.now;
-    if (end < since) continue;
-    const [life, request] = [bar.kind === "up" || bar.kind === "paused", bar.kind === "request"];
-    const mark = life ? bar.kind : request ? bar.mark : "fault";
-    const [left, y] = [x(Math.max(bar.time, since)), TOP + lane * LANE];
+  for (let n = 0; n < at.length; n += 1) {
+    const lane = places.get(lanes[n]);
+    const ended = run.end[n];
+    const end = run.ends.time[ended] ?? run.now;
+    if (lane === undefined || end < since) continue;
+    const kind = KINDS[kinds[n]];
+    const [life, request, soft] = [kind === "up" || kind === "paused", kind === "request", kind === "soft"];
+    const mark = life || soft ? kind : request ? MARKS[run.ends.mark[ended] ?? 0] : "fault";
+    const left = x(Math.max(run.rows.time[at[n]], since));
     const right = Math.max(x(end), left + (life ? 1 : 7));
-    if (right - 1 <= drawn[`${lane} ${mark}`]) continue;
-    drawn[`${lane} ${mark}`] = right;
-    const [down, height] = ghost ? [18, 2] : life ? [8, 4] : [5, 10];
-    made.push(h("rect.bar", { is: `bar-${ghost ? "ghost" : mark}`, x: left, y: y + down, rx: height / 3,
-      width: right - left, height },
-    h("title", request ? `${bar.what} → ${bar.to}: ${bar.word}` : bar.word || bar.kind)));
-    if (ghost) continue;
-    if (life && bar.mark === "fail") made.push(h("path.cross", { d: `M${right - 4} ${y + 6}l8 8m0 -8l-8 8` }));
-    const word = mark === "fault" ? bar.what : mark === "fail" ? `✕ ${bar.word.match(/^\d+|.*/)[0]}` : "";
-    const space = 12 + 7.5 * word.length;
-    if (!word || right <= (free[lane] ?? -1) || right + space >= width) continue;
-    // Where the next bar would cover the word, it stands within its own, if that is long enough.
-    const within = right + space > next[n] && right - left > space;
-    words.push(h("text.tag.bad", { x: right + (within ? -4 : 4), y: y + 14,
-      "text-anchor": within ? "end" : "start" }, word));
-    free[lane] = within ? right : right + space;
+    const place = `${lane} ${mark}`;
+    if (right - 1 <= drawn[place]) continue;
+    drawn[place] = right;
+    const y = TOP + lane * LANE;
+    const [down, height] = ghost ? [19, 2] : soft ? [7, 13] : life ? [3, 3] : [4, 11];
+    const said = book.texts[run.ends.word[ended]] ?? "";
+    made.push(h("rect.bar", { is: `bar-${ghost ? "ghost" : mark}`, x: left, y: y + down, rx: Math.min(height / 3, 3),
+      width: right - left, height }, h("title", request
+      ? `${book.texts[what[n]]} → ${book.subjects[to[n]].name}: ${said || "waiting"}` : book.texts[what[n]] || kind)));
+    const word = ghost ? "" : soft || mark === "fault" ? book.texts[what[n]]
+      : mark === "fail" ? said.match(/^\d+|.*/)[0] : "";
+    // A word stands after its bar, where nothing else is; a holder's name in its own time.
+    const [from, space] = [soft ? left + 4 : right + 4, 8 + 6.5 * word.length];
+    const room = soft ? right : Math.min(next[n], width);
+    if (!word || from < (free[place] ?? -1) || from + space > room) continue;
+    words.push(h("text.tag", { is: soft ? "soft-tag" : "bad", x: from, y: y + (soft ? 18 : 14) }, word));
+    free[place] = from + space;
   }
   return [...made, ...words];
+}
+
+// What happened at one moment; where marks of a kind would meet, one stands for them.
+function marks(book, run, places, x) {
+  const { lane: lanes, kind, mark, time, what, word, bar } = run.events;
+  const last = {};
+  return [...lanes.keys()].map((n) => {
+    const name = EVENTS[kind[n]] === "request" && bar[n] < 0 ? "refused" : EVENTS[kind[n]];
+    const [lane, at] = [places.get(lanes[n]), x(time[n])];
+    if (lane === undefined || !MARKED[name] || at - last[`${lane} ${name}`] < 8) return null;
+    last[`${lane} ${name}`] = at;
+    return h("path.mark", { is: [`mark-${name}`, `mark-${MARKS[mark[n]]}`], d: MARKED[name],
+      transform: `translate(${at - 4} ${TOP + lane * LANE + 1})` },
+    h("title", `${book.subjects[lanes[n]].name} ${book.texts[what[n]]} ${book.texts[word[n]]}`));
+  });
 }
 
 function ticks(end, x, width) {
@@ -62,26 +90,27 @@ function ticks(end, x, width) {
     const at = x(n * step);
     return [h("path.tick", { d: `M${at} 18V${TOP - 2}` }),
       h("text.tag", { x: at, y: 13, "text-anchor": !n ? "start" : at > width - 24 ? "end" : "middle" },
-        `${Number((n * step / 1e6).toPrecision(6))} s`)];
+        clock(n * step))];
   });
 }
 
 function makeTimeline(onseek, onstep) {
   const drawings = new WeakMap();
   let drawing = null;
-  const seek = ({ currentTarget, clientX }) => {
+  const seek = ({ currentTarget, clientX, type }) => {
     const box = currentTarget.getBoundingClientRect();
-    onseek(((clientX - box.left - 8) / Math.max(box.width - 16, 1)) * drawing.end);
+    onseek(((clientX - box.left - 8) / Math.max(box.width - 16, 1)) * drawing.end, type === "pointermove");
   };
   const handlers = {
     onpointerdown: (event) => { event.currentTarget.setPointerCapture(event.pointerId); seek(event); },
     onpointermove: (event) => { if (event.buttons & 1) seek(event); },
+    onpointerup: seek,
     onkeydown: (event) => {
       if (event.key in STEPS) { event.preventDefault(); onstep(STEPS[event.key]); }
     },
   };
 
-  function drawn(book, run, other, parting, field) {
+  function drawn(book, run, other, parting, field, breaches) {
     const rows = lanes(book, run);
     const end = Math.max(run.now, other?.now ?? 0, SHORTEST);
     const x = (at) => Math.round(10 * (8 + (at / end) * (field - 16))) / 10;
@@ -90,15 +119,18 @@ function makeTimeline(onseek, onstep) {
     const since = run.time[parting] ?? run.now;
     const svg = h("svg.bars", { "aria-hidden": "true", height }, ticks(end, x, field),
       parting !== null && h("path.parting", { d: `M${x(since)} ${TOP - 4}V${height}` }),
-      other && bars(book, other, places, x, field, true, since), bars(book, run, places, x, field, false));
+      other && bars(book, other, places, x, field, true, since), bars(book, run, places, x, field, false),
+      marks(book, run, places, x), breaches.map(({ row, sentence }) =>
+        h("path.breach", { d: `M${x(run.time[row])} ${TOP - 6}V${height}` }, h("title", `broken: ${sentence}`))));
     return { rows, end, x, svg };
   }
 
   // `other` is the branch that is shown beneath, and `parting` the row at which they part.
-  return (book, run, other, parting, width, { time, row, said }) => {
-    const field = Math.max(width - Math.min(104, width / 4) - 34, 100); // what the style leaves
-    const mark = [run.now, field, other?.number, other?.count, parting, book.subjects.length].join();
-    drawing = memo(drawings, run, mark, () => drawn(book, run, other, parting, field));
+  return (book, run, other, parting, width, { time, row, said, breaches }) => {
+    const field = Math.max(width - Math.min(104, width / 4) - 32, 100); // what the style leaves
+    const mark = [run.now, field, other?.number, other?.count, parting, book.subjects.length,
+      ...breaches.map((one) => one.row)].join();
+    drawing = memo(drawings, run, mark, () => drawn(book, run, other, parting, field, breaches));
     return h("div.timeline", { key: "timeline" },
       h("div.lanes", drawing.rows.map(({ number: key, label: title }) =>
         h("div.lane", { key, title }, title))),

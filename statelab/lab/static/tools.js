@@ -3,7 +3,7 @@
 
 const PROPERTIES = /^(on.*|checked|value)$/; // set as such: what a hand has changed comes back
 // What is a program's own word, whatever language one reads in: names, values, codes, paths.
-const QUOTED = /^(answer|code|happens|input|key|label|lane|name|outcome|place|python|tag|value|what|who)$/;
+const QUOTED = /^(answer|code|happens|input|key|label|lane|name|outcome|place|python|tag|value|was|what|who)$/;
 
 const between = (low, high, value) => Math.max(low, Math.min(high, value)); // `low`, if there is no such
 
