@@ -38,7 +38,7 @@ DAYS = {
                     "mallory: alice's token, renamed", "mallory: alice's old token"]},
     "05_many_servers": {
         "panel_1": ["alice: add tea", "bob: add rice", "kill shop-2", "alice: look", "bob: look"],
-        "panel_2": ["alice: open a chat with bob", *["alice: list my chats"] * 4]},
+        "panel_2": ["alice: open a chat with bob", *["alice: list my chats"] * 3]},
     "06_hard_and_soft_state": {
         "panel_1": ["alice: log out (until-logout)", "alice: log out (for-30-s)", 6,
                     "alice: profile (until-logout)", "alice: profile (for-30-s)"],

@@ -3,7 +3,6 @@
 import itertools
 import os
 import re
-import runpy
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -465,10 +464,3 @@ def test_a_text_too_long_is_cut_and_says_so():
     cut = svg.shortened("POST /" + "deep/" * 30, "label", 100)
     assert cut.endswith("…")
     assert svg.width(cut, "label") <= 100
-
-
-def test_the_picture_of_the_readme_is_the_one_that_the_project_makes():
-    script = runpy.run_path(str(ROOT / "docs" / "picture.py"))
-    diagram = script["picture"]()
-    assert (ROOT / "docs" / "picture.svg").read_bytes() == diagram.svg.encode()
-    assert {"killed", "2nd life", "401", "200"} <= set(words(diagram))
