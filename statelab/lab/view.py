@@ -10,6 +10,7 @@ import anywidget
 import traitlets
 
 from statelab.lab.static import style
+from statelab.language import texts_of
 
 
 class View(anywidget.AnyWidget):
@@ -20,6 +21,7 @@ class View(anywidget.AnyWidget):
     """
 
     _css = style()
+    words = traitlets.Dict().tag(sync=True)  # what its drawing says, in another language
     taken: ClassVar[tuple[str, ...]] = ()
 
     def set_state(self, sync_data: Any) -> None:
@@ -29,6 +31,10 @@ class View(anywidget.AnyWidget):
             super().set_state({name: known[name] for name in self.taken if name in known})
         except traitlets.TraitError:
             self.send_state(list(self.taken))
+
+    @traitlets.default("words")
+    def _in_the_language(self) -> dict[str, str]:
+        return texts_of(str(self._esm))
 
     @staticmethod
     def _trait_to_json(value: Any, widget: Any) -> Any:

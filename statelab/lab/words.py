@@ -9,12 +9,14 @@ from typing import Any
 
 from statelab.checked import MAX_SECONDS
 from statelab.effects import UnknownNode, WrongState
+from statelab.language import marked, spoken
 from statelab.message import NoReply, Refused
 from statelab.node import Soft
-from statelab.rows import Exchange
+from statelab.rows import Exchange, Row
 from statelab.sim.run_code import RunCodeError
 from statelab.words import ordinal
 
+marked("refused", "no reply", "waiting", "not sent")  # how a request ends that was not answered
 _PLAIN_ERRORS = (WrongState, RunCodeError, Refused, NoReply, UnknownNode, ValueError)
 MOST_TEXT = 1000  # characters of an error: more would hide what it says
 
@@ -35,7 +37,7 @@ def status_word(status: int) -> str:
 
 def outcome_word(exchange: Exchange) -> str:
     """What became of a request: 200 OK, refused, no reply, waiting."""
-    return exchange.outcome if exchange.status is None else status_word(exchange.status)
+    return spoken(exchange.outcome) if exchange.status is None else status_word(exchange.status)
 
 
 def sentence(wrong: BaseException) -> str:
@@ -61,7 +63,8 @@ class _Short(reprlib.Repr):
         return text if len(text) <= self.maxother else text[: self.maxother - 1] + "…"
 
     def repr_Soft(self, value: Soft, level: int) -> str:
-        return f"{self.repr1(value.value, level - 1)} until {clock(value.until)}"
+        kept = self.repr1(value.value, level - 1)
+        return spoken("{value} until {time}", value=kept, time=clock(value.until))
 
 
 _short = _Short()
@@ -73,7 +76,7 @@ def brief(value: Any) -> str:
     try:
         return repr(value) if type(value) in _PLAIN else _short.repr(value).replace("...", "…")
     except Exception:  # of an integer of 5,000 digits, or a class of the learner's
-        return f"a {type(value).__name__}"
+        return spoken("a {kind}", kind=type(value).__name__)
 
 
 def cut(value: Any, most: int) -> str:
@@ -98,11 +101,11 @@ def on_card(value: Any) -> str:
     try:
         text = _on_card.repr(value).replace("...", "…")
     except Exception:
-        return f"a {type(value).__name__}"
+        return spoken("a {kind}", kind=type(value).__name__)
     if len(text) > TWO_LINES and type(value) in (list, tuple) and len(value) > 2:
         last = value[-1]
         words = " ".join(map(str, last)) if isinstance(last, (list, tuple)) else on_card(last)
-        return f"{len(value)} entries, last: {cut(words, 40)}"
+        return spoken("{number} entries, last: {last}", number=len(value), last=cut(words, 40))
     return text
 
 
@@ -153,17 +156,38 @@ def _until(soft: Soft) -> float:
 
 # ------------------------------------------------------------------------------- events
 TELLS = {
-    "kill": lambda row: "was killed",
-    "crash": lambda row: f"died of {row.data}",
-    "pause": lambda row: "was paused: requests wait",
-    "resume": lambda row: "goes on",
-    "start": lambda row: f"began its {ordinal(row.life)} life, with a new memory",
-    "partition": lambda row: f"is cut off from {row.other}",
-    "heal": lambda row: f"reaches {row.other} again",
-    "hold": lambda row: f"is held: nothing passes to or from {row.other}",
-    "release": lambda row: f"is released: what was said to and from {row.other} goes on",
-    "lose_next": lambda row: f"will lose what it says next to {row.other}",
-    "receive": lambda row: f"gets what {row.other} sent a second time",
-    "drop": lambda row: f"does not get what {row.other} sent: {row.data}",
-    "skipped": lambda row: f"skipped: {row.data[-1]}",
+    "kill": lambda row: spoken("was killed"),
+    "crash": lambda row: spoken("died of {why}", why=row.data),
+    "pause": lambda row: spoken("was paused: requests wait"),
+    "resume": lambda row: spoken("goes on"),
+    "start": lambda row: spoken(
+        "began its {nth} life, with a new memory", nth=ordinal(row.life), number=row.life
+    ),
+    "partition": lambda row: spoken("is cut off from {other}", other=row.other),
+    "heal": lambda row: spoken("reaches {other} again", other=row.other),
+    "hold": lambda row: spoken("is held: nothing passes to or from {other}", other=row.other),
+    "release": lambda row: spoken(
+        "is released: what was said to and from {other} goes on", other=row.other
+    ),
+    "lose_next": lambda row: spoken("will lose what it says next to {other}", other=row.other),
+    "receive": lambda row: spoken("gets what {other} sent a second time", other=row.other),
+    "drop": lambda row: spoken(
+        "does not get what {other} sent: {why}", other=row.other, why=spoken(row.data)
+    ),
+    "skipped": lambda row: spoken("skipped: {what}", what=row.data[-1]),
 }
+
+
+# ------------------------------------------------------------------------------- captions
+def new_memory(row: Row) -> str:
+    """What stands above the memory of a later life."""
+    return spoken("memory · new at {time}", time=_whole(row))
+
+
+def lost_memory(row: Row) -> str:
+    """What stands above the memory of who has died."""
+    return spoken("memory · lost at {time}", time=_whole(row))
+
+
+def _whole(row: Row) -> str:
+    return clock(row.time).replace(" ", "\N{NO-BREAK SPACE}")

@@ -12,11 +12,12 @@ from statelab.lab.given import each, given
 from statelab.lab.static import script
 from statelab.lab.view import View
 from statelab.lab.words import sentence
+from statelab.language import marked, particles, spoken
 from statelab.rows import Rows
 
-SURE = {"guess": "a guess", "fairly": "fairly sure", "certain": "certain"}
-SKIPPED = "You skipped the prediction."
-UNANSWERED = "Answer the question first: then it stands here."
+SURE = {"guess": marked("a guess"), "fairly": marked("fairly sure"), "certain": marked("certain")}
+SKIPPED = marked("You skipped the prediction.")
+UNANSWERED = marked("Answer the question first: then it stands here.")
 
 Outcome = Callable[[Rows], tuple[str | None, str]]
 
@@ -50,7 +51,8 @@ class Predict(View):
             raise ValueError(
                 f"a prediction has two choices or more that differ, not {choices!r:.99}"
             )
-        super().__init__(question=question, choices=list(choices))
+        levels = {key: spoken(word) for key, word in SURE.items()}
+        super().__init__(question=question, choices=list(choices), levels=levels)
 
     @traitlets.validate("chosen")
     def _is_a_choice(self, proposal: Any) -> int:
@@ -85,15 +87,16 @@ class Predict(View):
     def said(self) -> str:
         """What was predicted, as words."""
         if self.choice is None:
-            return SKIPPED
-        return f"You said “{self.choice}”, {SURE.get(self.sure, SURE['fairly'])}."
+            return spoken(SKIPPED)
+        sure = spoken(SURE.get(self.sure, SURE["fairly"]))
+        return spoken("You said “{choice}”, {sure}.", choice=self.choice, sure=sure)
 
     def __repr__(self) -> str:
-        return f"Predict: {self.question} ({' / '.join(self.choices)})"
+        return f"{spoken('Predict')}: {self.question} ({' / '.join(self.choices)})"
 
     def _html(self) -> str:
         choices = "".join(f"<li>{escape(choice)}</li>" for choice in self.choices)
-        return f"<p><b>Predict:</b> {escape(self.question)}</p><ul>{choices}</ul>"
+        return f"<p><b>{spoken('Predict')}:</b> {escape(self.question)}</p><ul>{choices}</ul>"
 
 
 def predict(question: str, choices: Sequence[str]) -> Predict:
@@ -155,7 +158,9 @@ def compare(prediction: Predict, choice: str, sentence: str) -> Observe:
 
     def told(_: Any) -> dict[str, str]:
         outcome = verdict(prediction, choice, sentence)
-        return outcome if prediction.done else {"mark": "open", "said": "", "text": UNANSWERED}
+        return (
+            outcome if prediction.done else {"mark": "open", "said": "", "text": spoken(UNANSWERED)}
+        )
 
     for trait in ("chosen", "done"):
         traitlets.dlink((prediction, trait), (observation, "verdict"), told)
@@ -166,14 +171,22 @@ def verdict(prediction: Predict | None, choice: str | None, why: str) -> dict[st
     """What the panel and `observe` say; `mark` is 'right', 'wrong', 'known' or 'open'."""
     if prediction is not None and choice not in (None, *prediction.choices):
         raise ValueError(f"{choice!r:.100} is none of the choices {prediction.choices}")
-    said = "" if prediction is None else prediction.said() if prediction.done else SKIPPED
+    said = "" if prediction is None else prediction.said() if prediction.done else spoken(SKIPPED)
     if choice is None:
-        return {"mark": "open", "said": said, "text": str(why)}
+        return {"mark": "open", "said": said, "text": particles(str(why))}
     if prediction is None or prediction.choice is None:
-        return {"mark": "known", "said": said, "text": f"It was “{choice}”: {why}"}
+        return {
+            "mark": "known",
+            "said": said,
+            "text": spoken("It was “{choice}”: {why}", choice=choice, why=why),
+        }
     if prediction.choice == choice:
-        return {"mark": "right", "said": said, "text": f"And so it was: {why}"}
-    return {"mark": "wrong", "said": said, "text": f"It was “{choice}”: {why}"}
+        return {"mark": "right", "said": said, "text": spoken("And so it was: {why}", why=why)}
+    return {
+        "mark": "wrong",
+        "said": said,
+        "text": spoken("It was “{choice}”: {why}", choice=choice, why=why),
+    }
 
 
 class Verdicts:
@@ -208,4 +221,6 @@ def judged(outcome: Outcome | None, seen: Any, prediction: Predict | None) -> di
     except NotYet as undecided:
         return verdict(prediction, None, str(undecided))
     except BaseException as wrong:  # nobody would see it, and SystemExit would end the kernel
-        return verdict(prediction, None, f"The outcome could not be told: {sentence(wrong)}")
+        return verdict(
+            prediction, None, spoken("The outcome could not be told: {why}", why=sentence(wrong))
+        )

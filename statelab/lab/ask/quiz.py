@@ -11,6 +11,7 @@ import traitlets
 from statelab.lab.given import given
 from statelab.lab.static import script
 from statelab.lab.view import View
+from statelab.language import spoken
 
 
 class Question(NamedTuple):
@@ -82,19 +83,23 @@ class Quiz(View):
                 continue
             right = choices[place] == question.right
             text = question.choices[choices[place]]
-            word = "Right." if right else "Not so."
+            word = spoken("Right.") if right else spoken("Not so.")
             feedback.append({"mark": "right" if right else "wrong", "text": f"{word} {text}"})
         self.feedback = feedback
 
     def __repr__(self) -> str:
-        return "Exit check: " + " · ".join(question.question for question in self._questions)
+        return (
+            spoken("Exit check")
+            + ": "
+            + " · ".join(question.question for question in self._questions)
+        )
 
     def _html(self) -> str:
         parts = []
         for question in self._questions:
             choices = "".join(f"<li>{escape(choice)}</li>" for choice in question.choices)
             right = escape(f"{question.right}. {question.choices[question.right]}")
-            answer = f"<details><summary>Answer</summary>{right}</details>"
+            answer = f"<details><summary>{spoken('Answer')}</summary>{right}</details>"
             parts.append(f"<p><b>{escape(question.question)}</b></p><ul>{choices}</ul>{answer}")
         return "".join(parts)
 

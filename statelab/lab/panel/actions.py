@@ -9,6 +9,7 @@ from typing import Any
 from statelab.checked import DEFAULT_TIMEOUT, checked_name
 from statelab.effects import Call
 from statelab.lab.given import given
+from statelab.language import spoken
 from statelab.message import shown
 
 NODE_FAULTS = ("kill", "restart", "pause", "resume")
@@ -76,9 +77,10 @@ class Action:
     def line(self) -> str:
         """What the button does, in a few words for its tooltip."""
         if self.method == "RECONNECT":
-            return f"{self.client} closes its connections"
+            return spoken("{client} closes its connections", client=self.client)
         body = "" if self.body is None else f" {self.body!r}"
-        return f"{self.client} sends {self.method} {self.path}{body} to {self.to}"
+        what = f"{self.method} {self.path}{body}"
+        return spoken("{client} sends {what} to {to}", client=self.client, what=what, to=self.to)
 
 
 def named(actions: Sequence[Action], label: str | int, client: str | None = None) -> Action:

@@ -8,6 +8,7 @@ from typing import Any
 
 from statelab.lab.panel.recording import Recording
 from statelab.lab.words import clock, sentence
+from statelab.language import spoken
 from statelab.rows import Row
 from statelab.trace import Invariant, Trace
 
@@ -59,7 +60,12 @@ class Branch:
         try:
             breach = self.trace().breach(invariant)
             if breach is not None:
-                row, text = breach.seq, f"first broken at {clock(breach.time)} · {breach.node}"
+                row, text = (
+                    breach.seq,
+                    spoken(
+                        "first broken at {time} · {node}", time=clock(breach.time), node=breach.node
+                    ),
+                )
         except BaseException as wrong:  # a learner's function
             text = sentence(wrong)
         return {"sentence": invariant.sentence, "row": row, "text": text}

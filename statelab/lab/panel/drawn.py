@@ -20,6 +20,7 @@ from statelab.lab.panel.symbols import Book
 from statelab.lab.static import script
 from statelab.lab.view import View
 from statelab.lab.words import sentence
+from statelab.language import spoken
 from statelab.trace import Invariant
 
 # Of a long run the drawing goes first: its first rows, then the others, then what is told of it.
@@ -129,7 +130,7 @@ class Drawn(View):
             work()
         except BaseException as wrong:  # it may be on the kernel's loop, which some would end
             self._chunks.forget()
-            self.error = f"This could not be shown: {sentence(wrong)}"
+            self.error = spoken("This could not be shown: {why}", why=sentence(wrong))
 
     def _send_all(self, look: bool) -> None:
         session, actions = self._session, self._buttons

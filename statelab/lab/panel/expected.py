@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from statelab.lab.words import sentence
+from statelab.language import spoken
 from statelab.rows import Exchange, Row, Rows
 
 Expected = Callable[[Rows, Exchange], bool]
@@ -27,5 +28,7 @@ class Expectation:
         try:
             return bool(self._expected(rows, request))
         except BaseException as wrong:  # nobody would see it, and SystemExit would end the kernel
-            self.wrong = f"It could not be told whether this is as it should be: {sentence(wrong)}"
+            self.wrong = spoken(
+                "It could not be told whether this is as it should be: {why}", why=sentence(wrong)
+            )
             return by_status

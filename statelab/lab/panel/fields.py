@@ -8,6 +8,7 @@ from typing import Any
 from statelab.lab.panel.columns import GONE, Columns, Event, Flag, Mark, Period
 from statelab.lab.panel.symbols import Book
 from statelab.lab.words import cut, holder_in, in_full, on_card, parts
+from statelab.language import spoken
 from statelab.rows import Row
 
 RIGHTS = ("holder", "right", "leader", "owner", "lock")  # names of what somebody has, or nobody
@@ -98,7 +99,9 @@ class Fields(Columns):
         changed, went = row.data
         for name, value in ((in_field(name), value) for name, value in changed.items()):
             if client and name == "ports":
-                lines = [(f"port to {to}", port, 0.0) for to, port in value.items()]
+                lines = [
+                    (spoken("port to {name}", name=to), port, 0.0) for to, port in value.items()
+                ]
             else:
                 lines = list(parts(name, value))
             kept = set()
@@ -148,13 +151,13 @@ class Fields(Columns):
         self._holders.pop(key, None)
         thing, place = _thing(field), self.book.subjects[subject]["name"]
         if before and not holder and self.book.lives(before):
-            told = f"no longer has {thing}, says {place}"
+            told = spoken("no longer has {thing}, says {place}", thing=thing, place=place)
             self._tell(at, time_us, Event.TAKEN, self.book.node(before), told)
         if holder:
             self._holders[key] = holder
             self._begin(at, ("soft", *key), subject, Period.SOFT, holder)
             if self.book.lives(holder):
-                told = f"has {thing}, says {place}"
+                told = spoken("has {thing}, says {place}", thing=thing, place=place)
                 self._tell(at, time_us, Event.TAKEN, self.book.node(holder), told)
 
     def expire(self, now_us: int, at: int | None = None) -> None:
@@ -163,10 +166,12 @@ class Fields(Columns):
         over = [(until, key) for key, until in self._ends_us.items() if until <= now_us]
         for until, (subject, field) in sorted(over):
             del self._ends_us[subject, field]
-            self._end(at, until, ("soft", subject, field), Mark.NEITHER, "expired")
+            self._end(at, until, ("soft", subject, field), Mark.NEITHER, spoken("expired"))
             holder = self._holders.pop((subject, field), "")
-            whose = f" of {holder}" if self.book.lives(holder) else ""
-            self._tell(at, until, Event.EXPIRED, subject, f"{_thing(field)}{whose} expired")
+            told = spoken("{thing} expired", thing=_thing(field))
+            if self.book.lives(holder):
+                told = spoken("{thing} of {holder} expired", thing=_thing(field), holder=holder)
+            self._tell(at, until, Event.EXPIRED, subject, told)
 
 
 def in_field(name: str) -> str:
@@ -178,5 +183,5 @@ def _thing(field: str) -> str:
     """What a line is about: grants[bills] is about bills, and the holder has the right."""
     name = field.split("\t")[2]
     if name in RIGHTS:
-        return "the right"
+        return spoken("the right")
     return name.partition("[")[2].removesuffix("]") or name

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from statelab.language import spoken
+
 WIDTH, CARD, GAP, PAD, LINE = 760, 200, 16, 16, 18
 _SANS = "font-family:system-ui,'DejaVu Sans',sans-serif"
 _MONO = "font-family:ui-monospace,'DejaVu Sans Mono',monospace"
@@ -30,7 +32,9 @@ def html(
 def alternative(title: str, state: Mapping[str, Any]) -> str:
     """The picture in words."""
     nodes = [node for column in state["columns"] for node in column["nodes"]]
-    return printable(f"Lab panel “{title}”: " + "; ".join(node["label"] for node in nodes))
+    return printable(
+        f"{spoken('Lab panel')} “{title}”: " + "; ".join(node["label"] for node in nodes)
+    )
 
 
 def printable(text: str) -> str:
@@ -88,7 +92,7 @@ def _card(
     inside = _box(parts, "memory", lines, x, y, inside, MEMORY, ' stroke-dasharray="4 3"')
     if node["disk"]:
         inside = _box(parts, "disk", node["disk"], x, y, inside, DISK, "")
-    verbs = ["Kill", "Pause"] if level else ["Kill"]
+    verbs = [spoken("Kill"), spoken("Pause")] if level else [spoken("Kill")]
     buttons = verbs if node["lives"] else list(labels)
     left = x + 12
     for label in buttons:
@@ -110,7 +114,7 @@ def _card(
 
 
 def _box(parts, caption, lines, x, y, inside, colour, dash) -> int:
-    texts = [f"{line['name']} = {line['text']}" for line in lines] or ["empty"]
+    texts = [f"{line['name']} = {line['text']}" for line in lines] or [spoken("empty")]
     height = 28 + LINE * len(texts)
     parts.append(
         f'<rect x="{x + 12}.5" y="{y + inside}.5" width="{CARD - 24}" height="{height}" rx="6" '

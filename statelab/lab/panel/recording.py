@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable, Sequence
 from statelab.lab.panel.columns import GONE, Event, Mark, Period
 from statelab.lab.panel.fields import Fields, in_field
 from statelab.lab.panel.symbols import Book
-from statelab.lab.words import TELLS, answer_text, clock, on_card, status_word
+from statelab.lab.words import TELLS, answer_text, lost_memory, new_memory, on_card, status_word
+from statelab.language import spoken
 from statelab.rows import CUT_OFF, LOST_ON_THE_WAY, Row, Rows
-from statelab.words import ordinal, told
+from statelab.words import told, which_life
 
 
 class Recording(Fields):
@@ -92,8 +93,9 @@ class Recording(Fields):
         self._lives[subject] = row.life
         later = row.life > 1
         self._set(at, subject, "status", "up")
-        self._set(at, subject, "life", f"{ordinal(row.life)} life" if later else "")
-        self._set(at, subject, "caption", _caption("new", row) if later else "memory")
+        self._set(at, subject, "life", which_life(row.life) if later else "")
+        self._set(at, subject, "caption", new_memory(row) if later else "")
+        self._set(at, subject, "lost", "")
         self._set(at, subject, "died", "")
         self._forget(at, row.time_us, subject, "m\t", set())
         self._begin(at, ("life", row.node), subject, Period.UP)
@@ -107,10 +109,11 @@ class Recording(Fields):
         subject = self.book.node(row.node)
         lost = self._remembers(subject)
         self._set(at, subject, "status", "dead")
-        caption = _caption("lost", row) if lost else "memory · nothing to lose"
+        caption = lost_memory(row) if lost else spoken("memory · nothing to lose")
+        self._set(at, subject, "lost", "1" if lost else "")
         self._set(at, subject, "caption", caption)
-        self._set(at, subject, "died", f"died of {row.data}" if row.kind == "crash" else "")
-        self._end(at, row.time_us, ("life", row.node), Mark.FAIL, "dead")
+        self._set(at, subject, "died", TELLS["crash"](row) if row.kind == "crash" else "")
+        self._end(at, row.time_us, ("life", row.node), Mark.FAIL, spoken("dead"))
         for field in list(self._last[subject]):
             self._ends_us.pop((subject, field), None)
             if self._holders.pop((subject, field), ""):
@@ -120,7 +123,7 @@ class Recording(Fields):
                 self._set(at, link, "open", "0")
         for key in [key for key in self._flying if row.node in key[1:]]:
             self._land(at, key, lost=True)
-        what = "its memory is lost" if lost else "it had nothing to lose"
+        what = spoken("its memory is lost") if lost else spoken("it had nothing to lose")
         self._tell(at, row.time_us, Event.KILL, subject, f"{TELLS[row.kind](row)}: {what}")
 
     def _remembers(self, subject: int) -> bool:
@@ -185,7 +188,9 @@ class Recording(Fields):
         self._taken[row.message] = row.node
         ends = row.other, row.node
         if self._ports.get(ends, row.data) != row.data and not self.book.lives(row.other):
-            what = f"has a new connection to {row.node}, from port {row.data}"
+            what = spoken(
+                "has a new connection to {node}, from port {port}", node=row.node, port=row.data
+            )
             self._tell(at, row.time_us, Event.RECONNECT, self.book.node(row.other), what)
         self._ports[ends] = row.data
         self._arrive(row, at)
@@ -226,15 +231,16 @@ class Recording(Fields):
         if key not in self._sent:
             if column != "clients" or row.kind == "answer":
                 return
-            self._request(at, row, "not sent")
+            self._request(at, row, spoken("not sent"))
         first = self._rows[self._sent.get(key, at)]
         status, body = row.data[:2] if row.kind == "answer" else (None, None)
         word = {"refused": "refused", "noreply": "no reply"}.get(row.kind) or status_word(status)
+        word = spoken(word)
         mark = self._mark(row, first, column)
         bar = self._end(at, row.time_us, key, mark, word)
         if column != "clients" and row.kind == "answer" and status < 300 and mark != Mark.FAIL:
             return
-        what = f"{first.data[0]} {first.data[1]}" if first is not row else "not sent"
+        what = f"{first.data[0]} {first.data[1]}" if first is not row else spoken("not sent")
         answer = "" if body is None else answer_text(body)
         by = self._answered_by(row)
         answer = " · ".join(filter(None, [answer, by]))
@@ -288,8 +294,3 @@ _READS: dict[str, Callable[[Recording, Row, int], None]] = {
 
 
 _NOTHING = {on_card(value) for value in (None, False, 0, 0.0, "", [], {}, (), set())}
-
-
-def _caption(what: str, row: Row) -> str:
-    time = clock(row.time).replace(" ", "\N{NO-BREAK SPACE}")
-    return f"memory · {what} at {time}"

@@ -13,6 +13,7 @@ from statelab.lab.panel.branch import Branch
 from statelab.lab.panel.recording import Recording
 from statelab.lab.panel.symbols import Book
 from statelab.lab.words import clock
+from statelab.language import spoken
 from statelab.sim.run import Run
 from statelab.sim.run_code import RunCodeError
 from statelab.sim.world import World
@@ -127,7 +128,7 @@ class Simulated:
         other = World(world.seed)
         other.replay(scenario, arguments, script, end_us, memory_from=place)
         parting = first_difference(world._rows, other._rows, other.watched_from)
-        said = f"from {clock(at_us / 1e6)}: {verb_text(verb, *args)}"
+        said = spoken("from {time}: {what}", time=clock(at_us / 1e6), what=verb_text(verb, *args))
         self._add(said, other, old.recording.branch(parting), old.number)
 
     # --------------------------------------------------------------------------- looking
@@ -172,5 +173,5 @@ def verb_text(verb: str, *args: Any) -> str:
         client, method, _, path = args[:4]
         return f"{client} {method} {path}"
     if verb == "reconnect":
-        return f"{args[0]} reconnects"
+        return spoken("{name} reconnects", name=args[0])
     return f"{verb.replace('_', ' ')} {' – '.join(args)}"

@@ -10,6 +10,7 @@ from typing import Any
 from statelab.lab.panel.columns import GONE, Event, Flag, Mark, Period
 from statelab.lab.panel.recording import Recording
 from statelab.lab.panel.symbols import COLUMNS
+from statelab.language import spoken
 
 _QUIET = ("write", "routine")  # what is not listed
 _MARKS = {Mark.OK: "ok", Mark.FAIL: "fail"}
@@ -153,5 +154,5 @@ def _where(nodes: dict[int, dict[str, Any]], ever: list[str]) -> dict[str, list[
             if node["name"] not in places[_plain(line["field"])]:
                 places[_plain(line["field"])].append(node["name"])
         for line in node["disk"]:
-            places[_plain(line["field"])].append(f"{node['name']}’s disk")
+            places[_plain(line["field"])].append(spoken("{node}’s disk", node=node["name"]))
     return places

@@ -13,6 +13,7 @@ from statelab.lab.given import function, given
 from statelab.lab.static import script
 from statelab.lab.view import View
 from statelab.lab.words import sentence
+from statelab.language import spoken
 
 Play = Callable[[Any, Any], Mapping[str, Any]]
 _CELL = "padding:2px 12px;text-align:left"
@@ -108,30 +109,34 @@ class Scrub(View):
         try:
             self._show()
         except BaseException as wrong:  # nobody would see it: callbacks have no output
-            self.end = f"This could not be played: {sentence(wrong)}"
+            self.end = spoken("This could not be played: {why}", why=sentence(wrong))
 
     def _show(self) -> None:
         states = self._played(self.without)
         same = bool(states[-1] == self._played(())[-1])
         with self.hold_sync():
             self.states = [[str(state.get(name, "")) for name in self._start] for state in states]
-            self.end = "Nothing is left out."
+            self.end = spoken("Nothing is left out.")
             if self.without:
                 without = ", ".join(map(str, self.without))
-                ends = "the same as with the whole log" if same else "different"
-                self.end = f"Without {without}, the end is {ends}."
+                ends = spoken("the same as with the whole log") if same else spoken("different")
+                self.end = spoken("Without {inputs}, the end is {ends}.", inputs=without, ends=ends)
                 if (tuple(self.without), same) not in self.tried:
                     self.tried.append((tuple(self.without), same))
             self._judge()
 
     def __repr__(self) -> str:
-        return f"Scrub over {len(self.inputs)} inputs: {', '.join(self.inputs)}"
+        number, inputs = len(self.inputs), ", ".join(self.inputs)
+        return spoken("Scrub over {number} inputs: {inputs}", number=number, inputs=inputs)
 
     def _html(self) -> str:
-        moments = ["the start", *(f"{place} {said}" for place, said in enumerate(self.inputs, 1))]
+        moments = [
+            spoken("the start"),
+            *(f"{place} {said}" for place, said in enumerate(self.inputs, 1)),
+        ]
         states = [[str(state.get(name, "")) for name in self._start] for state in self._played(())]
         rows = [
-            f'<tr><th style="{_CELL}">after</th>' + _cells("th", self.names) + "</tr>",
+            f'<tr><th style="{_CELL}">{spoken("after")}</th>' + _cells("th", self.names) + "</tr>",
             *(
                 "<tr>" + _cells("td", [moment, *state]) + "</tr>"
                 for moment, state in zip(moments, states, strict=True)

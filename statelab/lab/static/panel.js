@@ -6,11 +6,11 @@ const CATCH_UP_MS = 900; // so long, at the most, the eyes need to where the run
 const MOST = 24; // entries of the list
 const MOMENT = 20_000; // µs
 const SPEEDS = [0.25, 0.5, 1, 4, 16, 64];
-const GONE = "The kernel is gone, and nothing was done: start it, and run the cell again.";
-const SILENT = "The kernel has not answered. If it is busy, wait for it; if it is gone, run the cell again.";
+const GONE = () => t("The kernel is gone, and nothing was done: start it, and run the cell again.");
+const SILENT = () => t("The kernel has not answered. If it is busy, wait for it; if it is gone, run the cell again.");
 
 const SHAPES = { kill: "kill", start: "again", pause: "paused", resume: "play", lost: "dead", reconnect: "right" };
-const NOTHING = "Nothing has happened yet.";
+const NOTHING = () => t("Nothing has happened yet.");
 
 const section = (name, ...inside) => h("section.section", { key: name }, h("h4.heading", name), inside);
 
@@ -21,7 +21,7 @@ function copy({ currentTarget: pressed }) {
   selection.selectAllChildren(pressed.previousSibling);
   document.execCommand("copy");
   selection.removeAllRanges();
-  pressed.textContent = "Copied";
+  pressed.textContent = t("Copied");
   setTimeout(() => { pressed.textContent = pressed.slTree.props.text; }, 1200);
 }
 
@@ -43,9 +43,9 @@ function renderPanel({ model, el, book }) {
     const here = eye.run && branches() && isPast() && !eye.glance ? { at_us: Math.round(eye.time), keep: eye.keep } : {};
     try {
       model.send({ do: doing, n: clicks, ...here });
-      patience = setTimeout(() => { silent = SILENT; draw(); }, PATIENCE_MS);
+      patience = setTimeout(() => { silent = SILENT(); draw(); }, PATIENCE_MS);
     } catch {
-      silent = GONE;
+      silent = GONE();
     }
     draw();
   }
@@ -91,9 +91,9 @@ function renderPanel({ model, el, book }) {
   function header(latest, now) {
     const { title, level, mode, modes } = traits;
     return [h("header.header", { key: "header" }, h("h3.title", title), h("span.space", { key: "space" }),
-      modes.length > 1 && choice("world", modes.map((one) => [one, capital(one)]), mode, (one) => act("world", one)),
-      level > 0 && mode !== "live" && button("Wait", "wait", () => act("wait"), { key: "wait", title: "let time pass" }),
-      button("Start over", "again", () => act("again"), { key: "again", title: "begin the run anew" })),
+      modes.length > 1 && choice(t("world"), modes.map((one) => [one, one === "live" ? t("Live") : t("Simulated")]), mode, (one) => act("world", one)),
+      level > 0 && mode !== "live" && button(t("Wait"), "wait", () => act("wait"), { key: "wait", title: t("let time pass") }),
+      button(t("Start over"), "again", () => act("again"), { key: "again", title: t("begin the run anew") })),
     h("div.error", { key: "error", role: "alert" }, silent || traits.error), latest && strip(loudest(latest), now)];
   }
 
@@ -108,15 +108,15 @@ function renderPanel({ model, el, book }) {
 
   // The loudest line: what has happened last, or that one looks at the past.
   function strip(last, now) {
-    const words = eye.glance ? "what you press happens at the end." : branches()
-      ? "what you press begins another run here. Later inputs" : traits.mode === "live"
-        ? "a live world cannot be branched: what you press happens now." : "what you press happens at the end.";
+    const words = eye.glance ? t("what you press happens at the end.") : branches()
+      ? t("what you press begins another run here. Later inputs") : traits.mode === "live"
+        ? t("a live world cannot be branched: what you press happens now.") : t("what you press happens at the end.");
     const past = isPast() && !eye.moves;
     return h("div.foot", { key: "foot", "aria-live": "polite", is: last?.mark && `last-${last.mark}` },
-      past && h("span.past", { key: "past" }, `You look at ${now}: ${words}`),
-      past && branches() && !eye.glance && choice("later inputs", [[true, "stay"], [false, "are left out"]],
+      past && h("span.past", { key: "past" }, t("You look at {0}: {1}", now, words)),
+      past && branches() && !eye.glance && choice(t("later inputs"), [[true, t("stay")], [false, t("are left out")]],
         eye.keep, (keep) => { eye.keep = keep; draw(); }),
-      !past && (last ? happening(last, [last.time]) : h("span.muted", { key: "none" }, NOTHING)));
+      !past && (last ? happening(last, [last.time]) : h("span.muted", { key: "none" }, NOTHING())));
   }
 
   const happening = ({ key, time, kind, who, what, word, answer, mark, count }, times) => [
@@ -142,19 +142,19 @@ function renderPanel({ model, el, book }) {
     const { lights, level, runs, verdict: { mark, said, text, earlier } } = traits;
     const [places, parting] = [level ? book.where(eye.run, eye.row, nodes) : [], parts().parting];
     const times = latest.map((one) => one.time);
-    return h("aside.side", { "aria-label": "what came of it" }, h("div.inside",
-      (said || text) && section(said ? "Your prediction" : "The outcome", said && h("p.said", { key: "said" }, said),
-        text && judged(mark, text), earlier && h("p.muted", { key: "earlier" }, `Earlier: ${earlier}`)),
-      lights.length > 0 && section("Invariants", h("ul.lights", lights.map(light))),
-      runs.length > 1 && section("Runs", h("div.branches", choice("runs", runs.map((one) => [one.number, one.label]),
-        eye.run.number, (one) => act("run", one)), parting !== null && button("Where they part", "",
+    return h("aside.side", { "aria-label": t("what came of it") }, h("div.inside",
+      (said || text) && section(said ? t("Your prediction") : t("The outcome"), said && h("p.said", { key: "said" }, said),
+        text && judged(mark, text), earlier && h("p.muted", { key: "earlier" }, t("Earlier: {0}", earlier))),
+      lights.length > 0 && section(t("Invariants"), h("ul.lights", lights.map(light))),
+      runs.length > 1 && section(t("Runs"), h("div.branches", choice(t("runs"), runs.map((one) => [one.number, one.label]),
+        eye.run.number, (one) => act("run", one)), parting !== null && button(t("Where they part"), "",
         () => { jump(parting); eye.glance = true; draw(); }, { key: "part" }))),
-      h("section.section.happened", { key: "happened" }, h("h4.heading", "What happened, the latest first"),
-        h("ol.requests", { key: "list", tabindex: "0", "aria-label": "what happened, the latest first" },
-          latest.length ? latest.map((one) => entry(one, times)) : h("li.muted", { key: "none" }, NOTHING))),
-      places.length > 0 && section("Where state lives now", h("dl.where", { tabindex: "0" }, places.map(([name, at]) =>
+      h("section.section.happened", { key: "happened" }, h("h4.heading", t("What happened, the latest first")),
+        h("ol.requests", { key: "list", tabindex: "0", "aria-label": t("what happened, the latest first") },
+          latest.length ? latest.map((one) => entry(one, times)) : h("li.muted", { key: "none" }, NOTHING()))),
+      places.length > 0 && section(t("Where state lives now"), h("dl.where", { tabindex: "0" }, places.map(([name, at]) =>
         h("div.place", { key: name, is: !at.length && "nowhere" },
-          h("dt", name), h("dd", at.join(", ") || "nowhere")))))));
+          h("dt", name), h("dd", at.join(", ") || t("nowhere"))))))));
   }
 
   // The run that is beside the current one, and where they part.
@@ -167,19 +167,19 @@ function renderPanel({ model, el, book }) {
 
   function times(now, says) {
     const [{ run, row, time, moves }, { other, parting }] = [eye, parts()];
-    const count = `event ${Math.min(row + 1, run.count)} of ${run.count}`;
+    const count = t("event {0} of {1}", Math.min(row + 1, run.count), run.count);
     const step = (title, icon, to) =>
       button("", icon, () => jump(to), { key: icon, title, "aria-label": title });
     const play = () => { if (eye.weight >= run.length) look(0); move("play"); };
     const breaches = traits.lights.filter((one) => one.row >= 0);
-    return h("section.times", { key: "times", "aria-label": "time" },
+    return h("section.times", { key: "times", "aria-label": t("time") },
       timeline(book, run, other, parting, stage.width(), { time, row, breaches, said: `${now}, ${count}: ${says}` }),
       h("div.steps", { key: "steps" },
-        step("to the start", "first", 0), step("one event back", "left", row - 1),
-        moves === "play" ? button("Pause", "paused", () => { stop(); draw(); }, { key: "play" })
-          : button("Play", "play", play, { key: "play" }),
-        step("one event on", "right", row + 1), step("to the end", "last", Infinity),
-        h("select.speed", { key: "speed", "aria-label": "speed",
+        step(t("to the start"), "first", 0), step(t("one event back"), "left", row - 1),
+        moves === "play" ? button(t("Pause"), "paused", () => { stop(); draw(); }, { key: "play" })
+          : button(t("Play"), "play", play, { key: "play" }),
+        step(t("one event on"), "right", row + 1), step(t("to the end"), "last", Infinity),
+        h("select.speed", { key: "speed", "aria-label": t("speed"),
           onchange: ({ target }) => { eye.speed = Number(target.value); } },
         SPEEDS.map((value) => h("option", { value: String(value), selected: value === 1 }, `× ${value}`))),
         h("span.time", { key: "time" }, now), h("span.muted", { key: "count" }, count),
@@ -191,13 +191,13 @@ function renderPanel({ model, el, book }) {
     const { python, code, mode } = traits;
     const open = () => act("open", root.querySelector(".sl-paste").value);
     return h("details.log", { key: "log", ontoggle: showLatestLine },
-      h("summary", "This run as Python, and as a run code to share"), h("div.texts",
-        h("pre.python", { key: "python", tabindex: "0", "aria-label": "this run as Python" }, python),
-        button("Copy as Python", "copy", copy, { key: "copy" }),
-        code && [h("code.code", { key: "code" }, code), button("Copy run code", "copy", copy, { key: "copy-code" })],
-        mode !== "live" && [h("input.paste", { key: "paste", "aria-label": "a run code to open", placeholder:
-          "paste a run code", spellcheck: "false", onkeydown: ({ key }) => { if (key === "Enter") open(); } }),
-        button("Open", "", open, { key: "open" })]));
+      h("summary", t("This run as Python, and as a run code to share")), h("div.texts",
+        h("pre.python", { key: "python", tabindex: "0", "aria-label": t("this run as Python") }, python),
+        button(t("Copy as Python"), "copy", copy, { key: "copy" }),
+        code && [h("code.code", { key: "code" }, code), button(t("Copy run code"), "copy", copy, { key: "copy-code" })],
+        mode !== "live" && [h("input.paste", { key: "paste", "aria-label": t("a run code to open"), placeholder:
+          t("paste a run code"), spellcheck: "false", onkeydown: ({ key }) => { if (key === "Enter") open(); } }),
+        button(t("Open"), "", open, { key: "open" })]));
   }
 
   // What was pressed last is the last line.
@@ -213,7 +213,7 @@ function renderPanel({ model, el, book }) {
     const { gate, level, actions, pids } = traits;
     root.ariaBusy = String(traits.handled < clicks);
     const drawn = [];
-    if (gate) drawn.push(header(), gated(gate, "Skip the prediction", () => act("skip")));
+    if (gate) drawn.push(header(), gated(gate, t("Skip the prediction"), () => act("skip")));
     else if (run) {
       const now = clock(time, run.time[row], run.time[row - 1], run.time[row + 1]);
       const nodes = book.nodes(run, row);

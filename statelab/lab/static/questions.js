@@ -13,29 +13,29 @@ const ASK = {
     const answer = () => { if (ready) save({ chosen, sure: levels[sure][0], done: "answered" }); };
     const keep = (name) => (place) => { own[name] = place; draw(); };
     const said = {
-      "": chosen < 0 ? "Choose one." : sure < 0 ? "And how sure are you?" : "",
-      answered: "Kept. Now see whether it comes true.",
-      skipped: "Skipped. You may still predict.",
+      "": chosen < 0 ? t("Choose one.") : sure < 0 ? t("And how sure are you?") : "",
+      answered: t("Kept. Now see whether it comes true."),
+      skipped: t("Skipped. You may still predict."),
     };
-    return [h("div.heading", "Predict"),
+    return [h("div.heading", t("Predict")),
       choice(model.get("question"), numbered(model.get("choices")), chosen, keep("chosen"),
         { is: "choices", disabled }),
-      choice("How sure are you?", numbered(levels.map(([, word]) => word)), sure, keep("sure"),
+      choice(t("How sure are you?"), numbered(levels.map(([, word]) => word)), sure, keep("sure"),
         { is: "sure", disabled }),
       h("div.buttons", { key: "buttons" },
-        button("That is my prediction", "", answer, // it stays, for it has the focus
+        button(t("That is my prediction"), "", answer, // it stays, for it has the focus
           { key: "answer", is: "primary", "aria-disabled": String(!ready) }),
-        done === "" && button("Skip", "", () => save({ done: "skipped" }), { key: "skip", is: "quiet" })),
+        done === "" && button(t("Skip"), "", () => save({ done: "skipped" }), { key: "skip", is: "quiet" })),
       h("p.said", { key: "said", role: "status" }, said[done])];
   },
   observe({ model }) {
     const { mark, said, text, earlier } = model.get("verdict");
-    return [h("div.heading", "Prediction and outcome"), h("p.said", said), judged(mark, text),
-      earlier && h("p.muted", { key: "earlier" }, `Earlier: ${earlier}`)];
+    return [h("div.heading", t("Prediction and outcome")), h("p.said", said), judged(mark, text),
+      earlier && h("p.muted", { key: "earlier" }, t("Earlier: {0}", earlier))];
   },
   quiz({ model, save }) {
     const [chosen, feedback] = [model.get("chosen"), model.get("feedback")];
-    return [h("div.heading", "Exit check"), model.get("questions").map(({ question, choices }, number) =>
+    return [h("div.heading", t("Exit check")), model.get("questions").map(({ question, choices }, number) =>
       h("div.question", { key: number },
         choice(`${number + 1}. ${question}`, numbered(choices), chosen[number],
           (place) => save({ chosen: chosen.with(number, place) }), { is: "choices" }),

@@ -143,8 +143,8 @@ function library() {
       };
       const lines = (kind) => Object.entries(found).filter(([field]) => field.startsWith(kind)).map(line);
       const said = (name) => word(run, found, name);
-      return [{ ...subject, status: said("status"), life: said("life"), died: said("died"),
-        caption: said("caption") || "memory", memory: lines("m\t"),
+      return [{ ...subject, status: said("status"), life: said("life"), died: said("died"), lost: said("lost"),
+        caption: said("caption") || t("memory"), memory: lines("m\t"),
         disk: lines("d\t").sort((a, b) => (a.label < b.label ? -1 : 1)) }];
     });
   }
@@ -156,7 +156,7 @@ function library() {
       const found = fields(run, number, row);
       const [cut, held, open] = ["cut", "held", "open"].map((name) => word(run, found, name));
       const loses = Object.keys(found).map((field) => [...field.split("\t"), word(run, found, field)])
-        .filter(([kind, , left]) => kind === "lose" && left > 0).map(([, to]) => `loses next to ${to}`);
+        .filter(([kind, , left]) => kind === "lose" && left > 0).map(([, to]) => t("loses next to {0}", to));
       return [{ ...subject, key: linkOf(subject.a, subject.b), open: open > 0, cut, held,
         fault: [cut, held, ...loses].filter(Boolean).join(", ") }];
     });
@@ -189,7 +189,7 @@ function library() {
     const waits = run.requests.slice(0, place(run.requests, row, run.bars.at) + 1).slice(-most)
       .filter((n) => !(run.ends.at[run.end[n]] <= row)).reverse();
     const found = waits.map((n) => ({ key: `w${n}`, time: run.time[run.bars.at[n]], kind: "request",
-      who: subjects[run.bars.lane[n]].name, mark: "wait", word: "waiting", answer: "",
+      who: subjects[run.bars.lane[n]].name, mark: "wait", word: t("waiting"), answer: "",
       what: `${texts[run.bars.what[n]]} → ${subjects[run.bars.to[n]].name}` }));
     let n = place(at, row);
     while (at[n + 1] === row + 1 && EVENTS[kind[n + 1]] === "expired" && run.events.time[n + 1] <= time) n += 1;

@@ -2,15 +2,16 @@
 
 const VERBS = { kill: "kill", restart: "again", pause: "paused", resume: "play" }; // and their icons
 const APPLY = { up: ["kill", "pause"], paused: ["kill", "resume"], dead: ["restart"], client: [] };
-const COLUMNS = { clients: "clients", balancers: "in between", servers: "servers", stores: "stores",
-  copies: "copies" };
+const columnsOf = () => ({ clients: t("clients"), balancers: t("in between"), servers: t("servers"),
+  stores: t("stores"), copies: t("copies") });
 const FLIGHT = 420; // ms: what waits or is lost on its way has come so far by then
 const SPOTS = [0.5, 0.3, 0.7, 0.4, 0.6, 0.2, 0.8, 0.1, 0.9, 0.05, 0.95]; // on a link, for its button
 const CHIP = 26; // px: how high and wide such a button is, with a gap
 const SCREEN = 796, AROUND = 144, TIMES = 76; // px: a panel, what is around its stage, its time line without lanes
 const NEVER = 1e6; // s: whoever has so much time left has it without an end
 
-const capital = (word) => word[0].toUpperCase() + word.slice(1);
+const words = () => ({ up: t("up"), paused: t("paused"), dead: t("dead"), kill: t("Kill"), restart: t("Restart"),
+  pause: t("Pause"), resume: t("Resume") });
 
 const OUTCOMES = { ok: "check", fail: "dead", wait: "dots", neither: "" };
 const outcome = ({ mark, word }) =>
@@ -18,9 +19,9 @@ const outcome = ({ mark, word }) =>
 
 // What can be done to a link: [its label, the verb, the two names].
 const offers = ({ a, b, cut, held }) => [
-  cut ? ["Heal", "heal", a, b] : ["Cut", "partition", a, b],
-  held ? ["Release", "release", a, b] : ["Hold", "hold", a, b],
-  [`Lose the next to ${b}`, "lose_next", a, b], [`Lose the next to ${a}`, "lose_next", b, a]];
+  cut ? [t("Heal"), "heal", a, b] : [t("Cut"), "partition", a, b],
+  held ? [t("Release"), "release", a, b] : [t("Hold"), "hold", a, b],
+  [t("Lose the next to {0}", b), "lose_next", a, b], [t("Lose the next to {0}", a), "lose_next", b, a]];
 
 // A curve between two cards, as four points: of those tried, the one that lies behind the fewest cards.
 function curve(a, b, origin, others) {
@@ -80,12 +81,12 @@ function makeStage(act, changed) {
     const nobody = l.until > 0 && l.text === "None"; // until then, it need not ask
     const is = [l.flags & FLAGS.token && "token", l.until && !left && "expired"];
     const short = !drags && l.was !== undefined && (l.was + l.text).length < 24;
-    const says = left > NEVER ? "no end" : `${nobody ? "may ask in " : ""}${left.toFixed(1)} s`;
+    const says = left > NEVER ? t("no end") : t(nobody ? "may ask in {0} s" : "{0} s", left.toFixed(1));
     return h("div.line", { key: l.field, title: `${l.label} = ${l.full}`, is }, h("span.key", `${l.label} = `),
       h("span.value", { key: drags ? "" : l.text, is: seen.get(l.id).is }, short ? changedTo(l) : nobody ? "–" : l.text),
       l.until > 0 && (left || !nobody) && h("span.soft",
         left > 0 && left < NEVER && h("span.meter", h("i", { style: `width:${(100 * share).toFixed(1)}%` })),
-        h("span.left", left ? says : "expired")));
+        h("span.left", left ? says : t("expired"))));
   }
 
   // Made anew only when something on it has changed, or runs out.
@@ -99,31 +100,31 @@ function makeStage(act, changed) {
     return memo(cards, node.name, `${mark}${view.many}${view.drags}`, () => madeCard(node, view, pid, last));
   }
 
-  function madeCard({ name, role, lives, status, life, died, caption, memory, disk }, view, pid, last) {
+  function madeCard({ name, role, lives, status, life, died, lost, caption, memory, disk }, view, pid, last) {
     const { level, actions } = view;
     const verbs = APPLY[status].filter((verb) => level > 0 || verb === "kill" || verb === "restart");
     const ports = memory.filter((l) => level > 0 && l.flags & FLAGS.port);
     const kept = memory.filter((l) => !(l.flags & FLAGS.port));
     const pressed = (verb) => ({ detail }) => { if (detail < 2) act(verb, name); }; // no double click
-    const lost = status === "dead" && (caption.includes("lost") ? "lost" : "bare");
+    const gone = status === "dead" && (lost ? "lost" : "bare");
     return h("article.card", { key: name, "data-node": name, "data-status": status,
-      "aria-label": [name, role, ...(lives ? [status] : [])].join(", ") },
+      "aria-label": [name, role, ...(lives ? [words()[status]] : [])].join(", ") },
     h("div.head", h("h4.name", name), pid && h("span.caption", `pid ${pid}`), h("span.status",
       { key: "status", is: [`is-${status}`, lives && `icon-${status}`], title: died },
-      lives && h("span", status), life && h("span.muted", life))),
+      lives && h("span", words()[status]), life && h("span.muted", life))),
     h("div.buttons", { key: "buttons" },
-      verbs.map((verb) => button(view.many ? "" : capital(verb), VERBS[verb], pressed(verb),
-        { key: verb, "data-verb": verb, title: capital(verb), "aria-label": `${capital(verb)} ${name}` })),
+      verbs.map((verb) => button(view.many ? "" : words()[verb], VERBS[verb], pressed(verb),
+        { key: verb, "data-verb": verb, title: words()[verb], "aria-label": t("{0} {1}", words()[verb], name) })),
       actions.map((a, n) => a.client === name && button(a.label, "", () => act("action", n),
         { key: n, title: a.line, "data-action": a.label, "aria-label": `${name}: ${a.label}` }))),
     !lives && h("div.last", { key: "last" }, last && [outcome(last),
       h("span.answer", { key: `${last.key} ${last.word}`, title: last.answer }, last.answer)]),
-    (lives || kept.length + ports.length > 0) && h("div.memory", { key: "memory", is: lost, tabindex: "-1" },
+    (lives || kept.length + ports.length > 0) && h("div.memory", { key: "memory", is: gone, tabindex: "-1" },
       h("div.caption", caption), kept.map((l) => line(l, view)),
-      ports.length > 1 ? h("details.ports", { key: "ports" }, h("summary", `${ports.length} connections`),
+      ports.length > 1 ? h("details.ports", { key: "ports" }, h("summary", t("{0} connections", ports.length)),
         ports.map((l) => line(l, view))) : ports.map((l) => line(l, view)),
-      lives && !kept.length && h("div.line.empty", { key: "empty" }, "empty")),
-    disk.length > 0 && h("div.disk", { key: "disk", tabindex: "-1" }, h("div.caption", "disk"),
+      lives && !kept.length && h("div.line.empty", { key: "empty" }, t("empty"))),
+    disk.length > 0 && h("div.disk", { key: "disk", tabindex: "-1" }, h("div.caption", t("disk")),
       disk.map((l) => line(l, view))));
   }
 
@@ -147,8 +148,8 @@ function makeStage(act, changed) {
       style: `left:${x.toFixed(1)}px;top:${y.toFixed(1)}px`,
       onkeydown: (event) => { if (event.key === "Escape") shut(event.currentTarget); } },
     h("summary.chip.icon-dots", { is: link.fault && "faulty", "aria-label":
-      `link ${link.a} – ${link.b}: ${link.fault || (link.open ? "open" : "no connection")}` }, link.fault),
-    h("div.menu", { role: "group", "aria-label": `the link of ${link.a} and ${link.b}` },
+      `${t("link")} ${link.a} – ${link.b}: ${link.fault || (link.open ? t("open") : t("no connection"))}` }, link.fault),
+    h("div.menu", { role: "group", "aria-label": t("the link of {0} and {1}", link.a, link.b) },
       offers(link).map(([label, ...doing]) => button(label, "", pressed(doing), { key: label }))));
   }
 
@@ -157,7 +158,7 @@ function makeStage(act, changed) {
     const points = curves.get(link);
     const [x, y] = on(points, 0.12 + 0.76 * part);
     const side = x > edge ? "end" : "middle"; // or the stage would cut its words
-    const words = lost ? `${label} · lost` : label;
+    const words = lost ? t("{0} · lost", label) : label;
     const [low, high] = [points[0][0], points[3][0]].sort((a, b) => a - b);
     const half = Math.min(4 * words.length, (high - low) / 2); // a letter is some 8 px wide
     const aside = high - low > 8 ? between(low + half, high - half, x) - x : 0; // not over a card
@@ -174,7 +175,7 @@ function makeStage(act, changed) {
     ({ links } = view);
     const { nodes, actions, level } = view;
     const known = links.filter((link) => curves.has(link.key));
-    const columns = Object.entries(COLUMNS).map(([column, label]) =>
+    const columns = Object.entries(columnsOf()).map(([column, label]) =>
       [label, nodes.filter((node) => node.column === column)]).filter(([, inside]) => inside.length);
     const needs = (lines, many) =>
       columns.map(([, inside]) => inside.map((node) => need(node, actions, lines, many)));
@@ -182,7 +183,7 @@ function makeStage(act, changed) {
     const [room, most] = [SCREEN - AROUND - (level ? LANE * Math.min(nodes.length, 8) + TIMES : 0), Math.max(...needs(4).map(sum))];
     const shares = most > room ? needs(1, true) : needs(4);
     view.many = most > room + 40;
-    return h("section.stage", { key: "stage", "aria-label": "nodes" },
+    return h("section.stage", { key: "stage", "aria-label": t("nodes") },
       h("svg.links", { "aria-hidden": "true" }, known.map(path)),
       h("div.columns", { "data-columns": columns.length, "data-many": view.many,
         style: `--high:${between(280, Math.max(room, 280), most)}px` },

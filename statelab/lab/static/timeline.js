@@ -19,7 +19,7 @@ function clock(us, ...others) {
 // The lanes of a run in the order in which they stand: subjects with something to show.
 function lanes(book, run) {
   const used = new Set(run.bars.lane);
-  const rank = (one) => (one.a ? 9 : Object.keys(COLUMNS).indexOf(one.column));
+  const rank = (one) => (one.a ? 9 : Object.keys(columnsOf()).indexOf(one.column));
   return book.subjects.map((one, number) => ({ ...one, number, label: one.name ?? `${one.a} – ${one.b}` }))
     .filter((one) => used.has(one.number) || (one.column === "clients" && !one.lives))
     .sort((one, other) => rank(one) - rank(other));
@@ -54,7 +54,7 @@ function bars(book, run, places, x, width, ghost, since = 0) {
     const said = book.texts[run.ends.word[ended]] ?? "";
     made.push(h("rect.bar", { is: `bar-${ghost ? "ghost" : mark}`, x: left, y: y + down, rx: Math.min(height / 3, 3),
       width: right - left, height }, h("title", request
-      ? `${book.texts[what[n]]} → ${book.subjects[to[n]].name}: ${said || "waiting"}` : book.texts[what[n]] || kind)));
+      ? `${book.texts[what[n]]} → ${book.subjects[to[n]].name}: ${said || t("waiting")}` : book.texts[what[n]] || kind)));
     const word = ghost ? "" : soft || mark === "fault" ? book.texts[what[n]]
       : mark === "fail" ? said.match(/^\d+|.*/)[0] : "";
     // A word stands after its bar, where nothing else is; a holder's name in its own time.
@@ -121,7 +121,7 @@ function makeTimeline(onseek, onstep) {
       parting !== null && h("path.parting", { d: `M${x(since)} ${TOP - 4}V${height}` }),
       other && bars(book, other, places, x, field, true, since), bars(book, run, places, x, field, false),
       marks(book, run, places, x), breaches.map(({ row, sentence }) =>
-        h("path.breach", { d: `M${x(run.time[row])} ${TOP - 6}V${height}` }, h("title", `broken: ${sentence}`))));
+        h("path.breach", { d: `M${x(run.time[row])} ${TOP - 6}V${height}` }, h("title", t("broken: {0}", sentence)))));
     return { rows, end, x, svg };
   }
 
@@ -134,7 +134,7 @@ function makeTimeline(onseek, onstep) {
     return h("div.timeline", { key: "timeline" },
       h("div.lanes", drawing.rows.map(({ number: key, label: title }) =>
         h("div.lane", { key, title }, title))),
-      h("div.field", { role: "slider", tabindex: "0", "aria-label": "the moment to look at", ...handlers,
+      h("div.field", { role: "slider", tabindex: "0", "aria-label": t("the moment to look at"), ...handlers,
         "aria-valuemin": 0, "aria-valuemax": run.count - 1, "aria-valuenow": row, "aria-valuetext": said },
       drawing.svg, h("div.cursor", { style: `transform:translateX(${drawing.x(time)}px)` })));
   };

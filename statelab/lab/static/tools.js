@@ -5,6 +5,8 @@ const PROPERTIES = /^(on.*|checked|value)$/; // set as such: what a hand has cha
 // What is a program's own word, whatever language one reads in: names, values, codes, paths.
 const QUOTED = /^(answer|code|happens|input|key|label|lane|name|outcome|place|python|tag|value|was|what|who)$/;
 
+let said = {}; // by its English: what the kernel's language has for it
+const t = (text, ...values) => (said[text] ?? text).replace(/\{(\d)\}/g, (_, n) => values[n]);
 const between = (low, high, value) => Math.max(low, Math.min(high, value)); // `low`, if there is no such
 
 // h("button.primary", {attributes, onclick, key, is}, children): its classes, and those in `is`,
@@ -73,6 +75,7 @@ function memo(store, key, mark, make) {
 
 // Draws now and whenever the model tells of it; returns what ends that.
 function heard(model, what, draw) {
+  said = model.get("words");
   draw();
   model.on(what, draw);
   return () => model.off(what, draw);
@@ -115,4 +118,4 @@ const judged = (mark, words) => h("p.judged", { role: "status",
 
 // What stands where nothing is shown before a prediction.
 const gated = (question, label, onskip) => h("div.gate", { key: "gate" },
-  h("p", h("b", "Predict first, or skip: "), question), button(label, "", onskip));
+  h("p", h("b", t("Predict first, or skip: ")), question), button(label, "", onskip));
