@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ENGLISH = "en"
+KOREAN_FONTS = "'Noto Sans KR','Apple SD Gothic Neo','Malgun Gothic',NanumGothic"  # one is there
 _LOCALE = Path(__file__).with_name("locale")
 _TEXTS = re.compile(r"""\bt\("((?:[^"\\]|\\.)*)\"""")
 _catalog: Any = None  # of the language that is spoken; None for English

@@ -9,6 +9,8 @@ import re
 import tokenize
 from typing import Any, NamedTuple
 
+from statelab.language import KOREAN_FONTS
+
 _WORD = re.compile(r"[^\W\d_]{2}")
 _TEXT = re.compile(r"(<(text|title)\b[^>]*>)(.*?)(</\2>)", re.DOTALL)
 
@@ -76,4 +78,5 @@ def redrawn(name: str, drawing: str, said: dict[str, str]) -> str:
         text = said.get(f"{name}:{next(numbers)}")
         return found[1] + (found[3] if text is None else html.escape(text, quote=False)) + found[4]
 
+    drawing = drawing.replace("sans-serif", f"{KOREAN_FONTS},sans-serif")
     return _TEXT.sub(in_words, drawing)

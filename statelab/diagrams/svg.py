@@ -13,12 +13,14 @@ from __future__ import annotations
 from html import escape
 from math import sqrt
 
+from statelab.language import KOREAN_FONTS
+
 INK, MUTED, LINE, CARD = "#1d2430", "#6a7484", "#d9dee6", "#ffffff"
 ANSWERED, FAILED, WAITING = "#0b7a5c", "#b3261e", "#8a5a00"
 MEMORY, BUSY, DISK = "#3b5bdb", "#e9edfc", "#3d4657"
 
-SANS = "system-ui,-apple-system,'Segoe UI','DejaVu Sans','Noto Sans',sans-serif"
-MONO = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace"
+SANS = f"system-ui,-apple-system,'Segoe UI','DejaVu Sans','Noto Sans',{KOREAN_FONTS},sans-serif"
+MONO = f"ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',{KOREAN_FONTS},monospace"
 
 # name: (size in px, family, weight, width of a letter in em)
 FONTS = {

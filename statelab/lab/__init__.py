@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import Any
 
 import statelab
@@ -42,6 +43,9 @@ def ready(language: str = "") -> None:
     """
     if language:
         speak(language)
+        # matplotlib measures with its own font, which has no Hangul; a page shows the text in the
+        # reader's, so what it warns of does not come true.
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
     print(spoken("ready: statelab {version}", version=statelab.__version__))
 
 

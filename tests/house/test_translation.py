@@ -1,5 +1,7 @@
 """An edition is the English course in other words: made from catalogs, else the same."""
 
+import string
+
 import pytest
 
 from translation import __main__ as translate
@@ -190,3 +192,17 @@ def test_what_the_package_says_is_found_where_it_is_written():
     assert words._in_python(code) == ["a {b}", "c", "d"]
     with pytest.raises(ValueError, match="spoken wants"):
         words._in_python('spoken(f"a {b}")')
+
+
+def fields(text):
+    """The names of a text's gaps."""
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("language", EDITIONS)
+def test_what_the_package_says_has_the_same_gaps_in_each_language(language):
+    path = translate.catalog_file(language, translate.PACKAGE)
+    for message in catalog.read(path, language):
+        if message.id:
+            wanted = {"number" if name == "nth" else name for name in fields(message.id)}
+            assert fields(message.string) == wanted

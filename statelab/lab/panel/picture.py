@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from statelab.language import spoken
+from statelab.language import KOREAN_FONTS, spoken
 
 WIDTH, CARD, GAP, PAD, LINE = 760, 200, 16, 16, 18
-_SANS = "font-family:system-ui,'DejaVu Sans',sans-serif"
-_MONO = "font-family:ui-monospace,'DejaVu Sans Mono',monospace"
+_SANS = f"font-family:system-ui,'DejaVu Sans',{KOREAN_FONTS},sans-serif"
+_MONO = f"font-family:ui-monospace,'DejaVu Sans Mono',{KOREAN_FONTS},monospace"
 INK, MUTED, EDGE, MEMORY, DISK, UP = (
     "#1d2430", "#6a7484", "#d9dee6", "#3b5bdb", "#3d4657", "#0b7a5c"
 )  # fmt: skip
