@@ -19,9 +19,12 @@ from statelab.lab.panel.snapshot import still
 from statelab.lab.panel.symbols import Book
 from statelab.lab.words import sentence
 from statelab.message import shown as quoted
+from statelab.sim.run import Run
+from statelab.sim.run_code import RunCodeError
 from statelab.trace import Invariant
 
 _EXACT = 1 << 53  # below it, JavaScript counts exactly
+_TAKEN: set[str] = set()  # the run codes of addresses that were opened, or are none
 
 
 class Panel(Drawn):
@@ -127,6 +130,8 @@ class Panel(Drawn):
 
     # --------------------------------------------------------------------------- clicks
     def _do(self, verb: str, *args: Any, at_us: int | None = None, keep: bool = True) -> None:
+        if verb == "shared":  # each view asks, and none may wipe out what another was told
+            return self._take(*args)
         self.error = ""
         session, when = self._session, {"at_us": at_us, "keep": keep}
         match (verb, *args):
@@ -178,6 +183,25 @@ class Panel(Drawn):
                 self._show()
             if type(number) is int and 0 <= number < _EXACT:
                 self.handled = number
+
+    def _take(self, code: str, at: int) -> None:
+        """Opens the run that its page's address names, if it is of this panel's scenario.
+
+        The first such panel opens it, once; whoever opens somebody's run predicts no more. What is
+        no run code is said by the first panel that hears of it.
+        """
+        if given(str, code, "the run code") in _TAKEN:
+            return
+        try:
+            run = Run.parse(code)
+        except RunCodeError:
+            _TAKEN.add(code)
+            raise
+        mine = Run.parse(self.code) if self.code else None
+        if run.scenario == self._name and (mine is None or run.args == mine.args):
+            _TAKEN.add(code)
+            self.do("skip")
+            self.open_run(code, at)
 
     def _enter(self, mode: str) -> None:
         """Goes to the world of that mode; a live one begins anew."""

@@ -25,6 +25,17 @@ function copy({ currentTarget: pressed }) {
   setTimeout(() => { pressed.textContent = pressed.slTree.props.text; }, 1200);
 }
 
+// The run that this page's address names. JupyterLab soon drops it from there; here it stays. What
+// stands behind the # is sent to no server.
+const SHARED = new URLSearchParams(new URL(performance.getEntriesByType("navigation")[0]?.name
+  ?? location.href).hash.slice(1));
+
+// The address that opens a run, at a row: this page's own, without what is only this reader's.
+function addressOf(code, row) {
+  const path = new URLSearchParams(location.search).get("path");
+  return `${location.origin}${location.pathname}${path ? `?path=${path}` : ""}#run=${code}&at=${row}`;
+}
+
 function renderPanel({ model, el, book }) {
   const traits = new Proxy({}, { get: (_, name) => model.get(name) });
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -194,7 +205,8 @@ function renderPanel({ model, el, book }) {
       h("summary", t("This run as Python, and as a run code to share")), h("div.texts",
         h("pre.python", { key: "python", tabindex: "0", "aria-label": t("this run as Python") }, python),
         button(t("Copy as Python"), "copy", copy, { key: "copy" }),
-        code && [h("code.code", { key: "code" }, code), button(t("Copy run code"), "copy", copy, { key: "copy-code" })],
+        code && [h("code.code", { key: "code" }, code), button(t("Copy run code"), "copy", copy, { key: "copy-code" }),
+          h("code.code", { key: "address" }, addressOf(code, eye.row)), button(t("Copy link"), "copy", copy, { key: "copy-link" })],
         mode !== "live" && [h("input.paste", { key: "paste", "aria-label": t("a run code to open"), placeholder:
           t("paste a run code"), spellcheck: "false", onkeydown: ({ key }) => { if (key === "Enter") open(); } }),
         button(t("Open"), "", open, { key: "open" })]));
@@ -255,6 +267,7 @@ function renderPanel({ model, el, book }) {
     else follow(Math.max(from, 0));
   }
   const leave = heard(model, "change", changed);
+  if (SHARED.has("run")) act("shared", SHARED.get("run"), Number(SHARED.get("at")) || 0);
   // The static picture is for who has no kernel: an output of its own, before the panel's.
   const placed = new ResizeObserver(() => {
     const pictures = root.closest(".jp-OutputArea")?.querySelectorAll("img[alt^='Lab panel']") ?? [];
