@@ -12,6 +12,7 @@ from typing import Any
 from translation.edition import ready
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_ADDRESS = re.compile(r"\]\([^)]*\)")
 _HANGUL = re.compile("[가-힣]")
 _MARKS = re.compile(r"^(#+|[-+*]|\d+\.|\||>|!\[)", re.MULTILINE)
 
@@ -46,7 +47,7 @@ def _cells(mine: dict[str, Any], theirs: dict[str, Any], language: str) -> Itera
 def in_prose(english: str, other: str) -> Iterator[str]:
     """How two texts differ beyond words: numbers, code, and how they are laid out."""
     for what, parts in (
-        ("numbers", _numbers),
+        ("numbers", lambda text: _numbers(_ADDRESS.sub("]", text))),
         ("code", lambda text: collections.Counter(re.findall(r"`+[^`]+`+", text))),
         ("layout", lambda text: collections.Counter(_MARKS.findall(text))),
     ):

@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 import time
+import unicodedata
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
@@ -123,11 +124,12 @@ class Ledger:
 
     def __str__(self) -> str:
         cells = self._cells()
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
         lines = []
         for when, *values, state in cells:
-            numbers = "  ".join(f"{v:>{w}}" for v, w in zip(values, widths[1:-1], strict=True))
-            lines.append(f"{when:{widths[0]}}  {numbers}  {state}")
+            gaps = [" " * (most - _width(v)) for v, most in zip(values, widths[1:-1], strict=True)]
+            numbers = "  ".join(gap + v for gap, v in zip(gaps, values, strict=True))
+            lines.append(f"{when}{' ' * (widths[0] - _width(when))}  {numbers}  {state}")
         return "\n".join(lines if LINUX else [*lines, spoken(ONLY_LINUX)])
 
     __repr__ = __str__
@@ -137,6 +139,11 @@ class Ledger:
         lines = [_html("th", head), *(_html("td", row) for row in rows)]
         note = "" if LINUX else f"<p>{escape(spoken(ONLY_LINUX))}</p>"
         return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>{note}"
+
+
+def _width(text: str) -> int:
+    """How many letters wide a text is on a terminal: Hangul is two for each."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def _html(kind: str, cells: list[str]) -> str:

@@ -39,9 +39,9 @@ class Action:
             Call(self.to, self.path, self.body, self.method, self.headers, self.timeout)
 
     @classmethod
-    def reconnect(cls, client: str, label: str = "new connection") -> Action:
+    def reconnect(cls, client: str, label: str = "") -> Action:
         """A button that closes the client's connections: its next request opens a new one."""
-        return cls(client, label, "RECONNECT")
+        return cls(client, label or spoken("new connection"), "RECONNECT")
 
     def verb(self) -> tuple:
         """The action as a verb of the world and its arguments."""
