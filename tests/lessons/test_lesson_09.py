@@ -97,6 +97,8 @@ def test_a_kill_loses_no_order_and_a_promotion_does():
     promotion = panel.rows.request(path="/promote")
     assert promotion.ok
     assert not lesson.keeps_its_word(panel.rows, promotion)  # green it is not
+    unanswered = panel.rows.requests("replica", path="/log", outcome="no reply")
+    assert [lesson.keeps_its_word(panel.rows, one) for one in unanswered[:2]] == [True, True]
 
 
 def test_the_two_ways_out_may_be_tried_in_the_other_order():
