@@ -13,6 +13,15 @@ from translation.edition import ready
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _ADDRESS = re.compile(r"\]\([^)]*\)")
+# What English says in a word, Korean may say in digits.
+_SMALL = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_IN_WORDS = {word: str(number) for number, word in enumerate(_SMALL)} | {
+    "twelve": "12", "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60",
+    "hundred": "100", "thousand": "1000", "second": "1", "a": "1", "an": "1", "once": "1",
+    "twice": "2",
+}  # fmt: skip
+# A closing ** after a bracket, a quote or a stop does not close before a letter (CommonMark 6.2).
+_UNCLOSED = re.compile(r"[^\s*][)\"'.?!”’]\*{1,2}[가-힣]\S*")
 _HANGUL = re.compile("[가-힣]")
 _MARKS = re.compile(r"^(#+|[-+*]|\d+\.|\||>|!\[)", re.MULTILINE)
 
@@ -46,8 +55,11 @@ def _cells(mine: dict[str, Any], theirs: dict[str, Any], language: str) -> Itera
 
 def in_prose(english: str, other: str) -> Iterator[str]:
     """How two texts differ beyond words: numbers, code, and how they are laid out."""
+    if rest := _other_numbers(_ADDRESS.sub("]", english), _ADDRESS.sub("]", other)):
+        yield f"its numbers differ: {rest}"
+    if broken := _UNCLOSED.findall(other):
+        yield f"emphasis does not end before a Korean letter here: {broken[0]}"
     for what, parts in (
-        ("numbers", lambda text: _numbers(_ADDRESS.sub("]", text))),
         ("code", lambda text: collections.Counter(re.findall(r"`+[^`]+`+", text))),
         ("layout", lambda text: collections.Counter(_MARKS.findall(text))),
     ):
@@ -77,8 +89,8 @@ def in_code(english: str, other: str) -> Iterator[str]:
             yield f"a text differs and is not Korean: {''.join(theirs.said)!r:.60}"
         elif mine.values != theirs.values:
             yield f"a text has other values: {_rest(mine.values, theirs.values)}"
-        elif mine.numbers() != theirs.numbers():
-            yield f"a text has other numbers: {_rest(mine.numbers(), theirs.numbers())}"
+        elif rest := _other_numbers(" ".join(mine.said), " ".join(theirs.said)):
+            yield f"a text has other numbers: {rest}"
         elif mine.marks() != theirs.marks():
             yield f"a text has other marks at the beginning of its lines: {theirs.said[0]!r:.60}"
 
@@ -93,9 +105,6 @@ class _Text:
         return isinstance(other, _Text) and (self.said, self.values) == (other.said, other.values)
 
     __hash__ = None  # type: ignore[assignment]
-
-    def numbers(self) -> collections.Counter:
-        return _numbers(" ".join(self.said))
 
     def marks(self) -> list[str]:
         """How its lines begin: a quiz marks its right choices so."""
@@ -133,6 +142,14 @@ def _shown(cell: dict[str, Any]) -> str:
 
 def _numbers(text: str) -> collections.Counter:
     return collections.Counter(_NUMBER.findall(text))
+
+
+def _other_numbers(english: str, other: str) -> str:
+    """What numbers a translation lacks, or has that the English says neither way; '' if none."""
+    mine, theirs = _numbers(english), _numbers(other)
+    words = re.findall(r"[a-z]+", english.lower().replace("half a minute", "thirty seconds"))
+    in_words = collections.Counter(_IN_WORDS[word] for word in words if word in _IN_WORDS)
+    return _rest(mine, theirs) if mine - theirs or theirs - mine - in_words else ""
 
 
 def _rest(mine: collections.Counter, theirs: collections.Counter) -> str:

@@ -76,6 +76,8 @@ def differences(one, two):
         ("code", "quiz('Yes?\\n- a\\n+ b')", "quiz('네?\\n+ 가\\n- 나')", "other marks"),
         ("code", "say('hello')", "say('안녕)", "no Python"),
         ("markdown", "It took 2.0 s.", "3.0초 걸립니다.", "numbers differ"),
+        ("markdown", "It took ten seconds.", "3초 걸립니다.", "numbers differ"),
+        ("markdown", "A **copy** is", "**복제본(copy)**은", "emphasis does not end"),
         ("markdown", "Ask `shop`.", "shop에게 묻습니다.", "code differ"),
         ("markdown", "- one\n- two", "- 하나", "layout differ"),
     ],
@@ -88,6 +90,11 @@ def test_an_outcome_may_not_differ_either():
     mine = cell("code", "run()", shown="60 acknowledged")
     assert "other numbers" in differences(mine, cell("code", "run()", shown="59건 확인 응답"))
     assert differences(mine, cell("code", "run()", shown="60건 확인 응답")) == ""
+
+
+def test_a_number_in_a_word_may_be_one_in_digits():
+    mine = cell("markdown", "It took ten seconds, twice.")
+    assert differences(mine, cell("markdown", "두 번, 10초 걸립니다.")) == ""
 
 
 def test_words_may_be_others_and_values_may_come_in_another_order():
