@@ -362,7 +362,9 @@ def soak(environment, rounds, paths):
     fuzz = ("10,000 hostile inputs of a kind", ["tests", "-m", "fuzz"], {"STATELAB_DRAWS": "fuzz"})
     site = ["tests/browser/test_site_in_browser.py"]
     everywhere = ("every lesson in the browser edition", site, {"STATELAB_SITE": "all"})
-    jobs = [] if paths else [seeds, fuzz, everywhere]
+    pages = ["tests/browser/test_lessons_in_browser.py", "-k", "ko"]
+    korean = ("every Korean lesson in a browser", pages, {"STATELAB_KOREAN": "all"})
+    jobs = [] if paths else [seeds, fuzz, everywhere, korean]
     jobs += [(f"round {n} of {rounds}", paths, {}) for n in range(1, rounds + 1)]
     failed = 0
     if not paths and shutil.which("buildah") and shutil.which("debootstrap"):

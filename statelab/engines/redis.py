@@ -62,11 +62,12 @@ class Redis(Engine):
 
     @classmethod
     def make(cls, address: str, namespace: str) -> None:
-        """Sees whether the server answers; keys need no making."""
+        """Sees whether the server answers, and has all keys; they need no making."""
         import redis
 
         with redis.Redis.from_url(address, socket_timeout=5) as client:
-            client.ping()
+            if client.info("cluster").get("cluster_enabled"):
+                raise ValueError("it is part of a Redis Cluster; name one that stands alone")
 
     @classmethod
     def remove(cls, address: str, namespace: str) -> None:

@@ -153,6 +153,26 @@ def test_a_copy_of_what_somebody_else_runs_is_refused(engine, option, monkeypatc
         assert world.names == {}
 
 
+class Clustered(Redis):
+    """A member of a Redis Cluster: it has a share of the keys, and sends others away."""
+
+    def prepare(self, place):
+        commands = super().prepare(place)
+        with open(place.folder / "redis.conf", "a", encoding="utf-8") as conf:
+            conf.write("cluster-enabled yes\n")
+        return commands
+
+
+@pytest.mark.engines("redis")
+def test_a_member_of_a_redis_cluster_is_refused_at_once(monkeypatch):
+    with LiveWorld() as theirs, LiveWorld() as world:
+        theirs.start("redis", Clustered)
+        monkeypatch.setenv(Redis.variable, theirs.address("redis"))
+        with pytest.raises(RuntimeError, match="is part of a Redis Cluster; name one that stands"):
+            world.start("redis", Redis)
+        assert world.names == {}
+
+
 def test_the_members_of_an_ensemble_share_one_namespace(monkeypatch):
     monkeypatch.setenv(ZooKeeper.variable, "127.0.0.1:1,127.0.0.1:2")
     monkeypatch.setattr(outside, "command", lambda *_: Command(["true"], {}))

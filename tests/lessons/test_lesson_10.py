@@ -1,6 +1,7 @@
 """Lesson 10: the judge ranks designs rightly, each choice has its rule, and days come back."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -57,14 +58,44 @@ def test_each_weaker_choice_in_a_sound_design_breaks_its_own_rule(choice, rule, 
     assert weaker <= {rule, *also}
 
 
-def test_a_login_in_the_store_is_sound_too_and_asks_more():
+def test_a_login_in_the_store_is_sound_too_and_has_another_price():
     by_store = lesson.judged({**lesson.SOUND, "login": "store"}, lesson.HOSTILE, 100)
     assert lesson.survived(by_store) == 100
-    quiet = [
-        lesson.judged({**lesson.SOUND, "login": login}, lesson.PERFECT, 20)["ms"].mean()
-        for login in ("token", "store")
+    token, store = (lesson.prices({**lesson.SOUND, "login": login}) for login in ("token", "store"))
+    assert (token["store asked"], store["store asked"]) == ("1.0 times a request",
+                                                            "2.0 times a request")  # fmt: skip
+    assert (token["logout at once"], store["logout at once"]) == ("no", "yes")
+
+
+def test_while_the_store_is_away_only_what_needs_it_not_goes_on():
+    away = "store away: a match is paid", "store away: who is there"
+    for design, goes_on in (
+        (lesson.MINE, ("yes", "no")),
+        ({**lesson.MINE, "online": "memory"}, ("yes", "yes")),
+        ({**lesson.MINE, "login": "store"}, ("no", "no")),
+        (lesson.SOUND, ("no", "no")),
+    ):
+        assert tuple(lesson.prices(design)[what] for what in away) == goes_on
+
+
+def test_what_breaks_no_rule_makes_somebody_wait_more_often():
+    waited = [
+        int((lesson.judged(design, lesson.HOSTILE, 100)["wait"] > lesson.PATIENCE_S).sum())
+        for design in (lesson.MINE, lesson.SOUND)
     ]
-    assert quiet[0] < quiet[1]
+    assert waited[0] < 3 < waited[1]
+
+
+def test_no_choice_stands_where_its_place_or_its_length_would_tell_that_it_is_sound():
+    sound = lesson.SOUND.items()
+    last = [piece for piece, choice in sound if lesson.CHOICES[piece][-1] == choice]
+    longest = [
+        piece
+        for piece, choice in sound
+        if all(len(other) < len(choice) for other in lesson.CHOICES[piece] if other != choice)
+    ]
+    assert len(last) < 2
+    assert len(longest) < 2
 
 
 def test_on_a_perfect_network_only_a_list_in_two_memories_breaks_a_rule():
@@ -147,35 +178,73 @@ def test_a_day_taken_apart_keeps_only_what_the_breach_needs():
     assert apart > 0
 
 
+@pytest.fixture
+def told(capsys):
+    """Runs the cells that show the worst day of a design, and takes it apart; what they print."""
+
+    def tell(design, days):
+        table = lesson.judged(design, lesson.HOSTILE, days)
+        cells = map(lesson.cell, ("worst-day", "apart-run"))
+        names = lesson.run(*cells, MINE=design, table=table)
+        return names, capsys.readouterr().out
+
+    return tell
+
+
+def test_who_survives_every_day_is_shown_the_one_on_which_somebody_waited_longest(told):
+    names, said = told(lesson.SOUND, 60)
+    assert "No rule broke on any day" in said
+    assert names["seed"] == names["table"]["wait"].idxmax()
+    assert names["rule"] == lesson.PATIENCE
+    assert 0 < len(lesson.troubles(names["day"])) < 4
+    assert names["day"].replay(lesson.backend).trace.breach(lesson.PATIENCE)
+
+
+def test_a_design_of_which_nobody_waited_has_nothing_to_take_apart(told):
+    names, said = told(lesson.SOUND, 2)
+    assert names["table"]["wait"].max() < lesson.PATIENCE_S
+    assert "there is nothing to take apart" in said
+
+
+def test_the_worst_day_of_a_design_that_breaks_is_told_in_times(told):
+    _, said = told(lesson.MINE, 40)
+    assert re.search(r"^✕ who has logged in stays logged in, at \d\.\d s$", said, re.MULTILINE)
+
+
 # ------------------------------------------------------------------------------- the panel
-WAIT, PAUSE, RESUME = ("wait",), ("pause", "web-1"), ("resume", "web-1")
+DAY = ("wait", "wait", "pause web-1", "wait", "wait", "resume web-1", *["wait"] * 4)
+OUT, NONE = "somebody is logged out", "none: no memory was lost"
 
 
-def test_a_pause_in_the_panel_decides_the_prediction():
-    for answer, mark in (("yes, and a pause is enough", "right"), ("no: nothing died", "wrong")):
-        choice = next(c for c in ("yes, and a pause is enough", NOTHING) if c.startswith(answer))
-        panel, observation = lesson.opened(2, choice)
-        assert "Still to do" in repr(observation)
-        press(panel, WAIT, WAIT, WAIT, WAIT, PAUSE, WAIT)
-        assert panel.verdict["mark"] == mark
-        assert "“who has logged in stays logged in” broke at 2." in repr(observation)
-
-
-NOTHING = "no: nothing died, so nothing is lost"
+@pytest.mark.parametrize(("answer", "mark"), [(OUT, "right"), (NONE, "wrong")])
+def test_a_pause_in_the_panel_decides_the_prediction(answer, mark):
+    panel, observation = lesson.opened(1, answer)
+    assert "Still to do" in repr(observation)
+    press(panel, *DAY[:4])
+    assert panel.verdict["mark"] == mark
+    assert "“who has logged in stays logged in” broke at 2." in repr(observation)
+    earned = panel.verdict["text"]
+    press(panel, *DAY[4:])
+    assert panel.verdict["text"] == earned
 
 
 def test_a_kill_in_the_panel_is_not_what_was_asked():
-    panel, observation = lesson.opened(2, NOTHING)
-    press(panel, WAIT, ("kill", "web-1"))
+    panel, observation = lesson.opened(1, NONE)
+    press(panel, "wait", "kill web-1")
     assert "Start over, and kill nothing" in repr(observation)
 
 
-def test_a_sound_design_in_the_panel_decides_for_no(monkeypatch):
-    monkeypatch.setattr(lesson.module, "MINE", lesson.SOUND)
-    panel, observation = lesson.opened(2, NOTHING)
-    press(panel, *[WAIT] * 4, PAUSE, WAIT, WAIT, RESUME)
-    assert "No rule is broken yet" in repr(observation)
-    press(panel, *[WAIT] * 8)
+@pytest.mark.parametrize(
+    ("design", "choice"),
+    [("SOUND", NONE), ("NEIGHBOUR", "a match is paid twice")],
+)
+def test_another_design_decides_the_prediction_otherwise(monkeypatch, design, choice):
+    monkeypatch.setattr(lesson.module, "MINE", getattr(lesson, design))
+    panel, observation = lesson.opened(1, choice)
+    press(panel, *DAY[:4])
+    if choice == NONE:
+        assert "No rule is broken yet" in repr(observation)
+    press(panel, *DAY[4:])
     assert panel.verdict["mark"] == "right"
 
 

@@ -14,7 +14,7 @@ LOG = lesson.LOG
 
 def shop(seed=7, synchronous=False, **world):
     world = World(seed=seed, **world)
-    world.start("original", Original, synchronous)
+    world.start("original", lesson.WaitsForTwo if synchronous else Original)
     world.start("replica", Replica)
     return world
 
@@ -90,7 +90,7 @@ def test_a_copy_without_positions_parts_on_such_days():
     parted = 0
     for seed in range(20):
         world = World(seed=seed)
-        lesson.careless_shop(world)
+        lesson.shop(world, original=lesson.HandsOn, copy=lesson.TakesWhatComes)
         a_bad_day(world, random.Random(seed))
         parted += world.trace.breach(lesson.SAME) is not None
     assert parted > 10
