@@ -190,7 +190,7 @@ def verdict(prediction: Predict | None, choice: str | None, why: str) -> dict[st
 
 
 class Verdicts:
-    """The verdict on a panel's runs: once earned, it stays until another run earns another."""
+    """The verdict on a panel's runs: a choice that came true stays until another run earns one."""
 
     def __init__(self, prediction: Predict | None):
         self._prediction = prediction
@@ -206,8 +206,8 @@ class Verdicts:
             return found[-1]
 
         now = judged(outcome and once, seen, self._prediction)
-        if now["mark"] != "open" and run != self._by:
-            self._earned, self._by = found[-1], run
+        if now["mark"] != "open" and (run != self._by or found[-1][0] == self._earned[0]):
+            self._earned, self._by = found[-1], run  # the same choice may have more to tell
         if self._earned is None:
             return now
         earned = verdict(self._prediction, *self._earned)
