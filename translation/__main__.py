@@ -90,7 +90,7 @@ def made(language: str) -> dict[str, bytes]:
         bare = edition.notebook(load(path), said[path.stem], language, here, of)
         files[of[here]] = json.dumps(bare, ensure_ascii=False, indent=1) + "\n"
     compiled = BytesIO()
-    write_mo(compiled, read[PACKAGE])
+    write_mo(compiled, catalog.timeless(read[PACKAGE]))
     files[f"statelab/locale/{language}.mo"] = compiled.getvalue()
     return {
         path: text if isinstance(text, bytes) else text.encode() for path, text in files.items()

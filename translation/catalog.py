@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -24,6 +25,12 @@ def write(path: Path, catalog: Catalog) -> None:
     catalog.header_comment = ""
     with path.open("wb") as file:
         write_po(file, catalog, width=0, omit_header=True, include_previous=True)
+
+
+def timeless(catalog: Catalog) -> Catalog:
+    """The catalog without the time at which it was read, which its compiled form would hold."""
+    catalog.creation_date = catalog.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
+    return catalog
 
 
 def updated(catalog: Catalog, units: Iterable[Unit]) -> Catalog:

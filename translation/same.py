@@ -48,9 +48,8 @@ def _cells(mine: dict[str, Any], theirs: dict[str, Any], language: str) -> Itera
     if "setup" in mine["metadata"]["tags"]:
         texts[1] = texts[1].replace(ready(language), ready())
     yield from (in_code if mine["cell_type"] == "code" else in_prose)(*texts)
-    outputs = [_numbers(_shown(cell)) for cell in (mine, theirs)]
-    if outputs[0] != outputs[1]:
-        yield f"it shows other numbers: {_rest(*outputs)}"
+    if rest := _other_numbers(_shown(mine), _shown(theirs)):
+        yield f"it shows other numbers: {rest}"
 
 
 def in_prose(english: str, other: str) -> Iterator[str]:
