@@ -36,12 +36,16 @@ def timeless(catalog: Catalog) -> Catalog:
 def updated(catalog: Catalog, units: Iterable[Unit]) -> Catalog:
     """A catalog of these units with what `catalog` has of them.
 
-    A unit that has changed keeps its translation, marked fuzzy, with the English that it was of.
+    A unit that has changed keeps its translation, marked fuzzy, with the English that it was of;
+    one that has only moved, as a page's blocks do, keeps it as it is.
     """
-    old = {message.context or message.id: message for message in catalog if message.id}
+    old = {_key(message): message for message in catalog if message.id}
+    moved = {message.id: message for message in old.values()}
     fresh = Catalog(locale=catalog.locale)
     for unit in units:
         known = old.get(unit.key)
+        if known is None or known.id != unit.text:  # a block before it is new, say
+            known = moved.get(unit.text, known)
         flags, previous = set(), ()
         if known and known.string:
             stale = known.id != unit.text

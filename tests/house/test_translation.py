@@ -136,6 +136,14 @@ def test_a_changed_unit_is_stale_keeps_its_translation_and_says_of_what_it_was(t
     assert 'msgstr "죽이세요."' in text
 
 
+def test_a_unit_that_has_only_moved_is_not_stale():
+    one, two = units.Unit("001", "One.", "markdown"), units.Unit("002", "Two.", "markdown")
+    new = units.of_page("Zero.\n\nOne.\n\nTwo.\n")
+    fresh = catalog.updated(entries(one, two, **{"001": "하나.", "002": "둘."}), new)
+    assert catalog.missing(fresh, new) == ["001 is stale: its English has changed"]
+    assert catalog.said(fresh) == {"002": "하나.", "003": "둘."}
+
+
 def test_a_unit_without_translation_and_one_that_is_no_more_are_named():
     a, b = units.Unit("a", "One.", "markdown"), units.Unit("b", "Two.", "markdown")
     assert catalog.missing(entries(a), [a]) == ["a is not translated"]
