@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 import statelab
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 COMPANIONS = {"07_write_lease_zookeeper"}  # for home: no room votes on it
 
 
