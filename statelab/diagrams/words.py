@@ -53,7 +53,7 @@ def nested(value: Any) -> str:
 def to_the_ms(time_us: int) -> str:
     """A time in seconds, to the millisecond."""
     ms = (time_us + 500) // 1000
-    return f"{ms // 1000}.{ms % 1000:03d} s"
+    return spoken("{number} s", number=f"{ms // 1000}.{ms % 1000:03d}")
 
 
 def speed(low: float, high: float, loss: float, duplicate: float) -> str:

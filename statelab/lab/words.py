@@ -24,7 +24,7 @@ MOST_TEXT = 1000  # characters of an error: more would hide what it says
 def clock(time: float) -> str:
     """Seconds as a learner reads them: 2.0 s, 2.25 s."""
     text = f"{time:.2f}"
-    return (text[:-1] if text.endswith("0") else text) + " s"
+    return spoken("{number} s", number=text[:-1] if text.endswith("0") else text)
 
 
 def status_word(status: int) -> str:

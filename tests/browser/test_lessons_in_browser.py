@@ -23,7 +23,8 @@ ENGLISH = """() => [...document.querySelectorAll('.statelab')].flatMap((view) =>
     const text = walker.currentNode.nodeValue.trim();
     let rest = text.replace(/\\([^)]*\\)|[“"'`‘][^”"'`’]*[”"'`’]|[\\w-]*\\d[\\w-]*/g, '');
     for (const name of names) rest = rest.replaceAll(name, '');
-    const whole = !/[가-힣]/.test(text) && /[A-Za-z]{4,}/.test(rest);
+    rest = rest.replace(/[A-Z]{3,} \\S+( → \\S+)?(: .*)?/, ''); // a request, as a title says it
+    const whole = !/[가-힣]/.test(text) && /^[A-Z][a-z]{3,}|[A-Za-z]{3,} [A-Za-z]{3,}/.test(rest);
     if (whole || /([A-Za-z]{2,} ){2,}[A-Za-z]{2,}/.test(rest)) found.push(text);
   }
   return found;

@@ -97,12 +97,14 @@ def _node(subject: dict[str, Any], fields: dict[str, dict[str, Any]]) -> dict[st
         "life": word("life"),
         "died": word("died"),
         "memory": {
-            "caption": word("caption") or "memory",
+            "caption": word("caption") or spoken("memory"),
             "lost": status == "dead",
             "lines": lines("m\t"),
         },
         "disk": sorted(lines("d\t"), key=lambda line: line["name"]),
-        "label": ", ".join([subject["name"], subject["role"], *([status] * subject["lives"])]),
+        "label": ", ".join(
+            [subject["name"], spoken(subject["role"]), *([spoken(status)] * subject["lives"])]
+        ),
     }
 
 

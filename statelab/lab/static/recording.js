@@ -218,7 +218,7 @@ function library() {
     for (const { name, status, memory, disk } of shown) {
       const held = status === "dead" ? [] : memory.filter((line) => line.flags & FLAGS.held);
       for (const thing of new Set(held.map((line) => line.name))) places.get(thing)?.push(name);
-      for (const thing of disk) places.get(thing.name)?.push(`${name}’s disk`);
+      for (const thing of disk) places.get(thing.name)?.push(t("{0}’s disk", name));
     }
     return [...places];
   }

@@ -81,7 +81,7 @@ function makeStage(act, changed) {
     const nobody = l.until > 0 && l.text === "None"; // until then, it need not ask
     const is = [l.flags & FLAGS.token && "token", l.until && !left && "expired"];
     const short = !drags && l.was !== undefined && (l.was + l.text).length < 24;
-    const says = left > NEVER ? t("no end") : t(nobody ? "may ask in {0} s" : "{0} s", left.toFixed(1));
+    const says = left > NEVER ? t("no end") : nobody ? t("may ask in {0} s", left.toFixed(1)) : t("{0} s", left.toFixed(1));
     return h("div.line", { key: l.field, title: `${l.label} = ${l.full}`, is }, h("span.key", `${l.label} = `),
       h("span.value", { key: drags ? "" : l.text, is: seen.get(l.id).is }, short ? changedTo(l) : nobody ? "–" : l.text),
       l.until > 0 && (left || !nobody) && h("span.soft",

@@ -13,7 +13,7 @@ const MARKED = { kill: "M5 0L1 5H4L3 8L7 3H4Z", reconnect: "M1 4H7M4 1L7 4L4 7",
 function clock(us, ...others) {
   const [short, long] = [2, 3].map((digits) => (us / 1e6).toFixed(digits));
   const alike = others.some((other) => other !== us && (other / 1e6).toFixed(2) === short);
-  return `${alike ? long : short.replace(/0$/, "")} s`;
+  return t("{0} s", alike ? long : short.replace(/0$/, ""));
 }
 
 // The lanes of a run in the order in which they stand: subjects with something to show.
