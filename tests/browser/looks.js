@@ -70,8 +70,9 @@
   for (const { words, box } of texts) {
     if (box.left < edge.left || box.right > edge.right + 1) found.push(`“${words}” sticks out`);
   }
-  for (const one of [root, ...root.querySelectorAll(".sl-stage")])
-    if (one.scrollWidth > one.clientWidth + 1) found.push("it is wider than its place");
+  const columns = [...root.querySelectorAll(".sl-columns")]; // their stage cuts off what sticks out
+  const cut = columns.some((one) => one.offsetWidth > one.parentElement.clientWidth + 1);
+  if (cut || root.scrollWidth > root.clientWidth + 1) found.push("it is wider than its place");
   for (const button of root.querySelectorAll("button, [role=radio], input")) {
     if (!button.checkVisibility()) continue;
     const named = button.textContent.trim() || button.ariaLabel || button.labels?.length;

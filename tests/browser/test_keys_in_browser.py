@@ -40,6 +40,11 @@ STAND = """() => {
   return { at: cells[content.activeCellIndex].id,
     runs: Object.fromEntries(cells.map((cell) => [cell.id, cell.executionCount])) };
 }"""
+MARK = """(area) => {
+  for (const child of area.querySelectorAll(".jp-OutputArea-child")) child.dataset.old = "";
+}"""
+RENEWED = """(area) => area.querySelector(".jp-OutputArea-child")
+  && !area.querySelector("[data-old]")"""
 RAN = "([stand, id, before]) => Function(`return ${stand}`)()().runs[id] !== before"
 
 
@@ -60,9 +65,13 @@ def press(notebook, name, keys):
     """Presses keys in the cell of that id, where the focus is; returns the cell that is active."""
     page = notebook.page
     before = page.evaluate(STAND)["runs"][name]
+    area = view(notebook, name).element_handle()
+    area.evaluate(MARK)
     page.keyboard.press(keys)
     page.wait_for_function(RAN, arg=[STAND, name, before])
-    return page.evaluate(STAND)["at"]
+    at = page.evaluate(STAND)["at"]
+    page.wait_for_function(RENEWED, arg=area)  # or the next focus falls on what is about to go
+    return at
 
 
 def after(name):
