@@ -143,16 +143,7 @@ class Environment:
         wanted = ["-c", "requirements.lock", "-r", "requirements.txt"]
         wanted += ["-r", "requirements-test.txt"] if tools else []
         hint = "Installing failed (is there a network connection, and room on the disk?)"
-        if self.may_use_uv():
-            try:
-                run_quietly(self.pip("-c", "requirements.lock", "uv"), hint, cwd=self.root)
-                uv = [self.bin / "uv", "pip", "install", "--python", self.python, *wanted]
-                run_quietly(uv, hint, cwd=self.root, env=self.variables(), progress=True)
-            except Trouble:
-                say("uv could not install them; pip tries, which takes some minutes")
-            else:
-                wanted = None
-        if wanted is not None:
+        if not (self.may_use_uv() and self.install_with_uv(wanted, hint)):
             run_quietly(self.pip(*wanted), hint, cwd=self.root, progress=True)
 
         scheme = {"base": str(self.folder), "platbase": str(self.folder)}
@@ -173,6 +164,17 @@ class Environment:
     def pip(self, *arguments):
         """Return the command by which pip installs something."""
         return [self.python, "-m", "pip", "install", "--disable-pip-version-check", *arguments]
+
+    def install_with_uv(self, wanted, hint):
+        """Let uv install what is wanted, after itself; return whether it could."""
+        uv = [self.bin / "uv", "pip", "install", "--python", self.python, *wanted]
+        try:
+            run_quietly(self.pip("-c", "requirements.lock", "uv"), hint, cwd=self.root)
+            run_quietly(uv, hint, cwd=self.root, env=self.variables(), progress=True)
+        except Trouble:
+            say("uv could not install them; pip tries, which takes some minutes")
+            return False
+        return True
 
     def may_use_uv(self):
         """Return whether uv, ten times as fast, finds what pip does: it reads no pip's settings."""

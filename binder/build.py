@@ -116,7 +116,7 @@ def buildah(*arguments: str) -> str:
 
 
 def inside(made: str, *command: str, user: str = "0", bound: Sequence[str] = ()) -> int:
-    """Runs a command in a container, its exit code, 0 for root's."""
+    """Runs a command in a container; returns its exit code. Raises if it is root's and fails."""
     path = f"{VENV}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     options = ["--isolation", "chroot", "--user", user, "--workingdir", HOME]
     options += ["--env", f"PATH={path}", "--env", f"HOME={HOME if user != '0' else '/root'}"]

@@ -44,7 +44,7 @@ def spoken(text: str, /, **values: Any) -> str:
     """
     if _catalog is None:
         return text.format(**values) if values else text
-    text = _catalog.gettext(text)
+    text = text and _catalog.gettext(text)  # of the empty text a catalog has its own head
     return particles(text.format(**values) if values else text)
 
 

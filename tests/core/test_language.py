@@ -45,3 +45,12 @@ def test_a_language_that_is_not_there_is_refused_with_those_that_are():
     with pytest.raises(ValueError, match="there is no 'fr'; there are en"):
         language.speak("fr")
     assert language.spoken("{name} is up", name="web") == "web is up"
+
+
+def test_an_empty_text_is_empty_in_each_language():
+    for name in language.languages():
+        try:
+            language.speak(name)
+            assert language.spoken("") == ""
+        finally:
+            language.speak(language.ENGLISH)

@@ -157,10 +157,9 @@ def compare(prediction: Predict, choice: str, sentence: str) -> Observe:
     observation = Observe()
 
     def told(_: Any) -> dict[str, str]:
-        outcome = verdict(prediction, choice, sentence)
-        return (
-            outcome if prediction.done else {"mark": "open", "said": "", "text": spoken(UNANSWERED)}
-        )
+        if not prediction.done:
+            return {"mark": "open", "said": "", "text": spoken(UNANSWERED)}
+        return verdict(prediction, choice, sentence)
 
     for trait in ("chosen", "done"):
         traitlets.dlink((prediction, trait), (observation, "verdict"), told)
@@ -174,19 +173,11 @@ def verdict(prediction: Predict | None, choice: str | None, why: str) -> dict[st
     said = "" if prediction is None else prediction.said() if prediction.done else spoken(SKIPPED)
     if choice is None:
         return {"mark": "open", "said": said, "text": particles(str(why))}
-    if prediction is None or prediction.choice is None:
-        return {
-            "mark": "known",
-            "said": said,
-            "text": spoken("It was “{choice}”: {why}", choice=choice, why=why),
-        }
-    if prediction.choice == choice:
+    predicted = prediction and prediction.choice
+    if predicted == choice:
         return {"mark": "right", "said": said, "text": spoken("And so it was: {why}", why=why)}
-    return {
-        "mark": "wrong",
-        "said": said,
-        "text": spoken("It was “{choice}”: {why}", choice=choice, why=why),
-    }
+    text = spoken("It was “{choice}”: {why}", choice=choice, why=why)
+    return {"mark": "known" if predicted is None else "wrong", "said": said, "text": text}
 
 
 class Verdicts:
@@ -221,6 +212,5 @@ def judged(outcome: Outcome | None, seen: Any, prediction: Predict | None) -> di
     except NotYet as undecided:
         return verdict(prediction, None, str(undecided))
     except BaseException as wrong:  # nobody would see it, and SystemExit would end the kernel
-        return verdict(
-            prediction, None, spoken("The outcome could not be told: {why}", why=sentence(wrong))
-        )
+        why = spoken("The outcome could not be told: {why}", why=sentence(wrong))
+        return verdict(prediction, None, why)

@@ -88,11 +88,8 @@ class Quiz(View):
         self.feedback = feedback
 
     def __repr__(self) -> str:
-        return (
-            spoken("Exit check")
-            + ": "
-            + " · ".join(question.question for question in self._questions)
-        )
+        questions = " · ".join(question.question for question in self._questions)
+        return f"{spoken('Exit check')}: {questions}"
 
     def _html(self) -> str:
         parts = []

@@ -42,9 +42,8 @@ class Fields(Columns):
             if until * 1e6 > now_us and self._last[key[0]][key[1]] != GONE
         }
         for subject, fields in self._last.items():
-            if "life" in fields:
-                word = texts[fields["life"]]
-                self._lives[subject] = int("".join(c for c in word if c.isdigit()) or 1)
+            if "number" in fields:
+                self._lives[subject] = int(texts[fields["number"]])
         self._bar_keys = other._bar_keys[: len(self.tables["bars"]["at"])]
         over = set(self.tables["ends"]["bar"])
         self._going_on = {k: n for n, k in enumerate(self._bar_keys) if n not in over}

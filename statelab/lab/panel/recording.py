@@ -93,6 +93,7 @@ class Recording(Fields):
         self._lives[subject] = row.life
         later = row.life > 1
         self._set(at, subject, "status", "up")
+        self._set(at, subject, "number", str(row.life))
         self._set(at, subject, "life", which_life(row.life) if later else "")
         self._set(at, subject, "caption", new_memory(row) if later else "")
         self._set(at, subject, "lost", "")

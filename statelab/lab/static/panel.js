@@ -48,16 +48,14 @@ function renderPanel({ model, el, book }) {
   const isPast = () => traits.level > 0 && eye.moves !== "follow" && eye.row < eye.run.count - 1;
   const branches = () => traits.level > 1 && traits.mode === "simulated";
 
+  function tell(doing, here) {
+    try { model.send({ do: doing, n: clicks, ...here }); } catch { silent = GONE(); }
+  }
   function act(...doing) {
     clicks += 1;
     clearTimeout(patience);
-    const here = eye.run && branches() && isPast() && !eye.glance ? { at_us: Math.round(eye.time), keep: eye.keep } : {};
-    try {
-      model.send({ do: doing, n: clicks, ...here });
-      patience = setTimeout(() => { silent = SILENT(); draw(); }, PATIENCE_MS);
-    } catch {
-      silent = GONE();
-    }
+    tell(doing, eye.run && branches() && isPast() && !eye.glance && { at_us: Math.round(eye.time), keep: eye.keep });
+    if (!silent) patience = setTimeout(() => { silent = SILENT(); draw(); }, PATIENCE_MS);
     draw();
   }
 
@@ -267,7 +265,8 @@ function renderPanel({ model, el, book }) {
     else follow(Math.max(from, 0));
   }
   const leave = heard(model, "change", changed);
-  if (SHARED.has("run")) act("shared", SHARED.get("run"), Number(SHARED.get("at")) || 0);
+  // No hand has pressed this: while the other cells still run, nobody need hear that it takes time.
+  if (SHARED.has("run")) tell(["shared", SHARED.get("run"), Number(SHARED.get("at")) || 0]);
   // The static picture is for who has no kernel: an output of its own, before the panel's.
   const placed = new ResizeObserver(() => {
     const pictures = root.closest(".jp-OutputArea")?.querySelectorAll("img[alt^='Lab panel']") ?? [];
