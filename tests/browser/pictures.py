@@ -16,54 +16,57 @@ from browser.kernel import in_kernel
 
 # A panel's name in its lesson: what is done in it, as `Panel.do` takes it; a number waits so often.
 DAYS = {
-    "00_start_here": {"panel": [
-        "alice: log in", "bob: log in", "kill web-a", "kill web-b", "restart web-a",
-        "restart web-b", "alice: open profile", "bob: open profile"]},
+    "00_start_here": {
+        "panel": ["alice: log in", "bob: log in", "kill web-a", "kill web-b", "restart web-a",
+                  "restart web-b", "alice: open profile", "bob: open profile"],
+        "panel_2": ["alice: log in", "kill web", "restart web", "alice: open profile"]},
     "01_state": {"panel": [
-        "alice: walk", *["alice: hit"] * 4, "kill game", "restart game", "alice: hit",
+        "alice: walk", *["alice: hit"] * 2, "kill game", "restart game", "alice: hit",
         "alice: loot"]},
     "02_determinism": {"panel": [
-        *["alice: dig"] * 3, "kill right", "alice: dig", "restart right",
-        "operator: feed right again"]},
+        *["alice: dig"] * 3, "kill right", "restart right", "alice: dig"]},
     "03_stateful_or_stateless": {
-        "panel_1": ["alice: price", "alice: price", "alice: one more visitor",
-                    "alice: one more visitor", "kill counter", "restart counter",
-                    "alice: one more visitor"],
-        "panel_2": ["alice: login (web-1)", "alice: an apple (web-1)", "alice: an apple (web-2)",
-                    "kill web-1", "restart web-1", "alice: how many? (web-1)"]},
+        "panel_1": ["alice: counter: one more", "alice: counter: one more",
+                    "kill counter", "restart counter", "alice: counter: one more"],
+        "panel_2": ["alice: web-1: log in", "alice: web-1: an apple", "alice: web-2: an apple",
+                    "kill web-1", "restart web-1", "alice: web-1: how many?"]},
     "04_authentication": {
-        "panel_1": ["alice: log in", "alice: profile", "alice: new connection", "alice: profile",
-                    "alice: log in", "kill web", "restart web", "alice: profile"],
-        "panel_2": ["alice: log in", "alice: log out", "alice: profile",
-                    "mallory: alice's token, renamed", "mallory: alice's old token"]},
+        "panel_1": ["alice: log in", "alice: profile", "alice: leave", "alice-mobile: profile",
+                    "bob: profile"],
+        "panel_session": ["alice: log in", "alice: new connection", "kill web", "restart web",
+                          "alice: profile"],
+        "panel_2": ["alice: log in", "alice: log out", "alice: profile"],
+        "panel_3": ["alice: log in", "kill web", "restart web", "alice: profile"]},
     "05_many_servers": {
-        "panel_1": ["alice: add tea", "bob: add rice", "kill shop-2", "alice: look", "bob: look"],
-        "panel_2": ["alice: open a chat with bob", *["alice: list my chats"] * 3]},
+        "panel_1": ["alice: add tea", "kill shop-1"],
+        "panel_2": ["alice: open a chat with bob", *["alice: list my chats"] * 2],
+        "panel_3": ["alice: open a chat with bob", *["bob: look at her list"] * 2]},
     "06_hard_and_soft_state": {
-        "panel_1": ["alice: log out (until-logout)", "alice: log out (for-30-s)", 6,
-                    "alice: profile (until-logout)", "alice: profile (for-30-s)"],
-        "panel_2": [2, "kill writer-1", 1, "restart writer-1", 4],
-        "panel_3": [6, "bob: is alice online?"]},
+        "panel_1": ["alice: log out (until-logout)", "alice: log out (until-idle)", 1,
+                    "kill office-pc", "alice: my page (until-logout)",
+                    "alice: my page (until-idle)"],
+        "panel_2": [1, "kill writer-1", 1, "restart writer-1", 2],
+        "panel_soft": [1, "kill writer-1", 2],
+        "panel_3": ["bob: is alice online?"] * 5},
     "07_write_lease": {
-        "panel_1": ["alice: bill by writer-1", "kill writer-1", "alice: bill by writer-2", 1,
-                    "alice: bill by writer-2", 3],
+        "panel_1": [1, "alice: bill by writer-1", "kill writer-1", "restart writer-1",
+                    "alice: bill by writer-1", "alice: bill by writer-2"],
         "panel_2": ["alice: bill by writer-1", "pause writer-1", 2, "alice: bill by writer-2", 2,
                     "resume writer-1"],
-        "panel_3": ["alice: bill by writer-1", "pause writer-1", 2, "alice: bill by writer-2", 2,
-                    "resume writer-1"]},
+        "panel_3": ["alice: bill by writer-1", "pause writer-1", 2, "resume writer-1"]},
     "08_sharing_state": {
         "panel_1": ["bob: give alice a coin", "bob: look at alice", "kill central",
-                    "bob: look at alice", "restart central", 3, "bob: look at alice"],
-        "panel_3": ["alice: win a coin", "kill game-1", "bob: give alice a coin", "restart game-1",
-                    4, "bob: look at alice"]},
+                    "restart central", 2, "bob: look at alice"],
+        "panel_2": ["alice: win a coin", "kill game-1", "bob: give alice a coin"],
+        "panel_3": ["alice: ride", "kill worker-1", 4]},
     "09_replicas": {
-        "panel_1": ["alice: 3 cups come in", "alice: sell a cup", "operator: DELETE, no WHERE", 1,
+        "panel_1": ["alice: 3 cups come in", "alice: 3 cups come in", 1, "hold original replica",
+                    "operator: DELETE, no WHERE", "operator: read the original",
                     "operator: read the replica"],
-        "panel_2": ["alice: 3 cups come in", "lose_next original replica",
-                    "alice: count: 10 cups", 1, "alice: sell a cup", 1],
-        "panel_3": [3, "hold original replica", 6, "kill original",
+        "panel_2": ["lose_next original replica", "alice: count: 10 cups", "alice: sell 4 cups"],
+        "panel_3": [1, "hold original replica", 3, "kill original",
                     "operator: promote the replica", "operator: read the replica"]},
-    "10_capstone": {"panel_2": [4, "pause web-1", 1]},
+    "10_capstone": {"panel_1": [2, "pause web-1", 2, "resume web-1", 4]},
 }  # fmt: skip
 
 

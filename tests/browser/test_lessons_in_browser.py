@@ -3,6 +3,7 @@
 Of the Korean ones two, and all in `lab.py soak`, which sets STATELAB_KOREAN=all.
 """
 
+import contextlib
 import os
 
 import lessons
@@ -53,7 +54,8 @@ def test_a_lesson_runs_and_its_panels_answer_and_look_well(name, opened, all_loo
     # are there, the first panel of the page may become the second while it is used.
     page.wait_for_function(PANELS_ARE_THERE, arg=count)
     for number in range(count):
-        use(panels.nth(number))
+        with telling(panels.nth(number)):
+            use(panels.nth(number))
     if name.startswith("ko/"):
         assert page.evaluate(ENGLISH) == []
     for theme in ("Light", "Dark"):
@@ -65,6 +67,16 @@ def test_a_lesson_runs_and_its_panels_answer_and_look_well(name, opened, all_loo
                 panels.first.screenshot(
                     path=shots / f"{name.replace('/', '-')}-{theme}-{width}.png"
                 )
+
+
+@contextlib.contextmanager
+def telling(panel):
+    """A failure tells what the panel shows: elsewhere nobody can look."""
+    try:
+        yield
+    except Exception as wrong:
+        wrong.add_note(f"the panel, {panel.get_attribute('aria-busy')=}:\n{panel.inner_text()}")
+        raise
 
 
 def use(panel):
