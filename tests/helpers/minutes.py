@@ -18,7 +18,13 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 WORDS, LINES = 200, 10  # a minute
 PRESS, PREDICTION = 20 / 60, 90 / 60  # minutes
 OPTIONAL = {"change", "hunt", "answer", "answer-server", "appendix"}
-TIMES = {"twice": 1, "three times": 2, "four times": 3, "five times": 4}  # beyond the first
+TIMES = {
+    "once each": 1,
+    "twice": 1,
+    "three times": 2,
+    "four times": 3,
+    "five times": 4,
+}  # beyond the first
 AT_ONCE = 40  # visible lines before the first panel, at the most
 
 

@@ -186,7 +186,7 @@ def test_on_a_real_redis_another_has_the_right_soon_after_its_holder_was_killed(
         world.kill(dead)
         killed = world.now()
         assert lesson.holder(world) != dead
-        assert world.now() - killed < lesson.QuickWriter.ttl + 10
+        assert world.now() - killed < lesson.LiveWriter.ttl + 10
 
 
 @pytest.mark.live

@@ -58,7 +58,7 @@ def test_another_has_the_right_soon_after_its_holder_was_killed():
         world.kill(dead)
         killed = world.now()
         assert companion.holder(world) != dead
-        assert world.now() - killed < companion.QuickWriter.ttl + 10
+        assert world.now() - killed < companion.LiveWriter.ttl + 10
 
 
 @pytest.mark.live
@@ -97,7 +97,7 @@ def test_the_next_write_comes_soon_after_the_leaders_death():
         killed = world.now()
         while companion.bill(world, writer).result().status != 200:
             world.run(0.01)
-        assert world.now() - killed < companion.QuickWriter.work + 10
+        assert world.now() - killed < companion.LiveWriter.work + 10
 
 
 @pytest.mark.live

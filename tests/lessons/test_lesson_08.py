@@ -218,9 +218,9 @@ def verdict(worker):
     return lab.check(
         lesson.rides,
         {"worker": worker},
-        invariants=[lesson.ONCE, lesson.NONE_LOST],
+        invariants=[lesson.ONCE, lesson.NONE_LOST, lesson.ALL_DONE],
         day=lesson.a_day_of_rides,
-        until=8.0,
+        until=lesson.DAY_S,
     )
 
 
@@ -253,7 +253,14 @@ class LooksFirst(lesson.PaysRides):
         await self.call("queue", "/ack", {"stream": "rides", "group": "pay", "id": ride})
 
 
-@pytest.mark.parametrize("worker", [PutsItOff, CountsByNumber, LooksFirst])
+class PaysNobody(lesson.PaysRides):
+    """Nor this: who does nothing pays nothing twice."""
+
+    async def pay(self, ride):
+        await self.sleep(0.6)
+
+
+@pytest.mark.parametrize("worker", [PutsItOff, CountsByNumber, LooksFirst, PaysNobody])
 def test_what_only_seems_to_mend_it_fails_the_check(worker):
     assert not verdict(worker).passed
 

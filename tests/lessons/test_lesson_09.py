@@ -187,11 +187,19 @@ def test_the_check_fails_the_starter_and_passes_the_worked_answer(capsys):
         return lab.check(
             lesson.shop,
             {"original": lesson.HandsOnUntilAnswered, "copy": copy},
-            invariants=[lesson.SAME],
+            invariants=[lesson.SAME, lesson.ARRIVED],
             day=lesson.a_lossy_day,
             until=8.0,
         )
 
+    class TakesNothing(lesson.TakesAnything):
+        async def handle(self, request):
+            if request.path == "/input":
+                return {"position": self.position}
+            return await super().handle(request)
+
+    assert not verdict(TakesNothing).passed
+    assert "the copy is where the original is" in capsys.readouterr().out
     starter = verdict(lesson.TakesAnything)
     assert not starter.passed
     assert "at the same position, the same table" in capsys.readouterr().out
