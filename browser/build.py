@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import lessons
+import pages
 
 ROOT = Path(__file__).resolve().parents[1]
 PYODIDE = "314.0.7"
@@ -48,7 +49,10 @@ def build(folder: Path) -> None:
         pyodide = fetch_pyodide(work)
         add_packages(pyodide, wheel_of_ours(work))
         lessons.write(ROOT / "notebooks", work / "contents")
+        lessons.write(ROOT / "notebooks" / "ko", work / "contents" / "ko", "ko")
         site = make_lite(work)
+        pages.write(ROOT / "notebooks", site / "read")
+        pages.write(ROOT / "notebooks" / "ko", site / "read" / "ko", "ko")
         shutil.move(pyodide, site / "static" / "pyodide")
         shutil.copytree(site, folder, dirs_exist_ok=True)  # last: it is there as a whole, or not
 

@@ -52,7 +52,9 @@ def test_a_cell_that_cannot_run_is_a_text_with_its_code_and_outcome_and_all_else
             continue
         stood_for += 1
         assert there.cell_type == "markdown"
-        assert there.source.startswith(f"> **{edition.NEEDS[need]}** On Binder or your own machine")
+        assert there.source.startswith(
+            f"> **{edition.WORDS['en'][need]}** On Binder or your own machine"
+        )
         assert here.source.rstrip() in there.source
         for output in here.outputs:
             assert output.get("text", "").rstrip() in there.source
