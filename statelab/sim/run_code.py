@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import math
+import re
 import zlib
 from typing import Any
 
@@ -18,6 +19,7 @@ from statelab.message import MAX_DEPTH, shown
 VERSION = "SL1"
 MAX_TEXT, MAX_JSON = 100_000, 1_000_000
 _LONGEST = 500  # characters of an error
+_WRITTEN = re.compile(r"[A-Za-z0-9_-]+")  # as RFC 4648, section 5, writes it
 
 
 class RunCodeError(ValueError):
@@ -57,8 +59,9 @@ def read(text: Any) -> Any:
             "open it with the statelab that made it"
         )
     try:
-        data = base64.urlsafe_b64decode(rest + "=" * (-len(rest) % 4))
-    except (binascii.Error, ValueError):
+        known = rest if _WRITTEN.fullmatch(rest) else ""  # the decoder takes more, and warns
+        data = base64.urlsafe_b64decode(known + "=" * (-len(known) % 4))
+    except binascii.Error:
         data = b""
     packed, checksum = data[:-4], data[-4:]
     if len(data) < 5 or _checksum(packed) != checksum or _base64(data) != rest:
