@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.pofile import read_po, write_po
+from babel.messages.pofile import denormalize, read_po, write_po
 
 from translation.units import Unit
+
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 
 
 def read(path: Path, language: str) -> Catalog:
@@ -17,7 +20,15 @@ def read(path: Path, language: str) -> Catalog:
     if not path.exists():
         return Catalog(locale=language)
     with path.open("rb") as file:
-        return read_po(file, locale=language)
+        catalog = read_po(file, locale=language)
+    # Babel writes of which English a fuzzy translation was, and does not read it.
+    for entry in path.read_text(encoding="utf-8").split("\n\n"):
+        was = [line[3:] for line in entry.splitlines() if line.startswith("#| ")]
+        if was:
+            (message,) = (one for one in read_po(entry.splitlines()) if one.id)
+            english = denormalize("\n".join(_QUOTED.findall(" ".join(was))))
+            catalog.get(message.id, message.context).previous_id = [english]
+    return catalog
 
 
 def write(path: Path, catalog: Catalog) -> None:
@@ -50,7 +61,7 @@ def updated(catalog: Catalog, units: Iterable[Unit]) -> Catalog:
         if known and known.string:
             stale = known.id != unit.text
             flags = {"fuzzy"} if stale or known.fuzzy else set()
-            previous = (known.id if stale else known.previous_id[0],) if flags else ()
+            previous = (known.id,) if stale else known.previous_id
         context = None if unit.kind == "words" else unit.key
         said = known.string if known else ""
         fresh.add(unit.text, said, flags=flags, previous_id=previous, context=context,

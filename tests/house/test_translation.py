@@ -136,6 +136,17 @@ def test_a_changed_unit_is_stale_keeps_its_translation_and_says_of_what_it_was(t
     assert 'msgstr "죽이세요."' in text
 
 
+def test_what_is_stale_stays_so_when_the_catalogs_are_updated_again(tmp_path):
+    new = units.Unit("a", "Pause it,\nthen go on.", "markdown")
+    old = units.Unit("a", "Kill it,\nor not.", "markdown")
+    catalog.write(tmp_path / "one.po", catalog.updated(entries(old, a="죽이세요."), [new]))
+    before = (tmp_path / "one.po").read_bytes()
+    again = catalog.updated(catalog.read(tmp_path / "one.po", LANGUAGE), [new])
+    catalog.write(tmp_path / "one.po", again)
+    assert (tmp_path / "one.po").read_bytes() == before
+    assert catalog.missing(again, [new]) == ["a is stale: its English has changed"]
+
+
 def test_a_unit_that_has_only_moved_is_not_stale():
     one, two = units.Unit("001", "One.", "markdown"), units.Unit("002", "Two.", "markdown")
     new = units.of_page("Zero.\n\nOne.\n\nTwo.\n")
