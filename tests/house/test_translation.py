@@ -211,6 +211,13 @@ def test_addresses_lead_to_the_sister_and_to_what_both_share():
     assert moved("[a](../README.md)", "docs/glossary.md") == "[a](../../README.ko.md)"
 
 
+def test_each_lesson_leads_to_its_sister_by_her_language():
+    for path in sorted((translate.ROOT / "notebooks").glob("*.ipynb")):
+        assert f"[한국어](ko/{path.name})" in path.read_text(encoding="utf-8")
+        sister = path.parent / "ko" / path.name
+        assert f"[English](../{path.name})" in sister.read_text(encoding="utf-8")
+
+
 def test_what_the_package_says_is_found_where_it_is_written():
     from translation import words
 

@@ -21,13 +21,13 @@ COURSE = (
 )  # fmt: skip
 # What the glossary must have at least, in English and in Korean.
 LEAST = {
-    "state": "상태", "stateful": "상태가 있는", "stateless": "무상태, 상태가 없는",
+    "state": "상태", "stateful": "상태 유지, 상태가 있는", "stateless": "무상태, 상태가 없는",
     "deterministic": "결정론적", "token": "토큰",
-    "authentication": "인증", "hard state": "하드 상태", "soft state": "", "expiry": "만료",
-    "refresh": "갱신", "drop": "파기, 폐기", "loss": "유실", "beyond recovery": "복구 불가능",
+    "authentication": "인증", "hard state": "하드 상태", "soft state": "소프트 상태", "expiry": "만료",
+    "refresh": "갱신", "drop": "폐기, 파기", "loss": "유실", "beyond recovery": "복구 불가능",
     "contention": "경합", "permission": "권한", "ownership": "소유권", "divided storage":
-    "분산 저장", "central": "중앙화, 중앙 집중식", "replica": "복제본",
-    "persistent": "지속적, 영속적", "lease": "리스, 임대",
+    "분산 저장", "central": "중앙 집중식, 중앙화", "replica": "복제본",
+    "persistent": "영속적, 지속적", "lease": "리스, 임대",
     "fencing token": "펜싱 토큰",
 }  # fmt: skip
 # What people believe before they have seen it, and the statement that it is about.
@@ -191,7 +191,7 @@ def words(name):
     recap = next(cell.source for cell in cells(name).values() if cell.id == "recap")
     line = re.search(r"^\*\*Words\.\*\* (.+)$", recap, re.MULTILINE)
     for entry in line[1].split(" · "):
-        english, korean = re.fullmatch(r"([A-Za-z ,]+?)\s*([가-힣 ,]*)", entry).groups()
+        english, korean = re.fullmatch(r"([A-Za-z ,]+?)\s*([가-힣 ,]*(?:ID)?)", entry).groups()
         for word in english.split(", "):
             yield word.removeprefix("to "), korean
 
