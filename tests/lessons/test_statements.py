@@ -23,7 +23,8 @@ COURSE = (
 LEAST = {
     "state": "상태", "stateful": "상태 유지, 상태가 있는", "stateless": "무상태, 상태가 없는",
     "deterministic": "결정론적", "token": "토큰",
-    "authentication": "인증", "hard state": "하드 상태", "soft state": "소프트 상태", "expiry": "만료",
+    "authentication": "인증", "hard state": "하드 상태", "soft state": "소프트 상태",
+    "expiry": "만료",
     "refresh": "갱신", "drop": "폐기, 파기", "loss": "유실", "beyond recovery": "복구 불가능",
     "contention": "경합", "permission": "권한", "ownership": "소유권", "divided storage":
     "분산 저장", "central": "중앙 집중식, 중앙화", "replica": "복제본",
