@@ -64,7 +64,7 @@ def as_shown(still):
               for e in still["events"][::-1] if e["kind"] == "request"),
         ],
         "events": [[e["who"], e["what"]] for e in still["events"][::-1] if e["kind"] != "request"],
-        "where": {name: ", ".join(places) or "nowhere" for name, places in still["where"].items()},
+        "where": {name: places or "nowhere" for name, places in still["where"].items()},
     }  # fmt: skip
 
 

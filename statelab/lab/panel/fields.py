@@ -24,16 +24,19 @@ class Fields(Columns):
         self._lives: dict[int, int] = {}
         self._ends_us: dict[tuple[int, str], int] = {}  # (subject, field) → when it expires
         self._holders: dict[tuple[int, str], str] = {}  # (subject, field) → who or what it holds
+        self._held: set[tuple[int, str]] = set()  # (subject, field) of all that is not empty
+        self._places: dict[str, dict[tuple[int, str], int]] = {}  # where each thing is, how often
         self._bar_keys: list[tuple] = []
         self._going_on: dict[tuple, int] = {}  # what a bar is of → the bar
 
     def _restore(self, other: Fields, now_us: int) -> None:
         """Knows what `other` knew when it had only the rows that this one has."""
         changes, texts = self.tables["changes"], self.book.texts
-        columns = (changes[name] for name in ("subject", "field", "value", "until"))
-        soft = {}
-        for subject, field, value, until in zip(*columns, strict=True):
+        columns = (changes[name] for name in ("subject", "field", "value", "flags", "until"))
+        soft, held = {}, {}
+        for subject, field, value, flags, until in zip(*columns, strict=True):
             self._last.setdefault(subject, {})[texts[field]] = value
+            held[subject, texts[field]] = flags & Flag.HELD
             if until:
                 soft[subject, texts[field]] = until
         self._ends_us = {
@@ -44,6 +47,9 @@ class Fields(Columns):
         for subject, fields in self._last.items():
             if "number" in fields:
                 self._lives[subject] = int(texts[fields["number"]])
+        for key, is_held in held.items():
+            if is_held and self._lasts(*key):
+                self._keep(*key, True)
         self._bar_keys = other._bar_keys[: len(self.tables["bars"]["at"])]
         over = set(self.tables["ends"]["bar"])
         self._going_on = {k: n for n, k in enumerate(self._bar_keys) if n not in over}
@@ -66,6 +72,8 @@ class Fields(Columns):
         fields[field] = number
         long = text(full) if full else number
         self._add("changes", at, subject, text(field), number, long, flags, until)
+        held = bool(flags & Flag.HELD) and self._lasts(subject, field)
+        self._locate(at, subject, field, held)
 
     def _begin(
         self, at: int, key: tuple, lane: int, kind: int, what: str = "", to: int = GONE
@@ -107,12 +115,12 @@ class Fields(Columns):
             for line, item, until in lines:
                 if client and item is None:
                     continue
-                field = f"m\t{name}\t{in_field(line)}"
+                field = f"memory\t{name}\t{in_field(line)}"
                 kept.add(field)
                 self._set_value(at, row.time_us, subject, field, name, item, until)
-            self._forget(at, row.time_us, subject, f"m\t{name}\t", kept)
+            self._forget(at, row.time_us, subject, f"memory\t{name}\t", kept)
         for name in map(in_field, went):
-            self._forget(at, row.time_us, subject, f"m\t{name}\t", set())
+            self._forget(at, row.time_us, subject, f"memory\t{name}\t", set())
 
     def _set_value(
         self, at: int, time_us: int, subject: int, field: str, name: str, value: Any,
@@ -120,13 +128,13 @@ class Fields(Columns):
     ) -> None:  # fmt: skip
         token = name == "token"
         text = cut(value, 16) if token else on_card(value)
-        held = bool(value)
-        flags = Flag.HELD * held | Flag.TOKEN * token | Flag.PORT * (name == "ports")
+        flags = Flag.HELD * bool(value or field.startswith("disk")) | Flag.TOKEN * token
+        flags |= Flag.PORT * (name == "ports")
         full = "" if type(value) in (bool, int, type(None)) else in_full(value)
         self._set(at, subject, field, text, full, flags, until)
         if until or name in RIGHTS:
-            self._hold(at, time_us, subject, field, holder_in(value) if held else "")
-        if until and held and until * 1e6 > time_us:
+            self._hold(at, time_us, subject, field, holder_in(value) if value else "")
+        if until and value and until * 1e6 > time_us:
             self._ends_us[subject, field] = round(until * 1e6)
         else:
             self._ends_us.pop((subject, field), None)
@@ -138,6 +146,43 @@ class Fields(Columns):
                 self._set(at, subject, field, None)
                 self._ends_us.pop((subject, field), None)
                 self._hold(at, time_us, subject, field, "")
+
+    # --------------------------------------------------------------------------- where things are
+    def _lasts(self, subject: int, field: str) -> bool:
+        """Whether a line is more than a memory of the dead."""
+        dead = self._last[subject].get("status") == self.book.text("dead")
+        return not (dead and field.startswith("memory"))
+
+    def _keep(self, subject: int, field: str, held: bool) -> str:
+        """Knows that a line holds something, or no longer does; returns what it is."""
+        (self._held.add if held else self._held.discard)((subject, field))
+        kind, name, _ = field.split("\t")
+        name = "port" if name == "ports" else name
+        places = self._places.setdefault(name, {})
+        places[subject, kind] = places.get((subject, kind), 0) + (1 if held else -1)
+        return name
+
+    def _locate(self, at: int, subject: int, field: str, held: bool) -> None:
+        """Tells where a thing is, if it has come or gone with this line."""
+        if held == ((subject, field) in self._held):
+            return
+        name = self._keep(subject, field, held)
+        places = [
+            spoken("{node}’s disk", node=node) if kind == "disk" else node
+            for (number, kind), lines in sorted(self._places[name].items())
+            if lines and (node := self.book.subjects[number]["name"])
+        ]
+        self._set(at, self.book.where, f"where\t{name}\t{name}", ", ".join(places))
+
+    def _say_faults(self, at: int, link: int) -> None:
+        """Tells in words what is wrong with a link."""
+        fields = {field: self.book.texts[number] for field, number in self._last[link].items()}
+        words = [fields.get("cut"), fields.get("held")]
+        for field, left in fields.items():
+            kind, _, name = field.partition("\t")
+            if kind == "lose" and left != "0":
+                words.append(spoken("loses next to {name}", name=name))
+        self._set(at, link, "fault", ", ".join(filter(None, words)))
 
     # --------------------------------------------------------------------------- who holds what
     def _hold(self, at: int, time_us: int, subject: int, field: str, holder: str) -> None:

@@ -33,6 +33,8 @@ class Book:
         self._texts: dict[str, int] = {}
         self._nodes: dict[str, int] = {}
         self._links: dict[tuple[str, str], int] = {}
+        self.where = 0  # of what is told of no node: where each thing is
+        self.subjects.append({})
 
     def text(self, text: str) -> int:
         """The number of a text."""
@@ -58,7 +60,7 @@ class Book:
         number = self._links.get((a, b))
         if number is None:
             number = self._links[a, b] = self._links[b, a] = len(self.subjects)
-            self.subjects.append({"a": a, "b": b})
+            self.subjects.append({"a": a, "b": b, "key": f"{a}\t{b}"})
         return number
 
     def lives(self, name: str) -> bool:

@@ -147,9 +147,9 @@ function renderPanel({ model, el, book }) {
       text && h("button.moment", { type: "button", onclick: () => jump(row) }, text)));
   }
 
-  function side(latest, nodes) {
+  function side(latest, where) {
     const { lights, level, runs, verdict: { mark, said, text, earlier } } = traits;
-    const [places, parting] = [level ? book.where(eye.run, eye.row, nodes) : [], parts().parting];
+    const { parting } = parts();
     const times = latest.map((one) => one.time);
     return h("aside.side", { "aria-label": t("what came of it") }, h("div.inside",
       (said || text) && section(said ? t("Your prediction") : t("The outcome"), said && h("p.said", { key: "said" }, said),
@@ -161,9 +161,9 @@ function renderPanel({ model, el, book }) {
       h("section.section.happened", { key: "happened" }, h("h4.heading", t("What happened, the latest first")),
         h("ol.requests", { key: "list", tabindex: "0", "aria-label": t("what happened, the latest first") },
           latest.length ? latest.map((one) => entry(one, times)) : h("li.muted", { key: "none" }, NOTHING()))),
-      places.length > 0 && section(t("Where state lives now"), h("dl.where", { tabindex: "0" }, places.map(([name, at]) =>
-        h("div.place", { key: name, is: !at.length && "nowhere" },
-          h("dt", name), h("dd", at.join(", ") || t("nowhere"))))))));
+      level > 0 && where.length > 0 && section(t("Where state lives now"), h("dl.where", { tabindex: "0" },
+        where.map(({ label, text }) => h("div.place", { key: label, is: !text && "nowhere" },
+          h("dt", label), h("dd", text || t("nowhere"))))))));
   }
 
   // The run that is beside the current one, and where they part.
@@ -226,12 +226,11 @@ function renderPanel({ model, el, book }) {
     if (gate) drawn.push(header(), gated(gate, t("Skip the prediction"), () => act("skip")));
     else if (run) {
       const now = clock(time, run.time[row], run.time[row - 1], run.time[row + 1]);
-      const nodes = book.nodes(run, row);
+      const seen = book.stand(run, row);
       const latest = book.happened(run, row, time, MOST).filter((one) => level > 0 || one.kind !== "reconnect");
-      const [links, flights] = [book.links(run, row), book.flights(run, row)];
-      const seen = { nodes, links, flights, latest, drags: eye.drags, time: time / 1e6, weight, level, actions, pids };
+      Object.assign(seen, { flights: book.flights(run, row), latest, drags: eye.drags, time: time / 1e6, weight, level, actions, pids });
       drawn.push(header(latest, now), h("div.body", { key: "body" }, h("div.main", stage.tree(seen),
-        level > 0 && times(now, book.texts[run.rows.says[row]] ?? "")), side(latest, nodes)), texts());
+        level > 0 && times(now, book.texts[run.rows.says[row]] ?? "")), side(latest, seen.where)), texts());
     }
     patch(root, trees(drawn));
     showLatestLine();
@@ -287,7 +286,7 @@ export default () => {
   const book = library();
   return {
     initialize: ({ model }) => heard(model, "change:chunk", () => {
-      if (model.get("chunk")?.byteLength && !book.take(model.get("chunk"))) model.send({ need: true });
+      if (model.get("chunk").runs && !book.take(model.get("chunk"))) model.send({ need: true });
     }),
     render: ({ model, el }) => renderPanel({ model, el, book }),
   };

@@ -82,7 +82,7 @@ function makeStage(act, changed) {
     const is = [l.flags & FLAGS.token && "token", l.until && !left && "expired"];
     const short = !drags && l.was !== undefined && (l.was + l.text).length < 24;
     const says = left > NEVER ? t("no end") : nobody ? t("may ask in {0} s", left.toFixed(1)) : t("{0} s", left.toFixed(1));
-    return h("div.line", { key: l.field, title: `${l.label} = ${l.full}`, is }, h("span.key", `${l.label} = `),
+    return h("div.line", { key: l.id, title: `${l.label} = ${l.full}`, is }, h("span.key", `${l.label} = `),
       h("span.value", { key: drags ? "" : l.text, is: seen.get(l.id).is }, short ? changedTo(l) : nobody ? "–" : l.text),
       l.until > 0 && (left || !nobody) && h("span.soft",
         left > 0 && left < NEVER && h("span.meter", h("i", { style: `width:${(100 * share).toFixed(1)}%` })),
@@ -96,7 +96,7 @@ function makeStage(act, changed) {
     const lines = [...node.memory, ...node.disk];
     const last = view.latest.find((one) => one.who === node.name && one.kind === "request");
     const mark = [node.status, node.life, node.caption, level, pid, last?.key, last?.word,
-      lines.some((l) => l.until) && time, ...lines.map((l) => l.field + l.was + l.text)].join("\n");
+      lines.some((l) => l.until) && time, ...lines.map((l) => l.id + l.was + l.text)].join("\n");
     return memo(cards, node.name, `${mark}${view.many}${view.drags}`, () => madeCard(node, view, pid, last));
   }
 
@@ -120,7 +120,7 @@ function makeStage(act, changed) {
     !lives && h("div.last", { key: "last" }, last && [outcome(last),
       h("span.answer", { key: `${last.key} ${last.word}`, title: last.answer }, last.answer)]),
     (lives || kept.length + ports.length > 0) && h("div.memory", { key: "memory", is: gone, tabindex: "-1" },
-      h("div.caption", caption), kept.map((l) => line(l, view)),
+      h("div.caption", caption || t("memory")), kept.map((l) => line(l, view)),
       ports.length > 1 ? h("details.ports", { key: "ports" }, h("summary", t("{0} connections", ports.length)),
         ports.map((l) => line(l, view))) : ports.map((l) => line(l, view)),
       lives && !kept.length && h("div.line.empty", { key: "empty" }, t("empty"))),
@@ -148,7 +148,7 @@ function makeStage(act, changed) {
       style: `left:${x.toFixed(1)}px;top:${y.toFixed(1)}px`,
       onkeydown: (event) => { if (event.key === "Escape") shut(event.currentTarget); } },
     h("summary.chip.icon-dots", { is: link.fault && "faulty", "aria-label":
-      `${t("link")} ${link.a} – ${link.b}: ${link.fault || (link.open ? t("open") : t("no connection"))}` }, link.fault),
+      `${t("link")} ${link.a} – ${link.b}: ${link.fault || (link.open > 0 ? t("open") : t("no connection"))}` }, link.fault),
     h("div.menu", { role: "group", "aria-label": t("the link of {0} and {1}", link.a, link.b) },
       offers(link).map(([label, ...doing]) => button(label, "", pressed(doing), { key: label }))));
   }
@@ -167,7 +167,7 @@ function makeStage(act, changed) {
       h("text.label", { x: aside.toFixed(1), y: -10, "text-anchor": side }, words));
   }
 
-  const path = ({ key, open, cut }) => h("path.link-line", { key, is: [open && "open", cut && "cut"],
+  const path = ({ key, open, cut }) => h("path.link-line", { key, is: [open > 0 && "open", cut && "cut"],
     d: curves.get(key).map((point, n) => ["M", "C", " ", " "][n] + point).join("") });
 
   // How high the cards of a column stand, whatever they will show: shares of what the screen leaves.
