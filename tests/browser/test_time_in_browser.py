@@ -58,7 +58,7 @@ def as_shown(still):
             for n in nodes
         ],
         "requests": [
-            *([r["client"], f"{r['what']} → {r['to']}", r["word"]]
+            *([r["client"], r["what"], r["word"]]
               for r in still["requests"][::-1] if r["mark"] == "wait"),
             *([e["who"], e["what"], e["word"]]
               for e in still["events"][::-1] if e["kind"] == "request"),

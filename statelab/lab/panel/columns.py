@@ -15,7 +15,7 @@ TABLES = {
         "at": "i", "subject": "i", "field": "i", "value": "i", "full": "i", "flags": "i",
         "until": "d",
     },
-    "bars": {"at": "i", "lane": "i", "kind": "i", "what": "i", "to": "i"},
+    "bars": {"at": "i", "lane": "i", "kind": "i", "what": "i"},
     "ends": {"at": "i", "bar": "i", "mark": "i", "word": "i", "time": "d"},
     "events": {
         "at": "i", "lane": "i", "kind": "i", "mark": "i", "what": "i", "word": "i", "answer": "i",

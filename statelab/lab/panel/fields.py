@@ -75,12 +75,10 @@ class Fields(Columns):
         held = bool(flags & Flag.HELD) and self._lasts(subject, field)
         self._locate(at, subject, field, held)
 
-    def _begin(
-        self, at: int, key: tuple, lane: int, kind: int, what: str = "", to: int = GONE
-    ) -> None:
+    def _begin(self, at: int, key: tuple, lane: int, kind: int, what: str = "") -> None:
         self._going_on[key] = len(self._bar_keys)
         self._bar_keys.append(key)
-        self._add("bars", at, lane, kind, self.book.text(what), to)
+        self._add("bars", at, lane, kind, self.book.text(what))
 
     def _end(self, at: int, time_us: float, key: tuple, mark: int, word: str) -> int:
         """Ends a bar, if it goes on; returns its number, or GONE."""

@@ -182,8 +182,8 @@ class Recording(Fields):
         self._fly(at, row, what)
 
     def _request(self, at: int, row: Row, what: str) -> None:
-        lane, to = self.book.node(row.node), self.book.node(row.other)
-        self._begin(at, (row.node, row.message), lane, Period.REQUEST, what, to)
+        key, lane = (row.node, row.message), self.book.node(row.node)
+        self._begin(at, key, lane, Period.REQUEST, f"{what} → {row.other}")
 
     def _receive(self, row: Row, at: int) -> None:
         if self._taken.get(row.message) == row.node:

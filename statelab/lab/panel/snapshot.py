@@ -103,11 +103,11 @@ def _link(fields: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def _requests(recording: Recording, at: int) -> list[dict[str, Any]]:
     book, tables = recording.book, recording.tables
     texts, found = book.texts, {}
-    for bar, (when, lane, kind, what, to) in enumerate(zip(*tables["bars"].values(), strict=True)):
+    for bar, (when, lane, kind, what) in enumerate(zip(*tables["bars"].values(), strict=True)):
         if when <= at and kind == Period.REQUEST:
             found[bar] = {
-                "client": book.subjects[lane]["name"], "to": book.subjects[to]["name"],
-                "what": texts[what], "time": tables["rows"]["time"][when] / 1e6, "mark": "wait",
+                "client": book.subjects[lane]["name"], "what": texts[what],
+                "time": tables["rows"]["time"][when] / 1e6, "mark": "wait",
                 "word": "waiting", "answer": "",
             }  # fmt: skip
     for event in _events(recording, at):

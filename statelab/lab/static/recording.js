@@ -131,18 +131,19 @@ function library() {
       where: all[0]?.where ?? [] };
   }
 
-  // What is on its way at a row, and what is lost just there.
+  // What is on its way at a row, and what is lost just there: of what looks the same, the latest.
   function flights(run, row) {
     const { at, from, to, label } = run.flights;
-    const found = [];
+    const found = new Map();
     for (let n = place(at, row - run.longest - 1) + 1; at[n] <= row; n += 1) {
       const landing = down(run, n);
       const lost = landing === row && run.landings.lost[run.landing[n]] === 1;
-      if (landing > row || lost) found.push({ n, lost, label: texts[label[n]],
-        link: linkOf(subjects[from[n]].name, subjects[to[n]].name),
+      if (landing <= row && !lost) continue;
+      const link = linkOf(subjects[from[n]].name, subjects[to[n]].name);
+      found.set([link, label[n], lost].join(), { n, link, lost, label: texts[label[n]],
         left: run.weight[at[n]], due: run.weight[landing] ?? Infinity });
     }
-    return found;
+    return [...found.values()];
   }
 
   // What has happened up to a moment, the latest first: what waits, and then all else. What comes
@@ -153,7 +154,7 @@ function library() {
       .filter((n) => !(run.ends.at[run.end[n]] <= row)).reverse();
     const found = waits.map((n) => ({ key: `w${n}`, time: run.time[run.bars.at[n]], kind: "request",
       who: subjects[run.bars.lane[n]].name, mark: "wait", word: t("waiting"), answer: "",
-      what: `${texts[run.bars.what[n]]} → ${subjects[run.bars.to[n]].name}` }));
+      what: texts[run.bars.what[n]] }));
     let n = place(at, row);
     while (at[n + 1] === row + 1 && EVENTS[kind[n + 1]] === "expired" && run.events.time[n + 1] <= time) n += 1;
     const latest = {};
@@ -164,7 +165,7 @@ function library() {
       if (repeated?.same === same && kind[n] === 0 && bar[n] < 0) { repeated.count += 1; continue; }
       const one = { key: n, time: run.events.time[n], kind: EVENTS[kind[n]], who: subjects[lane[n]].name,
         mark: MARKS[mark[n]], what: texts[what[n]], word: texts[said[n]], answer: texts[answer[n]],
-        same, count: 1, bar: bar[n] };
+        same, count: 1 };
       latest[lane[n]] = one;
       found.push(one);
     }
