@@ -11,6 +11,7 @@ from statelab.lab.words import cut, holder_in, in_full, on_card, parts
 from statelab.language import spoken
 from statelab.rows import Row
 
+_HELD = int(Flag.HELD)  # a plain number is asked faster
 RIGHTS = ("holder", "right", "leader", "owner", "lock")  # names of what somebody has, or nobody
 
 
@@ -32,24 +33,21 @@ class Fields(Columns):
     def _restore(self, other: Fields, now_us: int) -> None:
         """Knows what `other` knew when it had only the rows that this one has."""
         changes, texts = self.tables["changes"], self.book.texts
-        columns = (changes[name] for name in ("subject", "field", "value", "flags", "until"))
-        soft, held = {}, {}
-        for subject, field, value, flags, until in zip(*columns, strict=True):
-            self._last.setdefault(subject, {})[texts[field]] = value
-            held[subject, texts[field]] = flags & Flag.HELD
-            if until:
-                soft[subject, texts[field]] = until
-        self._ends_us = {
-            key: round(until * 1e6)
-            for key, until in soft.items()
-            if until * 1e6 > now_us and self._last[key[0]][key[1]] != GONE
-        }
+        keys = zip(changes["subject"], changes["field"], strict=True)
+        last = {key: n for n, key in enumerate(keys)}  # a dict keeps the first place and the last n
+        for (subject, field), n in last.items():
+            self._last.setdefault(subject, {})[texts[field]] = changes["value"][n]
+        for (subject, number), n in last.items():
+            field, until_us = texts[number], round(changes["until"][n] * 1e6)
+            if not self._lasts(subject, field):
+                continue
+            if until_us > now_us:
+                self._ends_us[subject, field] = until_us
+            if changes["flags"][n] & _HELD:
+                self._keep(subject, field, True)
         for subject, fields in self._last.items():
             if "number" in fields:
                 self._lives[subject] = int(texts[fields["number"]])
-        for key, is_held in held.items():
-            if is_held and self._lasts(*key):
-                self._keep(*key, True)
         self._bar_keys = other._bar_keys[: len(self.tables["bars"]["at"])]
         over = set(self.tables["ends"]["bar"])
         self._going_on = {k: n for n, k in enumerate(self._bar_keys) if n not in over}
@@ -72,8 +70,9 @@ class Fields(Columns):
         fields[field] = number
         long = text(full) if full else number
         self._add("changes", at, subject, text(field), number, long, flags, until)
-        held = bool(flags & Flag.HELD) and self._lasts(subject, field)
-        self._locate(at, subject, field, held)
+        held = bool(flags & _HELD)
+        if held != ((subject, field) in self._held):
+            self._locate(at, subject, field, held and self._lasts(subject, field))
 
     def _begin(self, at: int, key: tuple, lane: int, kind: int, what: str = "") -> None:
         self._going_on[key] = len(self._bar_keys)
