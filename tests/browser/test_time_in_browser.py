@@ -58,13 +58,13 @@ def as_shown(still):
             for n in nodes
         ],
         "requests": [
-            *([r["client"], f"{r['what']} → {r['to']}", r["word"]]
+            *([r["client"], r["what"], r["word"]]
               for r in still["requests"][::-1] if r["mark"] == "wait"),
             *([e["who"], e["what"], e["word"]]
               for e in still["events"][::-1] if e["kind"] == "request"),
         ],
         "events": [[e["who"], e["what"]] for e in still["events"][::-1] if e["kind"] != "request"],
-        "where": {name: ", ".join(places) or "nowhere" for name, places in still["where"].items()},
+        "where": {name: places or "nowhere" for name, places in still["where"].items()},
     }  # fmt: skip
 
 

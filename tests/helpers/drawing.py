@@ -1,7 +1,8 @@
 """The drawing's side of a panel's chunks, in Python: what static/recording.js does with them."""
 
-import json
 from array import array
+
+from statelab.lab.panel.columns import TABLES
 
 
 class Drawing:
@@ -14,31 +15,25 @@ class Drawing:
         panel.observe(lambda change: self.take(change.new), "chunk")
 
     def take(self, chunk):
-        length = int.from_bytes(chunk[:4], "little")
-        head = json.loads(chunk[4 : 4 + length])
-        sources = [self.runs.get((one["source"] or one)["run"]) for one in head["runs"]]
+        sources = [self.runs.get(one["source"]) for one in chunk["runs"]]
         had = [0 if source is None else len(source["rows"]["time"]) for source in sources]
-        short = any(n < one["counts"]["rows"][0] for n, one in zip(had, head["runs"], strict=True))
-        if short or head["texts"][0] > len(self.texts):
+        short = any(n < one["since"]["rows"] for n, one in zip(had, chunk["runs"], strict=True))
+        if short or chunk["texts"][0] > len(self.texts):
             self.lacks += 1
             return
-        self.sizes.append(len(chunk))
-        self.now = head["now"]
+        self.sizes.append(len(repr(chunk)))
+        self.now = chunk["now"]
         for all_of_them, (start, fresh) in (
-            (self.texts, head["texts"]),
-            (self.subjects, head["subjects"]),
+            (self.texts, chunk["texts"]),
+            (self.subjects, chunk["subjects"]),
         ):
             all_of_them[start:] = fresh
-        at = -(-(4 + length) // 8) * 8
-        for one, source in zip(head["runs"], sources, strict=True):
-            run = {}
-            for table, columns in head["tables"].items():
-                start, end = one["counts"][table]
+        for one, source in zip(chunk["runs"], sources, strict=True):
+            run = self.runs[one["number"]] = {}
+            for table, columns in one["tables"].items():
+                start = one["since"][table]
                 run[table] = {}
-                for column, kind in columns:
-                    values = array(kind, source[table][column][:start] if start else [])
-                    size = (end - start) * values.itemsize
-                    values.frombytes(chunk[at : at + size])
-                    at += -(-size // 8) * 8
-                    run[table][column] = values
-            self.runs[one["run"]] = run
+                for column, fresh in columns.items():
+                    before = source[table][column][:start] if start else []
+                    run[table][column] = array(TABLES[table][column], before)
+                    run[table][column].frombytes(fresh)

@@ -149,7 +149,7 @@ def test_starting_over_begins_the_same_run_anew(panel):
 def test_where_state_lives_now_is_told_for_each_thing_ever_remembered(panel):
     click(panel, "action", 0)
     click(panel, "kill", "door")
-    assert panel.still()["where"] == {"inside": [], "entered": ["door’s disk"], "port": []}
+    assert panel.still()["where"] == {"inside": "", "entered": "door’s disk", "port": ""}
 
 
 # ------------------------------------------------------------------------------- as code

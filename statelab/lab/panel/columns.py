@@ -6,7 +6,6 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Mapping
 from enum import IntEnum, IntFlag
-from typing import Any
 
 # Each column is of 64-bit floats ('d') or 32-bit ints ('i'). A text or a subject is its number in
 # the book. `rows` has no `at`: its entries are the rows themselves, in µs, with what they say.
@@ -16,7 +15,7 @@ TABLES = {
         "at": "i", "subject": "i", "field": "i", "value": "i", "full": "i", "flags": "i",
         "until": "d",
     },
-    "bars": {"at": "i", "lane": "i", "kind": "i", "what": "i", "to": "i"},
+    "bars": {"at": "i", "lane": "i", "kind": "i", "what": "i"},
     "ends": {"at": "i", "bar": "i", "mark": "i", "word": "i", "time": "d"},
     "events": {
         "at": "i", "lane": "i", "kind": "i", "mark": "i", "what": "i", "word": "i", "answer": "i",
@@ -93,11 +92,9 @@ class Columns:
             for name, columns in self.tables.items()
         }
 
-    def part(self, since: Mapping[str, int]) -> tuple[dict[str, Any], list[bytes]]:
-        """What has come since `place()` was `since`: how many of each, and the columns."""
-        counts, buffers = {}, []
-        for name, columns in self.tables.items():
-            start = since.get(name, 0)
-            counts[name] = [start, len(next(iter(columns.values())))]
-            buffers += [values[start:].tobytes() for values in columns.values()]
-        return counts, buffers
+    def part(self, since: Mapping[str, int]) -> dict[str, dict[str, bytes]]:
+        """The columns of what has come since `place()` was `since`."""
+        return {
+            name: {column: values[since[name] :].tobytes() for column, values in columns.items()}
+            for name, columns in self.tables.items()
+        }

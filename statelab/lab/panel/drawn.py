@@ -43,7 +43,7 @@ class Drawn(View):
     gate = traitlets.Unicode("").tag(sync=True)  # the question to answer first, or ''
     runs = traitlets.List().tag(sync=True)  # [Branch.about()]
     run = traitlets.Int(0).tag(sync=True)  # the number of the current one
-    chunk = traitlets.Bytes(b"").tag(sync=True)  # what was recorded last, see `_send_chunk`
+    chunk = traitlets.Dict().tag(sync=True)  # what was recorded last, see `_send_chunk`
     look = traitlets.Dict().tag(sync=True)  # {row: where to look, -1 for the end, n: a counter}
     pids = traitlets.Dict().tag(sync=True)  # {node: process id}
     lights = traitlets.List().tag(sync=True)  # [{sentence, row: of the first breach or -1, text}]

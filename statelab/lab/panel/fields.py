@@ -11,6 +11,7 @@ from statelab.lab.words import cut, holder_in, in_full, on_card, parts
 from statelab.language import spoken
 from statelab.rows import Row
 
+_HELD = int(Flag.HELD)  # a plain number is asked faster
 RIGHTS = ("holder", "right", "leader", "owner", "lock")  # names of what somebody has, or nobody
 
 
@@ -24,23 +25,26 @@ class Fields(Columns):
         self._lives: dict[int, int] = {}
         self._ends_us: dict[tuple[int, str], int] = {}  # (subject, field) → when it expires
         self._holders: dict[tuple[int, str], str] = {}  # (subject, field) → who or what it holds
+        self._held: set[tuple[int, str]] = set()  # (subject, field) of all that is not empty
+        self._places: dict[str, dict[tuple[int, str], int]] = {}  # where each thing is, how often
         self._bar_keys: list[tuple] = []
         self._going_on: dict[tuple, int] = {}  # what a bar is of → the bar
 
     def _restore(self, other: Fields, now_us: int) -> None:
         """Knows what `other` knew when it had only the rows that this one has."""
         changes, texts = self.tables["changes"], self.book.texts
-        columns = (changes[name] for name in ("subject", "field", "value", "until"))
-        soft = {}
-        for subject, field, value, until in zip(*columns, strict=True):
-            self._last.setdefault(subject, {})[texts[field]] = value
-            if until:
-                soft[subject, texts[field]] = until
-        self._ends_us = {
-            key: round(until * 1e6)
-            for key, until in soft.items()
-            if until * 1e6 > now_us and self._last[key[0]][key[1]] != GONE
-        }
+        keys = zip(changes["subject"], changes["field"], strict=True)
+        last = {key: n for n, key in enumerate(keys)}  # a dict keeps the first place and the last n
+        for (subject, field), n in last.items():
+            self._last.setdefault(subject, {})[texts[field]] = changes["value"][n]
+        for (subject, number), n in last.items():
+            field, until_us = texts[number], round(changes["until"][n] * 1e6)
+            if not self._lasts(subject, field):
+                continue
+            if until_us > now_us:
+                self._ends_us[subject, field] = until_us
+            if changes["flags"][n] & _HELD:
+                self._keep(subject, field, True)
         for subject, fields in self._last.items():
             if "number" in fields:
                 self._lives[subject] = int(texts[fields["number"]])
@@ -66,13 +70,14 @@ class Fields(Columns):
         fields[field] = number
         long = text(full) if full else number
         self._add("changes", at, subject, text(field), number, long, flags, until)
+        held = bool(flags & _HELD)
+        if held != ((subject, field) in self._held):
+            self._locate(at, subject, field, held and self._lasts(subject, field))
 
-    def _begin(
-        self, at: int, key: tuple, lane: int, kind: int, what: str = "", to: int = GONE
-    ) -> None:
+    def _begin(self, at: int, key: tuple, lane: int, kind: int, what: str = "") -> None:
         self._going_on[key] = len(self._bar_keys)
         self._bar_keys.append(key)
-        self._add("bars", at, lane, kind, self.book.text(what), to)
+        self._add("bars", at, lane, kind, self.book.text(what))
 
     def _end(self, at: int, time_us: float, key: tuple, mark: int, word: str) -> int:
         """Ends a bar, if it goes on; returns its number, or GONE."""
@@ -107,12 +112,12 @@ class Fields(Columns):
             for line, item, until in lines:
                 if client and item is None:
                     continue
-                field = f"m\t{name}\t{in_field(line)}"
+                field = f"memory\t{name}\t{in_field(line)}"
                 kept.add(field)
                 self._set_value(at, row.time_us, subject, field, name, item, until)
-            self._forget(at, row.time_us, subject, f"m\t{name}\t", kept)
+            self._forget(at, row.time_us, subject, f"memory\t{name}\t", kept)
         for name in map(in_field, went):
-            self._forget(at, row.time_us, subject, f"m\t{name}\t", set())
+            self._forget(at, row.time_us, subject, f"memory\t{name}\t", set())
 
     def _set_value(
         self, at: int, time_us: int, subject: int, field: str, name: str, value: Any,
@@ -120,13 +125,13 @@ class Fields(Columns):
     ) -> None:  # fmt: skip
         token = name == "token"
         text = cut(value, 16) if token else on_card(value)
-        held = bool(value)
-        flags = Flag.HELD * held | Flag.TOKEN * token | Flag.PORT * (name == "ports")
+        flags = Flag.HELD * bool(value or field.startswith("disk")) | Flag.TOKEN * token
+        flags |= Flag.PORT * (name == "ports")
         full = "" if type(value) in (bool, int, type(None)) else in_full(value)
         self._set(at, subject, field, text, full, flags, until)
         if until or name in RIGHTS:
-            self._hold(at, time_us, subject, field, holder_in(value) if held else "")
-        if until and held and until * 1e6 > time_us:
+            self._hold(at, time_us, subject, field, holder_in(value) if value else "")
+        if until and value and until * 1e6 > time_us:
             self._ends_us[subject, field] = round(until * 1e6)
         else:
             self._ends_us.pop((subject, field), None)
@@ -138,6 +143,43 @@ class Fields(Columns):
                 self._set(at, subject, field, None)
                 self._ends_us.pop((subject, field), None)
                 self._hold(at, time_us, subject, field, "")
+
+    # --------------------------------------------------------------------------- where things are
+    def _lasts(self, subject: int, field: str) -> bool:
+        """Whether a line is more than a memory of the dead."""
+        dead = self._last[subject].get("status") == self.book.text("dead")
+        return not (dead and field.startswith("memory"))
+
+    def _keep(self, subject: int, field: str, held: bool) -> str:
+        """Knows that a line holds something, or no longer does; returns what it is."""
+        (self._held.add if held else self._held.discard)((subject, field))
+        kind, name, _ = field.split("\t")
+        name = "port" if name == "ports" else name
+        places = self._places.setdefault(name, {})
+        places[subject, kind] = places.get((subject, kind), 0) + (1 if held else -1)
+        return name
+
+    def _locate(self, at: int, subject: int, field: str, held: bool) -> None:
+        """Tells where a thing is, if it has come or gone with this line."""
+        if held == ((subject, field) in self._held):
+            return
+        name = self._keep(subject, field, held)
+        places = [
+            spoken("{node}’s disk", node=node) if kind == "disk" else node
+            for (number, kind), lines in sorted(self._places[name].items())
+            if lines and (node := self.book.subjects[number]["name"])
+        ]
+        self._set(at, self.book.where, f"where\t{name}\t{name}", ", ".join(places))
+
+    def _say_faults(self, at: int, link: int) -> None:
+        """Tells in words what is wrong with a link."""
+        fields = {field: self.book.texts[number] for field, number in self._last[link].items()}
+        words = [fields.get("cut"), fields.get("held")]
+        for field, left in fields.items():
+            kind, _, name = field.partition("\t")
+            if kind == "lose" and left != "0":
+                words.append(spoken("loses next to {name}", name=name))
+        self._set(at, link, "fault", ", ".join(filter(None, words)))
 
     # --------------------------------------------------------------------------- who holds what
     def _hold(self, at: int, time_us: int, subject: int, field: str, holder: str) -> None:

@@ -98,7 +98,7 @@ class Recording(Fields):
         self._set(at, subject, "caption", new_memory(row) if later else "")
         self._set(at, subject, "lost", "")
         self._set(at, subject, "died", "")
-        self._forget(at, row.time_us, subject, "m\t", set())
+        self._forget(at, row.time_us, subject, "memory\t", set())
         self._begin(at, ("life", row.node), subject, Period.UP)
         if later:
             self._note(row, at, Event.START)
@@ -117,6 +117,8 @@ class Recording(Fields):
         self._end(at, row.time_us, ("life", row.node), Mark.FAIL, spoken("dead"))
         for field in list(self._last[subject]):
             self._ends_us.pop((subject, field), None)
+            if field.startswith("memory\t"):
+                self._locate(at, subject, field, False)
             if self._holders.pop((subject, field), ""):
                 self._end(at, row.time_us, ("soft", subject, field), Mark.NEITHER, "")
         for link in self.book.links(row.node):
@@ -133,7 +135,7 @@ class Recording(Fields):
         return any(
             value != GONE and self.book.texts[value] not in _NOTHING
             for field, value in fields.items()
-            if field.startswith("m\t")
+            if field.startswith("memory\t")
         )
 
     def _halt(self, row: Row, at: int) -> None:
@@ -151,6 +153,7 @@ class Recording(Fields):
         number = self._last.get(link, {}).get(field, GONE)
         now = max(0, (0 if number == GONE else int(self.book.texts[number])) + by)
         self._set(at, link, field, str(now))
+        self._say_faults(at, link)
 
     def _fault(self, row: Row, at: int) -> None:
         field = {"partition": "cut", "heal": "cut", "hold": "held", "release": "held"}[row.kind]
@@ -162,6 +165,7 @@ class Recording(Fields):
         else:
             self._set(at, link, field, "")
             self._end(at, row.time_us, (field, link), Mark.OK, "")
+        self._say_faults(at, link)
         self._note(row, at, Event.LINK)
 
     def _lose(self, row: Row, at: int) -> None:
@@ -170,18 +174,16 @@ class Recording(Fields):
 
     # --------------------------------------------------------------------------- messages
     def _send(self, row: Row, at: int) -> None:
-        book = self.book
         what = f"{row.data[0]} {row.data[1]}"
-        subject = book.node(row.node)
-        book.link(row.node, row.other)
+        self.book.link(row.node, row.other)
         self._sent[row.node, row.message] = at
-        if book.subjects[subject]["column"] == "clients":
+        if self._column(row.node) == "clients":
             self._request(at, row, what)
         self._fly(at, row, what)
 
     def _request(self, at: int, row: Row, what: str) -> None:
-        lane, to = self.book.node(row.node), self.book.node(row.other)
-        self._begin(at, (row.node, row.message), lane, Period.REQUEST, what, to)
+        key, lane = (row.node, row.message), self.book.node(row.node)
+        self._begin(at, key, lane, Period.REQUEST, f"{what} → {row.other}")
 
     def _receive(self, row: Row, at: int) -> None:
         if self._taken.get(row.message) == row.node:
@@ -269,7 +271,7 @@ class Recording(Fields):
 
     def _disk(self, row: Row, at: int) -> None:
         subject, key = self.book.node(row.node), in_field(row.data[0])
-        field = f"d\t{key}\t{key}"
+        field = f"disk\t{key}\t{key}"
         if len(row.data) == 1:
             self._set(at, subject, field, None)
         else:

@@ -19,7 +19,7 @@ _MARKS = {Mark.OK: "ok", Mark.FAIL: "fail"}
 def still(recording: Recording, at: int | None = None) -> dict[str, Any]:
     """What is shown after row `at`, the last one if it is None."""
     at = len(recording) - 1 if at is None else at
-    subjects, fields, ever = recording.book.subjects, _fields(recording, at), _ever(recording, at)
+    subjects, fields = recording.book.subjects, _fields(recording, at)
     nodes = {
         number: _node(subjects[number], fields[number])
         for number in sorted(fields)
@@ -39,7 +39,10 @@ def still(recording: Recording, at: int | None = None) -> dict[str, Any]:
         "links": links,
         "requests": _requests(recording, at),
         "events": [event for event in _events(recording, at) if event["kind"] not in _QUIET],
-        "where": _where(nodes, ever),
+        "where": {
+            field.split("\t")[1]: what["text"]
+            for field, what in fields.get(recording.book.where, {}).items()
+        },
     }
 
 
@@ -56,27 +59,9 @@ def _fields(recording: Recording, at: int) -> dict[int, dict[str, dict[str, Any]
         else:
             fields[texts[field]] = {
                 "text": texts[value], "full": texts[full], "token": bool(flags & Flag.TOKEN),
-                "held": bool(flags & Flag.HELD), "until": until,
+                "until": until,
             }  # fmt: skip
     return found
-
-
-def _ever(recording: Recording, at: int) -> list[str]:
-    """The names of all that anybody ever remembered."""
-    changes, texts = recording.tables["changes"], recording.book.texts
-    columns = (changes[name] for name in ("at", "field", "flags"))
-    names = (
-        _plain(texts[field])
-        for when, field, flags in zip(*columns, strict=True)
-        if when <= at and "\t" in texts[field] and texts[field][:2] in ("m\t", "d\t")
-        and (flags & Flag.HELD or texts[field][0] == "d")
-    )  # fmt: skip
-    return list(dict.fromkeys(names))
-
-
-def _plain(field: str) -> str:
-    name = field.split("\t")[1]
-    return "port" if name == "ports" else name
 
 
 def _node(subject: dict[str, Any], fields: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -99,9 +84,9 @@ def _node(subject: dict[str, Any], fields: dict[str, dict[str, Any]]) -> dict[st
         "memory": {
             "caption": word("caption") or spoken("memory"),
             "lost": status == "dead",
-            "lines": lines("m\t"),
+            "lines": lines("memory\t"),
         },
-        "disk": sorted(lines("d\t"), key=lambda line: line["name"]),
+        "disk": sorted(lines("disk\t"), key=lambda line: line["name"]),
         "label": ", ".join(
             [subject["name"], spoken(subject["role"]), *([spoken(status)] * subject["lives"])]
         ),
@@ -109,21 +94,20 @@ def _node(subject: dict[str, Any], fields: dict[str, dict[str, Any]]) -> dict[st
 
 
 def _link(fields: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    faults = [fields[name]["text"] for name in ("cut", "held") if name in fields]
     return {
         "open": fields.get("open", {"text": "0"})["text"] != "0",
-        "fault": ", ".join(filter(None, faults)),
+        "fault": fields.get("fault", {"text": ""})["text"],
     }
 
 
 def _requests(recording: Recording, at: int) -> list[dict[str, Any]]:
     book, tables = recording.book, recording.tables
     texts, found = book.texts, {}
-    for bar, (when, lane, kind, what, to) in enumerate(zip(*tables["bars"].values(), strict=True)):
+    for bar, (when, lane, kind, what) in enumerate(zip(*tables["bars"].values(), strict=True)):
         if when <= at and kind == Period.REQUEST:
             found[bar] = {
-                "client": book.subjects[lane]["name"], "to": book.subjects[to]["name"],
-                "what": texts[what], "time": tables["rows"]["time"][when] / 1e6, "mark": "wait",
+                "client": book.subjects[lane]["name"], "what": texts[what],
+                "time": tables["rows"]["time"][when] / 1e6, "mark": "wait",
                 "word": "waiting", "answer": "",
             }  # fmt: skip
     for event in _events(recording, at):
@@ -145,16 +129,3 @@ def _events(recording: Recording, at: int) -> list[dict[str, Any]]:
                 "mark": _MARKS.get(event["mark"], ""),
             })  # fmt: skip
     return found
-
-
-def _where(nodes: dict[int, dict[str, Any]], ever: list[str]) -> dict[str, list[str]]:
-    """Each thing that anybody ever remembered, and where it is now."""
-    places: dict[str, list[str]] = {name: [] for name in ever}
-    for node in nodes.values():
-        held = [] if node["memory"]["lost"] else [x for x in node["memory"]["lines"] if x["held"]]
-        for line in held:
-            if node["name"] not in places[_plain(line["field"])]:
-                places[_plain(line["field"])].append(node["name"])
-        for line in node["disk"]:
-            places[_plain(line["field"])].append(spoken("{node}’s disk", node=node["name"]))
-    return places

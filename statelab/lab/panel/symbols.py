@@ -33,6 +33,8 @@ class Book:
         self._texts: dict[str, int] = {}
         self._nodes: dict[str, int] = {}
         self._links: dict[tuple[str, str], int] = {}
+        self.where = 0  # of what is told of no node: where each thing is
+        self.subjects.append({})
 
     def text(self, text: str) -> int:
         """The number of a text."""
@@ -47,9 +49,10 @@ class Book:
         number = self._nodes.get(name)
         if number is None:
             number = self._nodes[name] = len(self.subjects)
+            column = self._columns.get(name) or _column(role)
             self.subjects.append(
-                {"name": name, "role": role, "column": self._columns.get(name) or _column(role),
-                 "lives": role != "client"}
+                {"name": name, "role": role, "column": column, "lives": role != "client",
+                 "label": name, "rank": COLUMNS.index(column)}
             )  # fmt: skip
         return number
 
@@ -58,7 +61,9 @@ class Book:
         number = self._links.get((a, b))
         if number is None:
             number = self._links[a, b] = self._links[b, a] = len(self.subjects)
-            self.subjects.append({"a": a, "b": b})
+            self.subjects.append(
+                {"a": a, "b": b, "key": f"{a}\t{b}", "label": f"{a} – {b}", "rank": 9}
+            )
         return number
 
     def lives(self, name: str) -> bool:

@@ -27,9 +27,10 @@ class Scrub(View):
     (the places of the inputs left out, whether the end is the same as with all of them).
     """
 
-    _esm = script("tools", "scrub")
+    _esm = script("tools", "questions")
     taken = ("at", "without")
 
+    kind = traitlets.Unicode("scrub").tag(sync=True)
     inputs = traitlets.List(traitlets.Unicode()).tag(sync=True)
     names = traitlets.List(traitlets.Unicode()).tag(sync=True)  # of the state's parts
     states = traitlets.List().tag(sync=True)  # the parts as texts: at the start, after each input

@@ -8,11 +8,7 @@ const MOMENT = 20_000; // µs
 const SPEEDS = [0.25, 0.5, 1, 4, 16, 64];
 const GONE = () => t("The kernel is gone, and nothing was done: start it, and run the cell again.");
 const SILENT = () => t("The kernel has not answered. If it is busy, wait for it; if it is gone, run the cell again.");
-
-const SHAPES = { kill: "kill", start: "again", pause: "paused", resume: "play", lost: "dead", reconnect: "right" };
-const NOTHING = () => t("Nothing has happened yet.");
-
-const section = (name, ...inside) => h("section.section", { key: name }, h("h4.heading", name), inside);
+const section = (name, ...inside) => h("section.section", h("h4.heading", name), inside);
 
 // Copies what the element before the button shows, all of it. Unlike the clipboard's own interface,
 // this may be done on every page.
@@ -37,7 +33,7 @@ function addressOf(code, row) {
 }
 
 function renderPanel({ model, el, book }) {
-  const traits = new Proxy({}, { get: (_, name) => model.get(name) });
+  const traits = traitsOf(model);
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const root = viewIn(el, "panel", traits.title);
   const asked = new Map(); // what was drawn of each request
@@ -98,41 +94,40 @@ function renderPanel({ model, el, book }) {
   }
 
   function header(latest, now) {
-    const { title, level, mode, modes } = traits;
-    return [h("header.header", { key: "header" }, h("h3.title", title), h("span.space", { key: "space" }),
-      modes.length > 1 && choice(t("world"), modes.map((one) => [one, one === "live" ? t("Live") : t("Simulated")]), mode, (one) => act("world", one)),
-      level > 0 && mode !== "live" && button(t("Wait"), "wait", () => act("wait"), { key: "wait", title: t("let time pass") }),
-      button(t("Start over"), "again", () => act("again"), { key: "again", title: t("begin the run anew") })),
-    h("div.error", { key: "error", role: "alert" }, silent || traits.error), latest && strip(loudest(latest), now)];
+    const { title, level, mode, modes, error } = traits;
+    const names = { simulated: t("Simulated"), live: t("Live") };
+    return [h("header.header", h("h3.title", title), h("span.space"),
+      modes.length > 1 && choice(t("world"), modes.map((one) => [one, names[one]]), mode, (one) => act("world", one)),
+      level > 0 && mode !== "live" && button(t("Wait"), "wait", () => act("wait"), { title: t("let time pass") }),
+      button(t("Start over"), "again", () => act("again"), { title: t("begin the run anew") })),
+    h("div.error", { role: "alert" }, silent || error), latest && strip(loudest(latest), now)];
   }
 
   // Of what has happened in one moment: what is not as it should be, then what is, then what came first.
   function loudest(latest) {
     const rank = ({ mark, kind }) => (mark === "fail" ? 3 : mark === "ok" ? 2 : kind === "request" ? 0 : 1);
-    const [ended] = latest.filter((one) => one.mark !== "wait");
-    if (!ended) return latest[0];
-    const moment = latest.filter(({ mark, time }) => mark !== "wait" && ended.time - time < MOMENT);
-    return moment.reduceRight((best, one) => (rank(one) > rank(best) ? one : best));
+    const ended = latest.filter(({ mark }) => mark !== "wait");
+    const moment = ended.filter(({ time }) => ended[0].time - time < MOMENT).reverse();
+    return moment.sort((one, other) => rank(other) - rank(one))[0] ?? latest[0];
   }
 
   // The loudest line: what has happened last, or that one looks at the past.
   function strip(last, now) {
-    const words = eye.glance ? t("what you press happens at the end.") : branches()
-      ? t("what you press begins another run here. Later inputs") : traits.mode === "live"
-        ? t("a live world cannot be branched: what you press happens now.") : t("what you press happens at the end.");
-    const past = isPast() && !eye.moves;
-    return h("div.foot", { key: "foot", "aria-live": "polite", is: last?.mark && `last-${last.mark}` },
-      past && h("span.past", { key: "past" }, t("You look at {0}: {1}", now, words)),
-      past && branches() && !eye.glance && choice(t("later inputs"), [[true, t("stay")], [false, t("are left out")]],
-        eye.keep, (keep) => { eye.keep = keep; draw(); }),
-      !past && (last ? happening(last, [last.time]) : h("span.muted", { key: "none" }, NOTHING())));
+    const branching = branches() && !eye.glance;
+    const words = branching ? t("what you press begins another run here. Later inputs") : traits.mode === "live"
+      ? t("a live world cannot be branched: what you press happens now.") : t("what you press happens at the end.");
+    return h("div.foot", { "aria-live": "polite", is: last && `last-${last.mark}` }, isPast() && !eye.moves
+      ? [h("span.past", t("You look at {0}: {1}", now, words)),
+        branching && choice(t("later inputs"), [[true, t("stay")], [false, t("are left out")]],
+          eye.keep, (keep) => { eye.keep = keep; draw(); })]
+      : last ? happening(last, [last.time]) : h("span.muted", t("Nothing has happened yet.")));
   }
 
-  const happening = ({ key, time, kind, who, what, word, answer, mark, count }, times) => [
-    h("span.when", { key: "when" }, clock(time, ...times)), h("b.who", { key: "who" }, who),
-    kind === "request" ? [h("span.what", { key: "what" }, what), outcome({ mark, word: count > 1 ? `${word} × ${count}` : word }),
-      answer && h("span.answer", { key: `${key} ${word}`, title: answer }, answer)]
-      : h("span.did", { key: "did", is: [`marked-${mark}`, kind in SHAPES && `icon-${SHAPES[kind]}`] }, what)];
+  const happening = ({ time, kind, who, what, word, answer, mark, count }, times) => [
+    h("span.when", clock(time, ...times)), h("b.who", who),
+    kind === "request" ? [h("span.what", what), outcome({ mark, word: count > 1 ? `${word} × ${count}` : word }),
+      answer && h("span.answer", { title: answer }, answer)]
+      : h("span.did", { is: [`marked-${mark}`, iconOf(kind)] }, what)];
 
   const entry = (one, times) => {
     const others = times.filter((time) => Math.abs(time - one.time) < 10_000 && time !== one.time);
@@ -143,27 +138,26 @@ function renderPanel({ model, el, book }) {
 
   function light({ sentence, row, text }) {
     const is = row >= 0 && row <= eye.row ? ["is-wrong", "icon-dead"] : ["is-right", "icon-check"];
-    return h("li.light", { key: sentence, is }, h("span", sentence,
+    return h("li.light", { is }, h("span", sentence,
       text && h("button.moment", { type: "button", onclick: () => jump(row) }, text)));
   }
 
-  function side(latest, nodes) {
-    const { lights, level, runs, verdict: { mark, said, text, earlier } } = traits;
-    const [places, parting] = [level ? book.where(eye.run, eye.row, nodes) : [], parts().parting];
-    const times = latest.map((one) => one.time);
+  function side(latest, where) {
+    const { lights, level, runs, verdict } = traits;
+    const [times, { parting }] = [latest.map((one) => one.time), parts()];
+    const glance = () => { jump(parting); eye.glance = true; draw(); };
     return h("aside.side", { "aria-label": t("what came of it") }, h("div.inside",
-      (said || text) && section(said ? t("Your prediction") : t("The outcome"), said && h("p.said", { key: "said" }, said),
-        text && judged(mark, text), earlier && h("p.muted", { key: "earlier" }, t("Earlier: {0}", earlier))),
+      (verdict.said || verdict.text) && section(verdict.said ? t("Your prediction") : t("The outcome"), compared(verdict)),
       lights.length > 0 && section(t("Invariants"), h("ul.lights", lights.map(light))),
-      runs.length > 1 && section(t("Runs"), h("div.branches", choice(t("runs"), runs.map((one) => [one.number, one.label]),
-        eye.run.number, (one) => act("run", one)), parting !== null && button(t("Where they part"), "",
-        () => { jump(parting); eye.glance = true; draw(); }, { key: "part" }))),
-      h("section.section.happened", { key: "happened" }, h("h4.heading", t("What happened, the latest first")),
-        h("ol.requests", { key: "list", tabindex: "0", "aria-label": t("what happened, the latest first") },
-          latest.length ? latest.map((one) => entry(one, times)) : h("li.muted", { key: "none" }, NOTHING()))),
-      places.length > 0 && section(t("Where state lives now"), h("dl.where", { tabindex: "0" }, places.map(([name, at]) =>
-        h("div.place", { key: name, is: !at.length && "nowhere" },
-          h("dt", name), h("dd", at.join(", ") || t("nowhere"))))))));
+      runs.length > 1 && section(t("Runs"), h("div.branches",
+        choice(t("runs"), runs.map((one) => [one.number, one.label]), eye.run.number, (one) => act("run", one)),
+        parting !== null && button(t("Where they part"), "", glance))),
+      h("section.section.happened", h("h4.heading", t("What happened, the latest first")),
+        h("ol.requests", { tabindex: "0", "aria-label": t("what happened, the latest first") },
+          latest.length ? latest.map((one) => entry(one, times)) : h("li.muted", t("Nothing has happened yet.")))),
+      level > 0 && where.length > 0 && section(t("Where state lives now"), h("dl.where", { tabindex: "0" },
+        where.map(({ label, text }) => h("div.place", { key: label, is: !text && "nowhere" },
+          h("dt", label), h("dd", text || t("nowhere"))))))));
   }
 
   // The run that is beside the current one, and where they part.
@@ -177,65 +171,47 @@ function renderPanel({ model, el, book }) {
   function times(now, says) {
     const [{ run, row, time, moves }, { other, parting }] = [eye, parts()];
     const count = t("event {0} of {1}", Math.min(row + 1, run.count), run.count);
-    const step = (title, icon, to) =>
-      button("", icon, () => jump(to), { key: icon, title, "aria-label": title });
+    const step = (title, icon, to) => button("", icon, () => jump(to), { title, "aria-label": title });
     const play = () => { if (eye.weight >= run.length) look(0); move("play"); };
     const breaches = traits.lights.filter((one) => one.row >= 0);
-    return h("section.times", { key: "times", "aria-label": t("time") },
+    return h("section.times", { "aria-label": t("time") },
       timeline(book, run, other, parting, stage.width(), { time, row, breaches, said: `${now}, ${count}: ${says}` }),
-      h("div.steps", { key: "steps" },
-        step(t("to the start"), "first", 0), step(t("one event back"), "left", row - 1),
-        moves === "play" ? button(t("Pause"), "paused", () => { stop(); draw(); }, { key: "play" })
-          : button(t("Play"), "play", play, { key: "play" }),
+      h("div.steps", step(t("to the start"), "first", 0), step(t("one event back"), "left", row - 1),
+        moves === "play" ? button(t("Pause"), "paused", () => { stop(); draw(); }) : button(t("Play"), "play", play),
         step(t("one event on"), "right", row + 1), step(t("to the end"), "last", Infinity),
-        h("select.speed", { key: "speed", "aria-label": t("speed"),
-          onchange: ({ target }) => { eye.speed = Number(target.value); } },
-        SPEEDS.map((value) => h("option", { value: String(value), selected: value === 1 }, `× ${value}`))),
-        h("span.time", { key: "time" }, now), h("span.muted", { key: "count" }, count),
-        h("span.happens", { key: "says", title: says }, says)));
+        h("select.speed", { "aria-label": t("speed"), onchange: ({ target }) => { eye.speed = Number(target.value); } },
+          SPEEDS.map((value) => h("option", { value: String(value), selected: value === 1 }, `× ${value}`))),
+        h("span.time", now), h("span.muted", count), h("span.happens", { title: says }, says)));
   }
 
   // The run as text, both ways; folded, for it is needed once in a while.
   function texts() {
     const { python, code, mode } = traits;
     const open = () => act("open", root.querySelector(".sl-paste").value);
-    return h("details.log", { key: "log", ontoggle: showLatestLine },
-      h("summary", t("This run as Python, and as a run code to share")), h("div.texts",
-        h("pre.python", { key: "python", tabindex: "0", "aria-label": t("this run as Python") }, python),
-        button(t("Copy as Python"), "copy", copy, { key: "copy" }),
-        code && [h("code.code", { key: "code" }, code), button(t("Copy run code"), "copy", copy, { key: "copy-code" }),
-          h("code.code", { key: "address" }, addressOf(code, eye.row)), button(t("Copy link"), "copy", copy, { key: "copy-link" })],
-        mode !== "live" && [h("input.paste", { key: "paste", "aria-label": t("a run code to open"), placeholder:
-          t("paste a run code"), spellcheck: "false", onkeydown: ({ key }) => { if (key === "Enter") open(); } }),
-        button(t("Open"), "", open, { key: "open" })]));
-  }
-
-  // What was pressed last is the last line.
-  function showLatestLine() {
-    const box = root.querySelector(".sl-python");
-    if (!box?.closest("[open]") || box.slShown === traits.python) return;
-    box.slShown = traits.python;
-    box.scrollTop = box.scrollHeight;
+    const copied = (label, box) => [box, button(label, "copy", copy)];
+    return h("details.log", h("summary", t("This run as Python, and as a run code to share")), h("div.texts",
+      copied(t("Copy as Python"), h("pre.python", { tabindex: "0", "aria-label": t("this run as Python") }, python)),
+      code && [copied(t("Copy run code"), h("code.code", code)),
+        copied(t("Copy link"), h("code.code", addressOf(code, eye.row)))],
+      mode !== "live" && [h("input.paste", { "aria-label": t("a run code to open"), placeholder: t("paste a run code"),
+        spellcheck: "false", onkeydown: ({ key }) => { if (key === "Enter") open(); } }),
+      button(t("Open"), "", open)]));
   }
 
   function draw() {
     const { run, row, time, weight } = eye;
     const { gate, level, actions, pids } = traits;
     root.ariaBusy = String(traits.handled < clicks);
-    const drawn = [];
-    if (gate) drawn.push(header(), gated(gate, t("Skip the prediction"), () => act("skip")));
-    else if (run) {
-      const now = clock(time, run.time[row], run.time[row - 1], run.time[row + 1]);
-      const nodes = book.nodes(run, row);
-      const latest = book.happened(run, row, time, MOST).filter((one) => level > 0 || one.kind !== "reconnect");
-      const [links, flights] = [book.links(run, row), book.flights(run, row)];
-      const seen = { nodes, links, flights, latest, drags: eye.drags, time: time / 1e6, weight, level, actions, pids };
-      drawn.push(header(latest, now), h("div.body", { key: "body" }, h("div.main", stage.tree(seen),
-        level > 0 && times(now, book.texts[run.rows.says[row]] ?? "")), side(latest, nodes)), texts());
-    }
-    patch(root, trees(drawn));
-    showLatestLine();
-    if (!gate && run && stage.settle(root.querySelector(".sl-stage"))) draw();
+    if (gate) return patch(root, trees([header(), gated(gate, t("Skip the prediction"), () => act("skip"))]));
+    if (!run) return;
+    const now = clock(time, run.time[row], run.time[row - 1], run.time[row + 1]);
+    const latest = book.happened(run, row, time, MOST).filter((one) => level > 0 || one.kind !== "reconnect");
+    const { where, ...there } = book.stand(run, row);
+    const flights = book.flights(run, row);
+    const view = { ...there, flights, latest, drags: eye.drags, time: time / 1e6, weight, level, actions, pids };
+    patch(root, trees([header(latest, now), h("div.body", h("div.main", stage.tree(view),
+      level > 0 && times(now, book.texts[run.rows.says[row]] ?? "")), side(latest, where)), texts()]));
+    if (stage.settle(root.querySelector(".sl-stage"))) draw();
   }
   const stage = makeStage(act, draw);
   const timeline = makeTimeline((time, drags) => { stop(); eye.drags = drags; seek(eye.run.time, time); },
@@ -248,10 +224,9 @@ function renderPanel({ model, el, book }) {
     silent = "";
     const [before, next, follows] = [eye.run, book.runs.get(run), eye.moves === "follow" || eye.atEnd];
     if (!next) return;
-    const about = runs.find((one) => one.number === run);
+    const { parent, parting = null } = runs.find((one) => one.number === run) ?? {};
     const same = before?.number === run;
-    const parted = before && about?.parent === before.number && about.parting !== null;
-    const from = same ? eye.row : parted ? about.parting - 1 : null;
+    const from = same ? eye.row : before && parent === before.number && parting !== null ? parting - 1 : null;
     eye.run = next;
     if (!same) eye.weight = next.weight[Math.max(from, 0)];
     if (n === looked) { // it has grown by itself, or only time has gone on
@@ -267,18 +242,11 @@ function renderPanel({ model, el, book }) {
   const leave = heard(model, "change", changed);
   // No hand has pressed this: while the other cells still run, nobody need hear that it takes time.
   if (SHARED.has("run")) tell(["shared", SHARED.get("run"), Number(SHARED.get("at")) || 0]);
-  // The static picture is for who has no kernel: an output of its own, before the panel's.
-  const placed = new ResizeObserver(() => {
-    const pictures = root.closest(".jp-OutputArea")?.querySelectorAll("img[alt^='Lab panel']") ?? [];
-    for (const one of pictures) one.closest(".jp-OutputArea-child").style.display = "none";
-  });
-  placed.observe(root);
   return () => {
     stop();
     clearTimeout(patience);
     leave();
     stage.stop();
-    placed.disconnect();
   };
 }
 
@@ -287,7 +255,7 @@ export default () => {
   const book = library();
   return {
     initialize: ({ model }) => heard(model, "change:chunk", () => {
-      if (model.get("chunk")?.byteLength && !book.take(model.get("chunk"))) model.send({ need: true });
+      if (model.get("chunk").runs && !book.take(model.get("chunk"))) model.send({ need: true });
     }),
     render: ({ model, el }) => renderPanel({ model, el, book }),
   };

@@ -1,6 +1,8 @@
 // The stage: a card for each node and client, links between them, and what travels on the links.
 
-const VERBS = { kill: "kill", restart: "again", pause: "paused", resume: "play" }; // and their icons
+// The icons of verbs, of what happens, and of outcomes.
+const ICONS = { kill: "kill", restart: "again", start: "again", pause: "paused", resume: "play", lost: "dead",
+  reconnect: "right", ok: "check", fail: "dead", wait: "dots" };
 const APPLY = { up: ["kill", "pause"], paused: ["kill", "resume"], dead: ["restart"], client: [] };
 const columnsOf = () => ({ clients: t("clients"), balancers: t("in between"), servers: t("servers"),
   stores: t("stores"), copies: t("copies") });
@@ -13,9 +15,8 @@ const NEVER = 1e6; // s: whoever has so much time left has it without an end
 const words = () => ({ up: t("up"), paused: t("paused"), dead: t("dead"), kill: t("Kill"), restart: t("Restart"),
   pause: t("Pause"), resume: t("Resume") });
 
-const OUTCOMES = { ok: "check", fail: "dead", wait: "dots", neither: "" };
-const outcome = ({ mark, word }) =>
-  h("span.outcome", { is: [mark, OUTCOMES[mark] && `icon-${OUTCOMES[mark]}`] }, word);
+const iconOf = (name) => name in ICONS && `icon-${ICONS[name]}`;
+const outcome = ({ mark, word }) => h("span.outcome", { is: [mark, iconOf(mark)] }, word);
 
 // What can be done to a link: [its label, the verb, the two names].
 const offers = ({ a, b, cut, held }) => [
@@ -24,22 +25,24 @@ const offers = ({ a, b, cut, held }) => [
   [t("Lose the next to {0}", b), "lose_next", a, b], [t("Lose the next to {0}", a), "lose_next", b, a]];
 
 // A curve between two cards, as four points: of those tried, the one that lies behind the fewest cards.
-function curve(a, b, origin, others) {
-  const [ya, yb] = [a, b].map((box) => box.top + 24 - origin.top);
-  if (a.left <= b.right && b.left <= a.right) { // in one column: around the side with more room
-    const right = a.left - origin.left < origin.width / 2;
-    const [one, other] = [a, b].map((box) => (right ? box.right : box.left) - origin.left);
-    const out = right ? Math.min(Math.max(one, other) + 40, origin.width - 16) : Math.max(Math.min(one, other) - 40, 16);
+function curve(a, b, { width, height }, others) {
+  const [ya, yb] = [a, b].map(({ y, high }) => y - high / 2 + 24);
+  const side = Math.abs(a.x - b.x) > (a.wide + b.wide) / 2 ? Math.sign(b.x - a.x) : 0;
+  if (!side) { // in one column: around the side with more room
+    const to = a.x - a.wide / 2 < width / 2 ? 1 : -1;
+    const [one, other] = [a, b].map(({ x, wide }) => x + (to * wide) / 2);
+    const out = between(16, width - 16, to * Math.max(to * one, to * other) + to * 40);
     return [[one, ya], [out, ya], [out, yb], [other, yb]];
   }
-  const [xa, xb] = (a.right < b.left ? [a.right, b.left] : [a.left, b.right]).map((x) => x - origin.left);
+  const [xa, xb] = [a.x + (side * a.wide) / 2, b.x - (side * b.wide) / 2];
   const middle = (xa + xb) / 2;
-  const over = (y) => (y - (ya + yb) / 8) / 0.75; // so high its middle points, to pass at y
-  const tried = [[ya, yb], ...others.flatMap((box) => [box.y - box.high / 2 - 8, box.y + box.high / 2 + 8])
-    .filter((y) => y > 4 && y < origin.height - 4).map((y) => [over(y), over(y)])].map(([p, q]) => [[xa, ya], [middle, p], [middle, q], [xb, yb]]);
-  const inside = ([x, y]) => others.some((box) =>
-    Math.abs(box.x - x) < box.wide / 2 && Math.abs(box.y - y) < box.high / 2);
-  const hits = tried.map((points) => [1, 2, 3, 4, 5, 6, 7, 8, 9].filter((n) => inside(on(points, n / 10))).length);
+  const edges = others.flatMap(({ y, high }) => [y - high / 2 - 8, y + high / 2 + 8]);
+  const past = edges.filter((y) => y > 4 && y < height - 4)
+    .map((y) => (y - (ya + yb) / 8) / 0.75); // so high its middle points, to pass there
+  const tried = [[ya, yb], ...past.map((y) => [y, y])]
+    .map(([p, q]) => [[xa, ya], [middle, p], [middle, q], [xb, yb]]);
+  const hits = tried.map((points) =>
+    [1, 2, 3, 4, 5, 6, 7, 8, 9].filter((n) => !clear(others, on(points, n / 10), 0, 0)).length);
   return tried[hits.indexOf(Math.min(...hits))];
 }
 
@@ -70,7 +73,7 @@ function need(node, actions, lines, many) {
 // `act` does something, `changed` is called when the stage is to be drawn anew.
 function makeStage(act, changed) {
   const [curves, seen, cards, chips] = [new Map(), new Map(), new Map(), new Map()];
-  let [root, links, obstacles, width, edge] = [null, [], [], 0, 0];
+  let [root, links, obstacles, width] = [null, [], [], 0];
 
   // A line of memory or disk; `seen` tells whether it has just changed, unless one drags over time.
   function line(l, { time, drags }) {
@@ -82,7 +85,7 @@ function makeStage(act, changed) {
     const is = [l.flags & FLAGS.token && "token", l.until && !left && "expired"];
     const short = !drags && l.was !== undefined && (l.was + l.text).length < 24;
     const says = left > NEVER ? t("no end") : nobody ? t("may ask in {0} s", left.toFixed(1)) : t("{0} s", left.toFixed(1));
-    return h("div.line", { key: l.field, title: `${l.label} = ${l.full}`, is }, h("span.key", `${l.label} = `),
+    return h("div.line", { key: l.id, title: `${l.label} = ${l.full}`, is }, h("span.key", `${l.label} = `),
       h("span.value", { key: drags ? "" : l.text, is: seen.get(l.id).is }, short ? changedTo(l) : nobody ? "–" : l.text),
       l.until > 0 && (left || !nobody) && h("span.soft",
         left > 0 && left < NEVER && h("span.meter", h("i", { style: `width:${(100 * share).toFixed(1)}%` })),
@@ -96,7 +99,7 @@ function makeStage(act, changed) {
     const lines = [...node.memory, ...node.disk];
     const last = view.latest.find((one) => one.who === node.name && one.kind === "request");
     const mark = [node.status, node.life, node.caption, level, pid, last?.key, last?.word,
-      lines.some((l) => l.until) && time, ...lines.map((l) => l.field + l.was + l.text)].join("\n");
+      lines.some((l) => l.until) && time, ...lines.map((l) => l.id + l.was + l.text)].join("\n");
     return memo(cards, node.name, `${mark}${view.many}${view.drags}`, () => madeCard(node, view, pid, last));
   }
 
@@ -110,22 +113,20 @@ function makeStage(act, changed) {
     return h("article.card", { key: name, "data-node": name, "data-status": status,
       "aria-label": [name, role, ...(lives ? [words()[status]] : [])].join(", ") },
     h("div.head", h("h4.name", name), pid && h("span.caption", `pid ${pid}`), h("span.status",
-      { key: "status", is: [`is-${status}`, lives && `icon-${status}`], title: died },
+      { is: [`is-${status}`, lives && `icon-${status}`], title: died },
       lives && h("span", words()[status]), life && h("span.muted", life))),
-    h("div.buttons", { key: "buttons" },
-      verbs.map((verb) => button(view.many ? "" : words()[verb], VERBS[verb], pressed(verb),
+    h("div.buttons",
+      verbs.map((verb) => button(view.many ? "" : words()[verb], ICONS[verb], pressed(verb),
         { key: verb, "data-verb": verb, title: words()[verb], "aria-label": t("{0} {1}", words()[verb], name) })),
       actions.map((a, n) => a.client === name && button(a.label, "", () => act("action", n),
-        { key: n, title: a.line, "data-action": a.label, "aria-label": `${name}: ${a.label}` }))),
-    !lives && h("div.last", { key: "last" }, last && [outcome(last),
-      h("span.answer", { key: `${last.key} ${last.word}`, title: last.answer }, last.answer)]),
-    (lives || kept.length + ports.length > 0) && h("div.memory", { key: "memory", is: gone, tabindex: "-1" },
-      h("div.caption", caption), kept.map((l) => line(l, view)),
-      ports.length > 1 ? h("details.ports", { key: "ports" }, h("summary", t("{0} connections", ports.length)),
+        { title: a.line, "data-action": a.label, "aria-label": `${name}: ${a.label}` }))),
+    !lives && h("div.last", last && [outcome(last), h("span.answer", { title: last.answer }, last.answer)]),
+    (lives || kept.length + ports.length > 0) && h("div.memory", { is: gone, tabindex: "-1" },
+      h("div.caption", caption || t("memory")), kept.map((l) => line(l, view)),
+      ports.length > 1 ? h("details.ports", h("summary", t("{0} connections", ports.length)),
         ports.map((l) => line(l, view))) : ports.map((l) => line(l, view)),
-      lives && !kept.length && h("div.line.empty", { key: "empty" }, t("empty"))),
-    disk.length > 0 && h("div.disk", { key: "disk", tabindex: "-1" }, h("div.caption", t("disk")),
-      disk.map((l) => line(l, view))));
+      lives && !kept.length && h("div.line.empty", t("empty"))),
+    disk.length > 0 && h("div.disk", { tabindex: "-1" }, h("div.caption", t("disk")), disk.map((l) => line(l, view))));
   }
 
   // The buttons of links, each in the middle of its link, or near it, where no card or other one is.
@@ -148,7 +149,7 @@ function makeStage(act, changed) {
       style: `left:${x.toFixed(1)}px;top:${y.toFixed(1)}px`,
       onkeydown: (event) => { if (event.key === "Escape") shut(event.currentTarget); } },
     h("summary.chip.icon-dots", { is: link.fault && "faulty", "aria-label":
-      `${t("link")} ${link.a} – ${link.b}: ${link.fault || (link.open ? t("open") : t("no connection"))}` }, link.fault),
+      `${t("link")} ${link.a} – ${link.b}: ${link.fault || (link.open > 0 ? t("open") : t("no connection"))}` }, link.fault),
     h("div.menu", { role: "group", "aria-label": t("the link of {0} and {1}", link.a, link.b) },
       offers(link).map(([label, ...doing]) => button(label, "", pressed(doing), { key: label }))));
   }
@@ -157,17 +158,17 @@ function makeStage(act, changed) {
     const part = Math.min(1, (weight - left) / between(1, FLIGHT, due - left));
     const points = curves.get(link);
     const [x, y] = on(points, 0.12 + 0.76 * part);
-    const side = x > edge ? "end" : "middle"; // or the stage would cut its words
     const words = lost ? t("{0} · lost", label) : label;
-    const [low, high] = [points[0][0], points[3][0]].sort((a, b) => a - b);
+    const ends = [points[0][0], points[3][0]].sort((a, b) => a - b);
+    const [low, high] = ends[1] - ends[0] > 8 ? ends : [0, width]; // not over a card, nor cut
     const half = Math.min(4 * words.length, (high - low) / 2); // a letter is some 8 px wide
-    const aside = high - low > 8 ? between(low + half, high - half, x) - x : 0; // not over a card
+    const aside = between(low + half, high - half, x) - x;
     return h("g.message", { key: n, is: lost && "astray", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` },
       lost ? h("path", { d: "M-4 -4L4 4M4 -4L-4 4" }) : h("circle", { r: 5 }),
-      h("text.label", { x: aside.toFixed(1), y: -10, "text-anchor": side }, words));
+      h("text.label", { x: aside.toFixed(1), y: -10, "text-anchor": "middle" }, words));
   }
 
-  const path = ({ key, open, cut }) => h("path.link-line", { key, is: [open && "open", cut && "cut"],
+  const path = ({ key, open, cut }) => h("path.link-line", { key, is: [open > 0 && "open", cut && "cut"],
     d: curves.get(key).map((point, n) => ["M", "C", " ", " "][n] + point).join("") });
 
   // How high the cards of a column stand, whatever they will show: shares of what the screen leaves.
@@ -192,26 +193,23 @@ function makeStage(act, changed) {
           inside.map((node) => card(node, view)))))),
       h("div.chips", chipsOf(known.filter((link) => level > 1 || link.fault))),
       h("svg.links.air", { "aria-hidden": "true" },
-        [...new Map(view.flights.filter(({ link }) => curves.has(link)).map((one) =>
-          [one.link + one.label + one.lost, one])).values()].map((one) => message(one, view.weight))));
+        view.flights.filter(({ link }) => curves.has(link)).map((one) => message(one, view.weight))));
   }
 
   // Where the cards are now, and how wide the panel is; whether that is news.
   function measure() {
-    const origin = root.getBoundingClientRect();
-    const boxes = new Map([...root.querySelectorAll("[data-node]")].map((one) =>
-      [one.dataset.node, one.getBoundingClientRect()]));
-    const centred = (box) => ({ wide: box.width, high: box.height,
-      x: box.left + box.width / 2 - origin.left, y: box.top + box.height / 2 - origin.top });
-    obstacles = [...boxes.values()].map(centred);
-    const before = JSON.stringify([width, ...curves]);
+    const [origin, before] = [root.getBoundingClientRect(), JSON.stringify([width, ...curves])];
+    const boxes = new Map([...root.querySelectorAll("[data-node]")].map((card) => {
+      const { left, top, width: wide, height: high } = card.getBoundingClientRect();
+      return [card.dataset.node, { wide, high, x: left + wide / 2 - origin.left, y: top + high / 2 - origin.top }];
+    }));
+    obstacles = [...boxes.values()];
     width = root.clientWidth;
-    edge = origin.width - 64; // so wide is half of a label, about
     curves.clear();
     for (const { a, b, key } of links) {
-      if (!boxes.has(a) || !boxes.has(b)) continue;
-      const others = [...boxes].filter(([name]) => name !== a && name !== b).map(([, box]) => centred(box));
-      const points = curve(boxes.get(a), boxes.get(b), origin, others);
+      const ends = [boxes.get(a), boxes.get(b)];
+      if (ends.includes(undefined)) continue;
+      const points = curve(...ends, origin, obstacles.filter((box) => !ends.includes(box)));
       curves.set(key, points).set(linkOf(b, a), points.toReversed());
     }
     return JSON.stringify([width, ...curves]) !== before;

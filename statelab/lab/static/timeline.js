@@ -19,24 +19,17 @@ function clock(us, ...others) {
 // The lanes of a run in the order in which they stand: subjects with something to show.
 function lanes(book, run) {
   const used = new Set(run.bars.lane);
-  const rank = (one) => (one.a ? 9 : Object.keys(columnsOf()).indexOf(one.column));
-  return book.subjects.map((one, number) => ({ ...one, number, label: one.name ?? `${one.a} – ${one.b}` }))
+  return book.subjects.map((one, number) => ({ ...one, number }))
     .filter((one) => used.has(one.number) || (one.column === "clients" && !one.lives))
-    .sort((one, other) => rank(one) - rank(other));
+    .sort((one, other) => one.rank - other.rank);
 }
 
-// The bars of a run; those that would be narrower than a pixel are drawn once for each pixel.
+// The bars of a run, and their words; what would be narrower than a pixel is drawn once for each pixel.
 // A ghost is what the other branch has been since they parted, at `since`.
 function bars(book, run, places, x, width, ghost, since = 0) {
-  const { at, lane: lanes, kind: kinds, what, to } = run.bars;
-  const [made, words, drawn, free] = [[], [], {}, {}]; // by lane: where the last bar, the last word ends
-  const [next, follows] = [new Float64Array(at.length), {}]; // where the bar after each one in its lane begins
+  const { at, lane: lanes, kind: kinds, what } = run.bars;
+  const [made, words, drawn, next] = [[], [], {}, {}]; // by what is in a lane: where the one after it begins
   for (let n = at.length - 1; n >= 0; n -= 1) {
-    if (KINDS[kinds[n]] === "soft") continue;
-    next[n] = follows[lanes[n]] ?? width;
-    follows[lanes[n]] = x(run.rows.time[at[n]]);
-  }
-  for (let n = 0; n < at.length; n += 1) {
     const lane = places.get(lanes[n]);
     const ended = run.end[n];
     const end = run.ends.time[ended] ?? run.now;
@@ -46,25 +39,24 @@ function bars(book, run, places, x, width, ghost, since = 0) {
     const mark = life || soft ? kind : request ? MARKS[run.ends.mark[ended] ?? 0] : "fault";
     const left = x(Math.max(run.rows.time[at[n]], since));
     const right = Math.max(x(end), left + (life ? 1 : 7));
-    const place = `${lane} ${mark}`;
-    if (right - 1 <= drawn[place]) continue;
-    drawn[place] = right;
+    const [place, row] = [`${lane} ${mark}`, `${lane} ${soft}`];
+    const room = Math.min(soft ? right : width, next[row] ?? width);
+    next[row] = left;
+    const over = drawn[place];
+    if (left + 1 >= over?.left && right - 1 <= over.right) continue;
+    drawn[place] = { left, right };
     const y = TOP + lane * LANE;
     const [down, height] = ghost ? [19, 2] : soft ? [7, 13] : life ? [3, 3] : [4, 11];
-    const said = book.texts[run.ends.word[ended]] ?? "";
+    const [text, said] = [book.texts[what[n]], book.texts[run.ends.word[ended]] ?? ""];
     made.push(h("rect.bar", { is: `bar-${ghost ? "ghost" : mark}`, x: left, y: y + down, rx: Math.min(height / 3, 3),
-      width: right - left, height }, h("title", request
-      ? `${book.texts[what[n]]} → ${book.subjects[to[n]].name}: ${said || t("waiting")}` : book.texts[what[n]] || kind)));
-    const word = ghost ? "" : soft || mark === "fault" ? book.texts[what[n]]
-      : mark === "fail" ? said.match(/^\d+|.*/)[0] : "";
+      width: right - left, height }, h("title", request ? `${text}: ${said || t("waiting")}` : text || kind)));
     // A word stands after its bar, where nothing else is; a holder's name in its own time.
-    const [from, space] = [soft ? left + 4 : right + 4, 8 + 6.5 * word.length];
-    const room = soft ? right : Math.min(next[n], width);
-    if (!word || from < (free[place] ?? -1) || from + space > room) continue;
+    const word = ghost ? "" : soft || mark === "fault" ? text : mark === "fail" ? said.match(/^\d+|.*/)[0] : "";
+    const from = soft ? left + 4 : right + 4;
+    if (!word || from + 8 + 6.5 * word.length > room) continue;
     words.push(h("text.tag", { is: soft ? "soft-tag" : "bad", x: from, y: y + (soft ? 18 : 14) }, word));
-    free[place] = from + space;
   }
-  return [...made, ...words];
+  return [made.reverse(), words];
 }
 
 // What happened at one moment; where marks of a kind would meet, one stands for them.

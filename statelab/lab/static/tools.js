@@ -20,17 +20,23 @@ function h(tag, ...parts) {
   const inside = parts.flat(Infinity).filter(Boolean);
   const full = !inside.length || inside.some((part) => part.children);
   if (!full) props.text = inside.join("");
-  return { name, key, props, children: full ? trees(inside) : [] };
+  return { name, key, props, children: full ? trees(parts) : new Map() };
 }
 
+// What stands in an element, by its tag and its key, or its place: what comes or goes moves no other.
 // A text is all that its element holds. Who translates the page puts other nodes there; a new text
 // takes their place.
-const trees = (parts) =>
-  parts.flat(Infinity).filter(Boolean).map((part) => (part.children ? part : h("span", part)));
+function trees(parts, place = "", found = new Map()) {
+  parts.forEach((part, n) => {
+    if (Array.isArray(part)) return trees(part, `${place}${n} `, found);
+    const child = part && !part.children ? h("span", part) : part;
+    if (child) found.set(`${child.name} ${child.key ?? `#${place}${n}`}`, child);
+  });
+  return found;
+}
 
-function patch(parent, children) {
+function patch(parent, wanted) {
   const kept = (parent.slKept ??= new Map());
-  const wanted = new Map(children.map((child, n) => [`${child.name} ${child.key ?? `#${n}`}`, child]));
   let bereft = false; // whether what had the focus goes: then what comes in its place gets it
   for (const [key, node] of kept) {
     if (wanted.has(key)) continue;
@@ -72,6 +78,8 @@ function memo(store, key, mark, make) {
   if (store.get(key)?.mark !== mark) store.set(key, { mark, made: make() });
   return store.get(key).made;
 }
+
+const traitsOf = (model) => new Proxy({}, { get: (_, name) => model.get(name) });
 
 // Draws now and whenever the model tells of it; returns what ends that.
 function heard(model, what, draw) {
@@ -116,6 +124,10 @@ const choice = (legend, items, chosen, onchoose, { is = "segments", disabled = f
 const judged = (mark, words) => h("p.judged", { role: "status",
   is: [`is-${mark || "open"}`, { right: "icon-check", wrong: "icon-dead" }[mark]] }, h("span", words));
 
+// What was predicted, and what came of it.
+const compared = ({ mark, said, text, earlier }) => [said && h("p.said", said),
+  text && judged(mark, text), earlier && h("p.muted", t("Earlier: {0}", earlier))];
+
 // What stands where nothing is shown before a prediction.
-const gated = (question, label, onskip) => h("div.gate", { key: "gate" },
+const gated = (question, label, onskip) => h("div.gate",
   h("p", h("b", t("Predict first, or skip: ")), question), button(label, "", onskip));
