@@ -119,3 +119,20 @@ def test_a_lesson_says_there_what_it_says_elsewhere_and_its_panels_answer(name, 
     for number in range(panels.count()):
         use(panels.nth(number))
     assert panels.get_by_text("Live", exact=True).count() == 0
+
+
+def test_a_link_opens_its_run_at_its_event_in_another_browser(opened, browser, site):
+    first = opened("00_start_here").page
+    panel = first.locator(".sl-panel").first
+    panel.locator(".sl-gate button").click()
+    panel.locator("[data-verb=kill]").first.click()
+    panel.locator(".sl-is-dead").wait_for()
+    code, address = panel.locator(".sl-code").all_text_contents()
+    assert address.startswith(f"{site}/lab/index.html?path=00_start_here.ipynb#run={code}&at=")
+    other = Lab(browser, site, address.removeprefix(f"{site}/"))
+    other.page.wait_for_selector(".jp-Notebook")
+    other.open("00_start_here.ipynb")
+    panel = other.page.locator(".sl-panel").first
+    panel.locator(".sl-is-dead").wait_for()
+    assert code in panel.locator(".sl-code").all_text_contents()
+    other.page.context.close()

@@ -159,9 +159,10 @@ class Recording(Fields):
         field = {"partition": "cut", "heal": "cut", "hold": "held", "release": "held"}[row.kind]
         link = self.book.link(row.node, row.other)
         if row.kind in ("partition", "hold"):
-            self._set(at, link, field, field)
             kind = Period.CUT if field == "cut" else Period.HELD
-            self._begin(at, (field, link), link, kind, field)
+            word = spoken("cut") if field == "cut" else spoken("held")
+            self._set(at, link, field, word)
+            self._begin(at, (field, link), link, kind, word)
         else:
             self._set(at, link, field, "")
             self._end(at, row.time_us, (field, link), Mark.OK, "")

@@ -27,9 +27,12 @@ const SHARED = new URLSearchParams(new URL(performance.getEntriesByType("navigat
   ?? location.href).hash.slice(1));
 
 // The address that opens a run, at a row: this page's own, without what is only this reader's.
-function addressOf(code, row) {
-  const path = new URLSearchParams(location.search).get("path");
-  return `${location.origin}${location.pathname}${path ? `?path=${path}` : ""}#run=${code}&at=${row}`;
+// The browser edition's own does not name the notebook that is open.
+function addressOf(root, code, row) {
+  const { origin, pathname } = location;
+  const tabs = pathname.endsWith(".ipynb") ? [] : globalThis.jupyterapp?.shell.widgets("main") ?? [];
+  const path = [...tabs].find(({ node }) => node.contains(root))?.context?.path;
+  return `${origin}${pathname}${path ? `?path=${encodeURIComponent(path)}` : ""}#run=${code}&at=${row}`;
 }
 
 function renderPanel({ model, el, book }) {
@@ -192,7 +195,7 @@ function renderPanel({ model, el, book }) {
     return h("details.log", h("summary", t("This run as Python, and as a run code to share")), h("div.texts",
       copied(t("Copy as Python"), h("pre.python", { tabindex: "0", "aria-label": t("this run as Python") }, python)),
       code && [copied(t("Copy run code"), h("code.code", code)),
-        copied(t("Copy link"), h("code.code", addressOf(code, eye.row)))],
+        copied(t("Copy link"), h("code.code", addressOf(root, code, eye.row)))],
       mode !== "live" && [h("input.paste", { "aria-label": t("a run code to open"), placeholder: t("paste a run code"),
         spellcheck: "false", onkeydown: ({ key }) => { if (key === "Enter") open(); } }),
       button(t("Open"), "", open)]));
