@@ -5,6 +5,7 @@ Of the Korean ones two, and all in `lab.py soak`, which sets STATELAB_KOREAN=all
 
 import contextlib
 import os
+import re
 
 import lessons
 import pytest
@@ -22,9 +23,10 @@ ENGLISH = """() => [...document.querySelectorAll('.statelab')].flatMap((view) =>
   while (walker.nextNode()) {
     if (walker.currentNode.parentElement.closest('[translate=no], code, pre, option')) continue;
     const text = walker.currentNode.nodeValue.trim();
-    let rest = text.replace(/\\([^)]*\\)|[“"'`‘][^”"'`’]*[”"'`’]|[\\w-]*\\d[\\w-]*/g, '');
+    // A request, as a title says it, and then what is in brackets or quotes.
+    let rest = text.replace(/[A-Z]{3,} \\S+( → [^\\s:]+)?(: .*)?/, '');
+    rest = rest.replace(/\\([^)]*\\)|[“"'`‘][^”"'`’]*[”"'`’]|[\\w-]*\\d[\\w-]*/g, '');
     for (const name of names) rest = rest.replaceAll(name, '');
-    rest = rest.replace(/[A-Z]{3,} \\S+( → \\S+)?(: .*)?/, ''); // a request, as a title says it
     const whole = !/[가-힣]/.test(text) && /^[A-Z][a-z]{3,}|[A-Za-z]{3,} [A-Za-z]{3,}/.test(rest);
     if (whole || /([A-Za-z]{2,} ){2,}[A-Za-z]{2,}/.test(rest)) found.push(text);
   }
@@ -96,7 +98,8 @@ def use(panel):
         client.locator("[data-action]").first.click()
         client.locator(".sl-outcome").wait_for()
         panel.locator(".sl-request b", has_text=name).first.wait_for()
-        if (leave := panel.get_by_role("button", name=f"{name}: leave")).is_visible():
+        leaving = re.compile(f"^{name}: (leave|외출)$")
+        if (leave := panel.get_by_role("button", name=leaving)).is_visible():
             leave.click()  # the next client comes from this one's port
     server = panel.locator(".sl-card:has([data-verb])").first
     server.locator("[data-verb=kill]").click()

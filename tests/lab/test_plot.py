@@ -1,9 +1,12 @@
 """A plot that is always the same picture, and a slider whose plot follows it."""
 
+import base64
+
 import pytest
 from matplotlib.figure import Figure
 
 from statelab import lab
+from statelab.lab.show.plot import hangul_fonts
 
 
 def line(height, text="a line"):
@@ -13,13 +16,24 @@ def line(height, text="a line"):
 
 
 def test_equal_data_make_equal_bytes_and_other_data_do_not():
-    assert line(1).svg == line(1).svg != line(2).svg
+    assert line(1).html == line(1).html != line(2).html
 
 
 def test_a_plot_is_a_picture_with_its_text_for_those_who_cannot_see_it():
     bundle = line(1, "rises from <0> to 1")._repr_mimebundle_()
     assert bundle["text/html"].startswith('<img alt="rises from &lt;0&gt; to 1"')
     assert bundle["text/plain"] == "<Plot: rises from <0> to 1>"
+
+
+def test_what_is_measured_is_a_png_with_hangul_where_the_system_has_it():
+    if not hangul_fonts():
+        pytest.skip("no font here has Hangul")
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().set_title("시간")
+    bundle = lab.Plot(figure, "times", measured=True)._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert bundle["text/plain"] == "<Plot: times>"
+    assert "text/html" not in bundle
 
 
 def slider(show, value=2):
@@ -30,10 +44,10 @@ def test_the_plot_and_its_sentence_follow_the_slider():
     one = slider(lambda height: line(height, f"up to {height}"))
     assert "up to 2" in one.shown.value
     assert repr(one) == "Slider: height, from 1 to 3 m. up to 2"
-    picture = one.plot.svg
+    picture = one.plot.html
     one.control.value = 3
     assert "up to 3" in one.shown.value
-    assert one.plot.svg != picture
+    assert one.plot.html != picture
 
 
 def test_what_viewers_without_a_kernel_see_is_the_plot_in_an_output_before_the_slider(monkeypatch):
