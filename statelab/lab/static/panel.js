@@ -106,9 +106,18 @@ function renderPanel({ model, el, book }) {
     h("div.error", { role: "alert" }, silent || error), latest && strip(loudest(latest), now)];
   }
 
+  // What has happened, the latest first; that a rule breaks has happened, too.
+  function happened({ run, row, time }) {
+    const broken = traits.lights.filter((one) => one.row >= 0 && one.row <= row).map((one) => ({ key: one.sentence,
+      kind: "breach", mark: "fail", time: run.time[one.row], who: "", what: t("broken: {0}", one.sentence), word: "" }));
+    const all = [...broken, ...book.happened(run, row, time, MOST)];
+    all.sort((one, other) => (other.mark === "wait") - (one.mark === "wait") || other.time - one.time);
+    return all.filter(({ kind }) => traits.level > 0 || kind !== "reconnect");
+  }
+
   // Of what has happened in one moment: what is not as it should be, then what is, then what came first.
   function loudest(latest) {
-    const rank = ({ mark, kind }) => (mark === "fail" ? 3 : mark === "ok" ? 2 : kind === "request" ? 0 : 1);
+    const rank = ({ mark, kind }) => (kind === "breach" ? 4 : mark === "fail" ? 3 : mark === "ok" ? 2 : kind === "request" ? 0 : 1);
     const ended = latest.filter(({ mark }) => mark !== "wait");
     const moment = ended.filter(({ time }) => ended[0].time - time < MOMENT).reverse();
     return moment.sort((one, other) => rank(other) - rank(one))[0] ?? latest[0];
@@ -208,7 +217,7 @@ function renderPanel({ model, el, book }) {
     if (gate) return patch(root, trees([header(), gated(gate, t("Skip the prediction"), () => act("skip"))]));
     if (!run) return;
     const now = clock(time, run.time[row], run.time[row - 1], run.time[row + 1]);
-    const latest = book.happened(run, row, time, MOST).filter((one) => level > 0 || one.kind !== "reconnect");
+    const latest = happened(eye);
     const { where, ...there } = book.stand(run, row);
     const flights = book.flights(run, row);
     const view = { ...there, flights, latest, drags: eye.drags, time: time / 1e6, weight, level, actions, pids };

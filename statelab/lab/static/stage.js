@@ -1,7 +1,7 @@
 // The stage: a card for each node and client, links between them, and what travels on the links.
 
 // The icons of verbs, of what happens, and of outcomes.
-const ICONS = { kill: "kill", restart: "again", start: "again", pause: "paused", resume: "play", lost: "dead",
+const ICONS = { breach: "dead", kill: "kill", restart: "again", start: "again", pause: "paused", resume: "play", lost: "dead",
   reconnect: "right", ok: "check", fail: "dead", wait: "dots" };
 const APPLY = { up: ["kill", "pause"], paused: ["kill", "resume"], dead: ["restart"], client: [] };
 const columnsOf = () => ({ clients: t("clients"), balancers: t("in between"), servers: t("servers"),
