@@ -254,11 +254,19 @@ function renderPanel({ model, el, book }) {
   const leave = heard(model, "change", changed);
   // No hand has pressed this: while the other cells still run, nobody need hear that it takes time.
   if (SHARED.has("run")) tell(["shared", SHARED.get("run"), Number(SHARED.get("at")) || 0]);
+  // The static picture is for who has no kernel: an output of its own, before the panel's. (A style
+  // with :has would find it, too, and cost a third of each step: all that changes here is asked.)
+  const placed = new ResizeObserver(() => {
+    const picture = root.closest(".jp-OutputArea-child")?.previousElementSibling;
+    if (picture) picture.style.display = "none";
+  });
+  placed.observe(root);
   return () => {
     stop();
     clearTimeout(patience);
     leave();
     stage.stop();
+    placed.disconnect();
   };
 }
 
