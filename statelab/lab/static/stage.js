@@ -133,7 +133,7 @@ function makeStage(act, changed) {
   function chipsOf(shown) {
     const taken = [];
     return shown.map((link) => {
-      const [wide, high] = [link.fault ? 90 : CHIP, CHIP + 2 * link.fault.length]; // with its words
+      const [wide, high] = [link.fault ? 90 : CHIP, CHIP + 2 * link.fault.replace(/[^\x00-\xff]/g, "xx").length]; // with its words
       const spots = SPOTS.map((part) => on(curves.get(link.key), part));
       const free = (spot) => clear(taken, spot, wide, high) && clear(obstacles, spot, CHIP, CHIP);
       const [x, y] = spots.find(free) ?? spots[0];
