@@ -436,7 +436,10 @@ def committed(root, folder):
     if packed.returncode:
         return False
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
-        archive.extractall(str(folder))
+        # Pythons before 3.11.4 know no filter; from 3.14 on it is the default.
+        archive.extractall(
+            str(folder), **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
+        )
     return True
 
 
