@@ -436,10 +436,9 @@ def committed(root, folder):
     if packed.returncode:
         return False
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
-        # Pythons before 3.11.4 know no filter; from 3.14 on it is the default.
-        archive.extractall(
-            str(folder), **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
-        )
+        # As the documentation of tarfile advises: before 3.11.4 there is no such filter.
+        archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, path: member)
+        archive.extractall(str(folder))
     return True
 
 
