@@ -38,6 +38,19 @@ PICTURES_ARE_THERE = """() => [...document.querySelectorAll('.jp-Notebook img')]
 PANELS_ARE_THERE = """(count) =>
   document.querySelectorAll('.sl-panel > :is(.sl-gate, .sl-body)').length === count"""
 
+LOG_PRESSES = """() => {
+  window.presses = [];
+  for (const kind of ['pointerdown', 'pointerup', 'click'])
+    document.addEventListener(kind, ({ target, clientY, timeStamp }) => presses.push(
+      `${kind} ${target.className} at ${Math.round(clientY)}, ${Math.round(timeStamp)} ms`), true);
+}"""
+RESTS = """async (panel) => {
+  const place = () => panel.getBoundingClientRect().top;
+  const before = place();
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  return place() === before;
+}"""
+
 
 @pytest.mark.parametrize("name", [*lessons.names(), *(f"ko/{name}" for name in KOREAN)])
 def test_a_lesson_runs_and_its_panels_answer_and_look_well(name, opened, all_looks, shots):
@@ -55,6 +68,7 @@ def test_a_lesson_runs_and_its_panels_answer_and_look_well(name, opened, all_loo
     # Views are made in whatever order their models come, and begin with what has come: before all
     # are there, the first panel of the page may become the second while it is used.
     page.wait_for_function(PANELS_ARE_THERE, arg=count)
+    page.evaluate(LOG_PRESSES)
     for number in range(count):
         with telling(panels.nth(number)):
             use(panels.nth(number))
@@ -77,7 +91,9 @@ def telling(panel):
     try:
         yield
     except Exception as wrong:
-        wrong.add_note(f"the panel, {panel.get_attribute('aria-busy')=}:\n{panel.inner_text()}")
+        presses = panel.page.evaluate("presses.slice(-12)")
+        shown = panel.inner_text()
+        wrong.add_note(f"{panel.get_attribute('aria-busy')=}, {presses=}, the panel:\n{shown}")
         raise
 
 
@@ -85,8 +101,12 @@ def use(panel):
     """Skips the prediction, presses each client's first button, and kills the first server."""
     panel.scroll_into_view_if_needed()
     panel.locator(".sl-gate, .sl-body").wait_for()
+    # What comes into view is laid out only then, and moves what is below it: between a button's
+    # down and its up, that takes the press away.
+    panel.page.wait_for_function(RESTS, arg=panel.element_handle())
     if panel.locator(".sl-gate").count():  # not "is visible": out of view it is not drawn yet
         panel.locator(".sl-gate button").click()
+        panel.locator(".sl-body").wait_for()
     # A check may have opened the run that fails here: the buttons are for a run from its start.
     panel.locator(".sl-header .sl-icon-again").click()
     panel.page.wait_for_function(
