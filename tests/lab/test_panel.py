@@ -307,7 +307,7 @@ def test_a_panel_opens_when_its_prediction_is_skipped(guess):
 @pytest.mark.parametrize(
     ("answer", "mark", "text"),
     [
-        (None, "known", "You skipped the prediction. It was “it forgets”: that was quick."),
+        (None, "known", "No prediction so far. It was “it forgets”: that was quick."),
         ("nothing", "wrong", "You said “nothing”, certain. It was “it forgets”: that was quick."),
         ("it forgets", "right", "You said “it forgets”, certain. And so it was: that was quick."),
     ],
@@ -341,7 +341,7 @@ def test_who_skips_is_told_what_an_experiment_has_shown(guess):
 
 def test_what_a_notebook_stores_is_the_skipped_prediction(guess):
     seen = lab.observe(lab.Panel(house, prediction=guess), made_of)
-    assert repr(seen) == "You skipped the prediction. Still to do: kill it."
+    assert repr(seen) == "No prediction so far. Still to do: kill it."
 
 
 def test_an_outcome_that_raises_is_said_and_not_lost(guess):

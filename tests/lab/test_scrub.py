@@ -78,7 +78,7 @@ def test_an_observation_follows_it_and_compares_with_the_prediction():
     prediction = guess()
     one = scrub(prediction=prediction)
     observation = lab.observe(one, outcome)
-    assert repr(observation) == "You skipped the prediction. tried []"
+    assert repr(observation) == "No prediction so far. tried []"
     prediction.answer("same", "certain")
     one.leave_out(1)
     assert observation.verdict["mark"] == "open"

@@ -90,7 +90,7 @@ def test_the_prediction_is_compared_with_what_the_table_says():
     guess = lab.predict("How many?", ["one", "two"])
     wire = lab.Wire(Adder, REQUEST, guess)
     observed = lab.observe(wire, lines_so_far)
-    assert repr(observed) == "You skipped the prediction. lines: none."
+    assert repr(observed) == "No prediction so far. lines: none."
     guess.answer("one", "certain")
     press(wire, "send the request")
     assert repr(observed) == (

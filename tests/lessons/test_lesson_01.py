@@ -15,14 +15,14 @@ lesson = lessons.Lesson("01_state")
 
 # ------------------------------------------------------------------------------- the predictions
 def test_any_one_hit_may_be_left_out_and_not_any_three():
-    scrub, observation = lesson.opened(1, "for packets 5 and 6")
+    scrub, observation = lesson.opened(1, "packet 5 or 6")
     scrub.leave_out(5)
     assert "leave out packet 2, 3 or 4" in observation.verdict["text"]
     scrub.leave_out(4)
     assert "The end is the same!" in observation.verdict["text"]
     scrub.leave_out(4, 5, 6)
     assert observation.verdict["mark"] == "wrong"
-    assert "It was “for each of them”: whichever hit" in observation.verdict["text"]
+    assert "It was “any of them”: whichever hit" in observation.verdict["text"]
     for place in lesson.HITS:
         scrub.leave_out(place)
         assert ((place,), True) in scrub.tried
@@ -34,7 +34,7 @@ def test_a_dragon_that_needs_all_five_hits_gives_the_other_answer():
         lesson.play, {**lesson.new_record(), "dragon": 5}, lesson.LOG, prediction=names["guess_1"]
     )
     observation = lab.observe(scrub, lesson.one_hit_less)
-    names["guess_1"].answer("for none of them")
+    names["guess_1"].answer("none of them")
     scrub.leave_out(3)
     assert observation.verdict["mark"] == "right"
 

@@ -26,7 +26,7 @@ BOTH_HAVE_IT = ("wait", HOLD, "wait", "wait", "kill original", "promote the repl
     ("number", "buttons", "right", "wrong"),
     [
         (1, DELETES, "nothing: the DELETE came late", "all: it missed the DELETE"),
-        (2, LOSES, "more than the original", "ten fewer: what it missed"),
+        (2, LOSES, "more", "ten fewer"),
         (3, WAYS_OUT, "the promotion of the replica", "both: the kill took them"),
     ],
 )
@@ -67,7 +67,7 @@ def test_a_read_is_as_it_should_be_if_it_was_true_at_its_position():
     press(panel, *DELETES)  # the second read is stale, and was true
     reads = panel.rows.requests("operator", path="/read")
     assert [lesson.true_then(panel.rows, read) for read in reads] == [True] * 3
-    panel, _ = lesson.opened(2, "more than the original")
+    panel, _ = lesson.opened(2, "more")
     press(panel, *LOSES[:4], "read the replica", "read the original")
     reads = panel.rows.requests("operator", path="/read")
     assert [lesson.true_then(panel.rows, read) for read in reads] == [False, True]

@@ -17,6 +17,7 @@ from statelab.rows import Rows
 
 SURE = {"guess": marked("a guess"), "fairly": marked("fairly sure"), "certain": marked("certain")}
 SKIPPED = marked("You skipped the prediction.")
+NONE_YET = marked("No prediction so far.")
 UNANSWERED = marked("Answer the question first: then it stands here.")
 
 Outcome = Callable[[Rows], tuple[str | None, str]]
@@ -170,7 +171,7 @@ def verdict(prediction: Predict | None, choice: str | None, why: str) -> dict[st
     """What the panel and `observe` say; `mark` is 'right', 'wrong', 'known' or 'open'."""
     if prediction is not None and choice not in (None, *prediction.choices):
         raise ValueError(f"{choice!r:.100} is none of the choices {prediction.choices}")
-    said = "" if prediction is None else prediction.said() if prediction.done else spoken(SKIPPED)
+    said = "" if prediction is None else prediction.said() if prediction.done else spoken(NONE_YET)
     if choice is None:
         return {"mark": "open", "said": said, "text": particles(str(why))}
     predicted = prediction and prediction.choice
