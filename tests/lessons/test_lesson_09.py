@@ -74,7 +74,7 @@ def test_a_read_is_as_it_should_be_if_it_was_true_at_its_position():
 
 
 def test_a_copy_that_missed_ten_cups_has_more_of_them_later_and_a_count_wipes_it_away():
-    panel, observation = lesson.opened(2, "as many: it caught up")
+    panel, observation = lesson.opened(2, "as many")
     press(panel, *LOSES[:-1])
     (light,) = panel.lights
     row = panel.rows[light["row"]]
