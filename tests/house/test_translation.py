@@ -95,12 +95,21 @@ def test_an_outcome_may_not_differ_either():
 def test_a_number_in_a_word_may_be_one_in_digits():
     mine = cell("markdown", "It took ten seconds, twice.")
     assert differences(mine, cell("markdown", "두 번, 10초 걸립니다.")) == ""
+    mine = cell("markdown", "It took half a second.")
+    assert differences(mine, cell("markdown", "0.5초 걸립니다.")) == ""
 
 
 def test_words_may_be_others_and_values_may_come_in_another_order():
     mine = cell("code", "# why\nsay(f'{n} of {who}', 'GET')")
     assert differences(mine, cell("code", "# 왜\nsay(f'{who}의 {n}개', 'GET')")) == ""
     assert differences(cell("markdown", "# A *lesson*"), cell("markdown", "# *수업*")) == ""
+
+
+def test_blanks_between_values_may_be_others_for_no_count_of_them_aligns_hangul():
+    mine = cell("code", "say(f'{n:4}  {who}')")
+    assert differences(mine, cell("code", "say(f'{who}: {n}')")) == ""
+    assert "other values" in differences(mine, cell("code", "say(f'{who}: {who}')"))
+    assert "is not Korean" in differences(mine, cell("code", "say(f'{who} has {n}')"))
 
 
 def test_a_lost_cell_is_named():
