@@ -106,7 +106,7 @@ def desk_of(world):
     return next(c.raddr.port for c in warden_of(world).net_connections("tcp") if c.raddr)
 
 
-def wait_until(true, seconds=5.0):
+def wait_until(true, seconds=30.0):
     """Waits until a condition holds."""
     end = time.monotonic() + seconds
     while not true():

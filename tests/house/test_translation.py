@@ -96,7 +96,7 @@ def test_a_number_in_a_word_may_be_one_in_digits():
     mine = cell("markdown", "It took ten seconds, twice.")
     assert differences(mine, cell("markdown", "두 번, 10초 걸립니다.")) == ""
     mine = cell("markdown", "It took half a second.")
-    assert differences(mine, cell("markdown", "0.5초 걸립니다.")) == ""
+    assert differences(mine, cell("markdown", "꼭 0.5초 걸립니다.")) == ""
 
 
 def test_words_may_be_others_and_values_may_come_in_another_order():

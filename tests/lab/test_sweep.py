@@ -242,6 +242,14 @@ def test_the_processes_of_a_sweep_end_with_a_killed_parent():
     assert not alive
 
 
+def test_a_process_of_a_sweep_whose_parent_has_ended_before_it_begins_ends_too():
+    with subprocess.Popen([sys.executable, "-c", ""]) as parent:
+        pass  # it has ended, and its number is nobody's
+    code = f"import time; from statelab.lab.trials.pool import prepare; prepare({parent.pid})"
+    found = subprocess.run([sys.executable, "-c", f"{code}; time.sleep(60)"], timeout=60)
+    assert found.returncode == 1
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such terminals")
 def test_a_terminal_shows_how_far_it_is_and_a_file_gets_nothing_of_it():
     import pty

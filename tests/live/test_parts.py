@@ -1,10 +1,13 @@
 """The parts of the live world that need no process: disk file, frames, the order of rows."""
 
 import asyncio
+import contextlib
+import gc
 import json
 import os
 import pickle
 import random
+import socket
 import sys
 import types
 
@@ -225,6 +228,30 @@ def test_who_asks_waits_for_the_answer_to_its_own_question():
         return await start, await pause
 
     assert asyncio.run(scene()) == ((123, ""), (None, "no such process"))
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_who_comes_in_while_the_desk_shuts_is_let_in_or_turned_away_and_never_lost(turns):
+    lost = []
+
+    async def scene():
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: lost.append(what))
+        desk = Desk()
+        await desk.open()
+        with socket.create_connection(("127.0.0.1", desk.port)) as guest:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            desk.shut()
+            for _ in range(4):
+                await asyncio.sleep(0)
+            await desk.close()
+            guest.settimeout(10)
+            with contextlib.suppress(ConnectionResetError):
+                assert guest.recv(1) == b""
+
+    asyncio.run(scene(), debug=True)  # else asyncio tells nobody
+    gc.collect()  # what was lost is forgotten now, with a warning, which is an error
+    assert lost == []
 
 
 def test_a_life_is_over_only_when_what_it_said_is_read(tmp_path):

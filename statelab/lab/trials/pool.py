@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -17,19 +18,22 @@ def pool(count: int | None = None) -> Any:
     import loky
 
     return loky.get_reusable_executor(
-        max_workers=count or loky.cpu_count(), timeout=IDLE_S, initializer=prepare
-    )
+        max_workers=count or loky.cpu_count(), timeout=IDLE_S,
+        initializer=prepare, initargs=(os.getpid(),),
+    )  # fmt: skip
 
 
-def prepare() -> None:
+def prepare(parent: int) -> None:
     """Makes this process one that ends with its parent, and leaves the interrupt button to it."""
     import psutil
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = psutil.Process(os.getppid())
 
     def watch() -> None:
-        parent.wait()
+        # It may have ended before this begins: then another has adopted this process.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if os.getppid() == parent:
+                psutil.Process(parent).wait()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -119,12 +119,14 @@ class Desk:
         self.port = self._server.sockets[0].getsockname()[1]
 
     def shut(self) -> None:
-        """Takes nobody in any more."""
-        if self._server is not None:
-            self._server.close()
+        """Takes nobody in any more; who is coming in comes, or asyncio would lose the socket."""
+        for listening in self._server.sockets if self._server is not None else ():
+            asyncio.get_running_loop().remove_reader(listening.fileno())
 
     async def close(self) -> None:
         """Ends all channels."""
+        if self._server is not None:
+            self._server.close()
         for channel in list(self.channels):
             # Closed alone, it would stay open as long as a fork of this process holds it, too.
             with contextlib.suppress(OSError):
