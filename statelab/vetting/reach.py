@@ -28,10 +28,10 @@ from statelab.loose import EFFECTS, loose
 from statelab.message import Request, Response
 from statelab.node import Node
 from statelab.vetting.bindings import ABSENT, Bindings, content
+from statelab.vetting.process import line_of, of_a_module
 from statelab.vetting.uses import first_use, uses
 
 _MAKERS = ("__init__", "__post_init__", "__set_name__")
-_LOOPS = ("asyncio", "_asyncio", "concurrent", "multiprocessing", "_thread")
 
 
 class Reach:
@@ -110,7 +110,7 @@ class Reach:
             for item in value.values():
                 self._value(item, f"{where} and what is in it", line)
         elif isinstance(value, type):
-            self._sequential(value.__module__, value.__name__, where, line)
+            of_a_module(value.__module__, value.__name__, where, line)
             if is_learners(value.__module__):
                 self._class(value)
         elif kind is types.FunctionType:
@@ -127,7 +127,7 @@ class Reach:
                 "them: leave the cache out, or keep the results in self"
             )
         elif isinstance(value, types.BuiltinFunctionType):
-            self._sequential(value.__module__, value.__name__, where, line)
+            of_a_module(value.__module__, value.__name__, where, line)
             if not isinstance(value.__self__, (types.ModuleType, type, type(None))):
                 self._value(value.__self__, where, line)
         elif isinstance(value, Response):
@@ -147,7 +147,7 @@ class Reach:
             self._object(value, where, line)
         else:
             raise TypeError(
-                f"{where}, a {kind.__name__} that a kill would not erase{_line(line)}: keep it "
+                f"{where}, a {kind.__name__} that a kill would not erase{line_of(line)}: keep it "
                 "in self, or give start what is needed as an argument; what never changes can be "
                 "a tuple, a frozenset or a types.MappingProxyType"
             )
@@ -173,17 +173,6 @@ class Reach:
         self.binds = True
         self._bindings.within(name, value)
 
-    def _sequential(self, module: str | None, name: str, where: str, line: int) -> None:
-        """Raises TypeError for what would run beside the node: no world could wait for it."""
-        module = module or ""
-        beside = module.partition(".")[0] in _LOOPS
-        if beside or (module == "threading" and name in ("Thread", "Timer")):
-            of = "" if where.endswith(module) else f" of {module}"
-            raise TypeError(
-                f"{where}{of}{_line(line)}: a node waits with self.sleep, self.call and "
-                "self.gather only, and does several things at once by self.gather"
-            )
-
     def _all(self, values: Any, where: str, line: int) -> None:
         for value in values:
             self._value(value, where, line)
@@ -197,7 +186,7 @@ class Reach:
         if registry := getattr(function, "registry", None):  # of functools.singledispatch
             self._all(registry.values(), function.__qualname__, 0)
         if not is_learners(function.__globals__.get("__name__")):
-            self._sequential(function.__module__, function.__name__, where, line)
+            of_a_module(function.__module__, function.__name__, where, line)
             # One of Python's own decorators; what it keeps besides is its own affair.
             self._value(getattr(function, "__wrapped__", None), function.__qualname__, 0)
             return
@@ -240,7 +229,7 @@ class Reach:
                 )
             elif use.what == "import":
                 how = f"{where} uses {use.name}"
-                self._sequential(use.name, "", how, use.line)
+                of_a_module(use.name, "", how, use.line)
                 self._named(sys.modules.get(use.name), use.name, how, use.line, use.attributes)
             elif use.what in ("stored", "binder"):
                 self.binds = True
@@ -253,10 +242,12 @@ class Reach:
         if not isinstance(value, types.ModuleType):
             self._value(value, where, line)
             return
-        for attribute in attributes:
-            self._sequential(value.__name__, attribute, where, line)
         asked = {a: vars(value).get(a, ABSENT) for a in attributes}
         self._bindings.some_of(f"{name}.", vars(value), asked)
+        for module in (value, *(m for m in asked.values() if isinstance(m, types.ModuleType))):
+            for attribute in attributes:
+                its = attribute if attribute in vars(module) else ""
+                of_a_module(module.__name__, its, where, line)
         for attribute, item in asked.items():
             if isinstance(item, types.ModuleType):
                 of_it = {a: vars(item).get(a, ABSENT) for a in attributes}
@@ -288,10 +279,6 @@ def _short(qualname: str) -> str:
 
 def _text(function: types.FunctionType, line: int) -> str:
     return linecache.getline(function.__code__.co_filename, line).strip()
-
-
-def _line(line: int) -> str:
-    return f", in line {line}" if line else ""
 
 
 def at_line(function: types.FunctionType, line: int) -> str:
