@@ -34,9 +34,9 @@ function bars(book, run, places, x, width, ghost, since = 0) {
     const ended = run.end[n];
     const end = run.ends.time[ended] ?? run.now;
     if (lane === undefined || end < since) continue;
-    const kind = KINDS[kinds[n]];
+    const kind = book.texts[kinds[n]];
     const [life, request, soft] = [kind === "up" || kind === "paused", kind === "request", kind === "soft"];
-    const mark = life || soft ? kind : request ? MARKS[run.ends.mark[ended] ?? 0] : "fault";
+    const mark = life || soft ? kind : request ? book.texts[run.ends.mark[ended]] ?? "wait" : "fault";
     const left = x(Math.max(run.rows.time[at[n]], since));
     const right = Math.max(x(end), left + (life ? 1 : 7));
     const [place, row] = [`${lane} ${mark}`, `${lane} ${soft}`];
@@ -62,15 +62,15 @@ function bars(book, run, places, x, width, ghost, since = 0) {
 // What happened at one moment; where marks of a kind would meet, one stands for them.
 function marks(book, run, places, x) {
   const { lane: lanes, kind, mark, time, what, word, bar } = run.events;
-  const last = {};
+  const [last, { texts }] = [{}, book];
   return [...lanes.keys()].map((n) => {
-    const name = EVENTS[kind[n]] === "request" && bar[n] < 0 ? "refused" : EVENTS[kind[n]];
+    const name = texts[kind[n]] === "request" && bar[n] < 0 ? "refused" : texts[kind[n]];
     const [lane, at] = [places.get(lanes[n]), x(time[n])];
     if (lane === undefined || !MARKED[name] || at - last[`${lane} ${name}`] < 8) return null;
     last[`${lane} ${name}`] = at;
-    return h("path.mark", { is: [`mark-${name}`, `mark-${MARKS[mark[n]]}`], d: MARKED[name],
+    return h("path.mark", { is: [`mark-${name}`, `mark-${texts[mark[n]]}`], d: MARKED[name],
       transform: `translate(${at - 4} ${TOP + lane * LANE + 1})` },
-    h("title", `${book.subjects[lanes[n]].name} ${book.texts[what[n]]} ${book.texts[word[n]]}`));
+    h("title", `${book.subjects[lanes[n]].name} ${texts[what[n]]} ${texts[word[n]]}`));
   });
 }
 
