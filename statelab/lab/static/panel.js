@@ -39,12 +39,11 @@ function renderPanel({ model, el, book }) {
   const traits = traitsOf(model);
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const root = viewIn(el, "panel", traits.title);
-  const asked = new Map(); // what was drawn of each request
-  // Where one looks: `weight` is the place in what is played. `moves` is "", "play" or "follow".
-  const eye = { run: null, row: 0, time: 0, weight: 0, atEnd: true, moves: "", speed: 1, keep: true,
-    glance: false, drags: false };
+  const [asked, drawings] = [new Map(), new WeakMap()]; // what was drawn of each request, and run
+  // Where one looks: `weight` is the place in what is played. `how` is "", or as `look` has it.
+  const eye = { run: null, row: 0, time: 0, weight: 0, atEnd: true, how: "", speed: 1, keep: true };
   let [clicks, patience, frame, looked, silent] = [traits.handled, 0, 0, 0, ""];
-  const isPast = () => traits.level > 0 && eye.moves !== "follow" && eye.row < eye.run.count - 1;
+  const isPast = () => traits.level > 0 && eye.how !== "follow" && eye.row < eye.run.count - 1;
   const branches = () => traits.level > 1 && traits.mode === "simulated";
 
   function tell(doing, here) {
@@ -53,48 +52,40 @@ function renderPanel({ model, el, book }) {
   function act(...doing) {
     clicks += 1;
     clearTimeout(patience);
-    tell(doing, eye.run && branches() && isPast() && !eye.glance && { at_us: Math.round(eye.time), keep: eye.keep });
+    tell(doing, eye.run && branches() && isPast() && eye.how !== "glance" && { at_us: Math.round(eye.time), keep: eye.keep });
     if (!silent) patience = setTimeout(() => { silent = SILENT(); draw(); }, PATIENCE_MS);
     draw();
   }
 
-  // Looks at a row, or so far beyond it on the way to the next.
-  function look(row, beyond = row < eye.run.count ? 0 : 1) {
+  // Looks at a place in what is played, and how: it plays, follows, is dragged, or at a glance.
+  function look(wanted, how = "") {
     const { time, weight, count, length } = eye.run;
-    const at = (eye.row = between(0, count - 1, row));
-    eye.glance = false;
-    [eye.time, eye.weight] = [time, weight].map((all) => all[at] + beyond * (all[at + 1] - all[at]));
+    cancelAnimationFrame(frame);
+    eye.how = how;
+    eye.weight = between(0, length, wanted);
+    eye.row = between(0, count - 1, place(weight, eye.weight));
+    eye.time = across(weight, time, eye.weight);
     eye.atEnd = eye.weight >= length - 1;
     draw();
   }
-  // Looks where `values` (the times of the rows, or their weights) come to `wanted`.
-  function seek(values, wanted) {
-    const row = between(0, eye.run.count - 1, place(values, wanted));
-    const size = values[row + 1] - values[row];
-    look(row, size > 0 ? between(0, 1, (wanted - values[row]) / size) : 1);
-  }
-  const stop = () => { cancelAnimationFrame(frame); eye.moves = ""; };
-  const jump = (row) => { stop(); eye.drags = false; look(row); };
-  function move(how) {
-    stop();
-    [eye.moves, eye.drags] = [how, false];
+  // Looks at a row; beyond the last one is the end.
+  const jump = (row, how) => look(eye.run.weight[Math.max(row, 0)] ?? Infinity, how);
+  function move(how, from = eye.weight) {
     let [before, hurry] = [0, 1];
     const tick = (now) => {
       if (how === "follow") hurry = Math.max(hurry, (eye.run.length - eye.weight) / CATCH_UP_MS);
       const wanted = eye.weight + (before ? now - before : 0) * (how === "follow" ? hurry : eye.speed);
       before = now;
-      if (wanted >= eye.run.length) return jump(Infinity);
+      if (wanted >= eye.run.length) return look(Infinity);
+      look(wanted, how);
       frame = requestAnimationFrame(tick);
-      seek(eye.run.weight, wanted);
     };
+    look(from, how);
     frame = requestAnimationFrame(tick);
   }
   // Lets the eyes come after what has happened; what was pressed shows at once.
-  function follow(from) {
-    if (calm.matches || traits.gate) return jump(Infinity);
-    move("follow");
-    seek(eye.run.weight, Math.max(eye.weight, eye.run.weight[between(0, eye.run.count - 1, from + 1)]));
-  }
+  const follow = (from) => calm.matches || traits.gate ? look(Infinity)
+    : move("follow", Math.max(eye.weight, eye.run.weight[from + 1]));
 
   function header(latest, now) {
     const { title, level, mode, modes, error } = traits;
@@ -125,10 +116,10 @@ function renderPanel({ model, el, book }) {
 
   // The loudest line: what has happened last, or that one looks at the past.
   function strip(last, now) {
-    const branching = branches() && !eye.glance;
+    const branching = branches() && eye.how !== "glance";
     const words = branching ? t("what you press begins another run here. Later inputs") : traits.mode === "live"
       ? t("a live world cannot be branched: what you press happens now.") : t("what you press happens at the end.");
-    return h("div.foot", { "aria-live": "polite", is: last && `last-${last.mark}` }, isPast() && !eye.moves
+    return h("div.foot", { "aria-live": "polite", is: last && `last-${last.mark}` }, isPast() && eye.how !== "play"
       ? [h("span.past", t("You look at {0}: {1}", now, words)),
         branching && choice(t("later inputs"), [[true, t("stay")], [false, t("are left out")]],
           eye.keep, (keep) => { eye.keep = keep; draw(); })]
@@ -157,13 +148,12 @@ function renderPanel({ model, el, book }) {
   function side(latest, where) {
     const { lights, level, runs, verdict } = traits;
     const [times, { parting }] = [latest.map((one) => one.time), parts()];
-    const glance = () => { jump(parting); eye.glance = true; draw(); };
     return h("aside.side", { "aria-label": t("what came of it") }, h("div.inside",
       (verdict.said || verdict.text) && section(verdict.said ? t("Your prediction") : t("The outcome"), compared(verdict)),
       lights.length > 0 && section(t("Invariants"), h("ul.lights", lights.map(light))),
       runs.length > 1 && section(t("Runs"), h("div.branches",
         choice(t("runs"), runs.map((one) => [one.number, one.label]), eye.run.number, (one) => act("run", one)),
-        parting !== null && button(t("Where they part"), "", glance))),
+        parting !== null && button(t("Where they part"), "", () => jump(parting, "glance")))),
       h("section.section.happened", h("h4.heading", t("What happened, the latest first")),
         h("ol.requests", { tabindex: "0", "aria-label": t("what happened, the latest first") },
           latest.length ? latest.map((one) => entry(one, times)) : h("li.muted", t("Nothing has happened yet.")))),
@@ -181,19 +171,20 @@ function renderPanel({ model, el, book }) {
   }
 
   function times(now, says) {
-    const [{ run, row, time, moves }, { other, parting }] = [eye, parts()];
+    const { run, row, time, how } = eye;
     const count = t("event {0} of {1}", Math.min(row + 1, run.count), run.count);
     const step = (title, icon, to) => button("", icon, () => jump(to), { title, "aria-label": title });
-    const play = () => { if (eye.weight >= run.length) look(0); move("play"); };
+    const play = () => move("play", eye.weight < run.length ? eye.weight : 0);
     const breaches = traits.lights.filter((one) => one.row >= 0);
     return h("section.times", { "aria-label": t("time") },
-      timeline(book, run, other, parting, stage.width(), { time, row, breaches, said: `${now}, ${count}: ${says}` }),
+      timeline(drawings, book, run, parts(), { width: stage.width(), time, breaches, said: `${now}, ${count}: ${says}`,
+        onseek: (us, way) => look(across(run.time, run.weight, us), way), onstep: (steps) => jump(row + steps) }),
       h("div.steps", step(t("to the start"), "first", 0), step(t("one event back"), "left", row - 1),
-        moves === "play" ? button(t("Pause"), "paused", () => { stop(); draw(); }) : button(t("Play"), "play", play),
+        how === "play" ? button(t("Pause"), "paused", () => look(eye.weight)) : button(t("Play"), "play", play),
         step(t("one event on"), "right", row + 1), step(t("to the end"), "last", Infinity),
         h("select.speed", { "aria-label": t("speed"), onchange: ({ target }) => { eye.speed = Number(target.value); } },
           SPEEDS.map((value) => h("option", { value: String(value), selected: value === 1 }, `× ${value}`))),
-        h("span.time", now), h("span.muted", count), h("span.happens", { title: says }, says)));
+        h("span.time", now), h("span.muted.count", count), h("span.happens", { title: says }, says)));
   }
 
   // The run as text, both ways; folded, for it is needed once in a while.
@@ -220,21 +211,19 @@ function renderPanel({ model, el, book }) {
     const latest = happened(eye);
     const { where, ...there } = book.stand(run, row);
     const flights = book.flights(run, row);
-    const view = { ...there, flights, latest, drags: eye.drags, time: time / 1e6, weight, level, actions, pids };
+    const view = { ...there, flights, latest, drags: eye.how === "drag", time: time / 1e6, weight, level, actions, pids };
     patch(root, trees([header(latest, now), h("div.body", h("div.main", stage.tree(view),
       level > 0 && times(now, book.texts[run.rows.says[row]] ?? "")), side(latest, where)), texts()]));
     if (stage.settle(root.querySelector(".sl-stage"))) draw();
   }
   const stage = makeStage(act, draw);
-  const timeline = makeTimeline((time, drags) => { stop(); eye.drags = drags; seek(eye.run.time, time); },
-    (steps) => jump(eye.row + steps));
 
   function changed() {
     const { handled, runs, run, look: { row, n } } = traits;
     clicks = Math.max(clicks, handled);
     if (handled === clicks) clearTimeout(patience);
     silent = "";
-    const [before, next, follows] = [eye.run, book.runs.get(run), eye.moves === "follow" || eye.atEnd];
+    const [before, next, follows] = [eye.run, book.runs.get(run), eye.how === "follow" || eye.atEnd];
     if (!next) return;
     const { parent, parting = null } = runs.find((one) => one.number === run) ?? {};
     const same = before?.number === run;
@@ -243,7 +232,7 @@ function renderPanel({ model, el, book }) {
     if (!same) eye.weight = next.weight[Math.max(from, 0)];
     if (n === looked) { // it has grown by itself, or only time has gone on
       if (follows && next !== before) follow(eye.row);
-      else if (follows && !eye.moves) look(Infinity);
+      else if (follows && eye.how !== "follow") look(Infinity);
       else draw();
       return;
     }
@@ -262,7 +251,7 @@ function renderPanel({ model, el, book }) {
   });
   placed.observe(root);
   return () => {
-    stop();
+    cancelAnimationFrame(frame);
     clearTimeout(patience);
     leave();
     stage.stop();

@@ -18,9 +18,16 @@ function place(values, wanted, column) {
   return low - 1;
 }
 
-// How many ms the time between two rows is played for: an instant stays one, and a second is not a
-// thousand times a millisecond.
-const pace = (us) => (us <= 0 ? 0 : 180 + 140 * Math.log10(1 + us / 10_000));
+// How many ms the time between two rows is played for: an instant all but none, so that each row
+// has a weight of its own, and a second is not a thousand times a millisecond.
+const pace = (us) => (us > 0 ? 180 + 140 * Math.log10(1 + us / 10_000) : 0.001);
+
+// Where one sorted column comes to a value, another column beside it comes to this.
+function across(from, to, value) {
+  const row = between(0, from.length - 2, place(from, value));
+  const part = between(0, 1, (value - from[row]) / (from[row + 1] - from[row] || 1));
+  return to[row] + part * (to[row + 1] - to[row]);
+}
 
 // For each of `count` things, the entry of `column` that names it, or -1.
 function entries(count, column) {

@@ -75,10 +75,10 @@ function makeStage(act, changed) {
   const [curves, seen, cards, chips] = [new Map(), new Map(), new Map(), new Map()];
   let [root, links, obstacles, width] = [null, [], [], 0];
 
-  // A line of memory or disk; `seen` tells whether it has just changed, unless one drags over time.
+  // A line of memory or disk; `seen` tells whether it has just changed, or while one dragged over time.
   function line(l, { time, drags }) {
     const was = seen.get(l.id);
-    if (was?.text !== l.text) seen.set(l.id, { text: l.text, is: was && !drags && "changed" });
+    if (!drags && was?.text !== l.text) seen.set(l.id, { text: l.text, is: was && "changed" });
     const left = Math.max(0, l.until - time);
     const share = Math.min(1, left / Math.max(l.until - l.since, 1e-6));
     const nobody = l.until > 0 && l.text === "None"; // until then, it need not ask
@@ -86,7 +86,7 @@ function makeStage(act, changed) {
     const short = !drags && l.was !== undefined && (l.was + l.text).length < 24;
     const says = left > NEVER ? t("no end") : nobody ? t("may ask in {0} s", left.toFixed(1)) : t("{0} s", left.toFixed(1));
     return h("div.line", { key: l.id, title: `${l.label} = ${l.full}`, is }, h("span.key", `${l.label} = `),
-      h("span.value", { key: drags ? "" : l.text, is: seen.get(l.id).is }, short ? changedTo(l) : nobody ? "–" : l.text),
+      h("span.value", { key: drags ? "" : l.text, is: !drags && seen.get(l.id).is }, short ? changedTo(l) : nobody ? "–" : l.text),
       l.until > 0 && (left || !nobody) && h("span.soft",
         left > 0 && left < NEVER && h("span.meter", h("i", { style: `width:${(100 * share).toFixed(1)}%` })),
         h("span.left", left ? says : t("expired"))));

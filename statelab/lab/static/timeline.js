@@ -86,48 +86,36 @@ function ticks(end, x, width) {
   });
 }
 
-function makeTimeline(onseek, onstep) {
-  const drawings = new WeakMap();
-  let drawing = null;
-  const seek = ({ currentTarget, clientX, type }) => {
-    const box = currentTarget.getBoundingClientRect();
-    onseek(((clientX - box.left - 8) / Math.max(box.width - 16, 1)) * drawing.end, type === "pointermove");
-  };
-  const handlers = {
-    onpointerdown: (event) => { event.currentTarget.setPointerCapture(event.pointerId); seek(event); },
-    onpointermove: (event) => { if (event.buttons & 1) seek(event); },
-    onpointerup: seek,
-    onkeydown: (event) => {
-      if (event.key in STEPS) { event.preventDefault(); onstep(STEPS[event.key]); }
-    },
-  };
+function drawn(book, run, other, parting, field, breaches) {
+  const rows = lanes(book, run);
+  const end = Math.max(run.now, other?.now ?? 0, SHORTEST);
+  const x = (at) => Math.round(10 * (8 + (at / end) * (field - 16))) / 10; // as the middle of the slider's thumb
+  const height = TOP + rows.length * LANE + 4;
+  const places = new Map(rows.map((one, n) => [one.number, n]));
+  const since = run.time[parting] ?? run.now;
+  const svg = h("svg.bars", { "aria-hidden": "true", height }, ticks(end, x, field),
+    parting !== null && h("path.parting", { d: `M${x(since)} ${TOP - 4}V${height}` }),
+    other && bars(book, other, places, x, field, true, since), bars(book, run, places, x, field, false),
+    marks(book, run, places, x), breaches.map(({ row, sentence }) =>
+      h("path.breach", { d: `M${x(run.time[row])} ${TOP - 6}V${height}` }, h("title", t("broken: {0}", sentence)))));
+  return { rows, end, x, svg };
+}
 
-  function drawn(book, run, other, parting, field, breaches) {
-    const rows = lanes(book, run);
-    const end = Math.max(run.now, other?.now ?? 0, SHORTEST);
-    const x = (at) => Math.round(10 * (8 + (at / end) * (field - 16))) / 10;
-    const height = TOP + rows.length * LANE + 4;
-    const places = new Map(rows.map((one, n) => [one.number, n]));
-    const since = run.time[parting] ?? run.now;
-    const svg = h("svg.bars", { "aria-hidden": "true", height }, ticks(end, x, field),
-      parting !== null && h("path.parting", { d: `M${x(since)} ${TOP - 4}V${height}` }),
-      other && bars(book, other, places, x, field, true, since), bars(book, run, places, x, field, false),
-      marks(book, run, places, x), breaches.map(({ row, sentence }) =>
-        h("path.breach", { d: `M${x(run.time[row])} ${TOP - 6}V${height}` }, h("title", t("broken: {0}", sentence)))));
-    return { rows, end, x, svg };
-  }
-
-  // `other` is the branch that is shown beneath, and `parting` the row at which they part.
-  return (book, run, other, parting, width, { time, row, said, breaches }) => {
-    const field = Math.max(width - Math.min(104, width / 4) - 32, 100); // what the style leaves
-    const mark = [run.now, field, other?.number, other?.count, parting, book.subjects.length,
-      ...breaches.map((one) => one.row)].join();
-    drawing = memo(drawings, run, mark, () => drawn(book, run, other, parting, field, breaches));
-    return h("div.timeline", { key: "timeline" },
-      h("div.lanes", drawing.rows.map(({ number: key, label: title }) =>
-        h("div.lane", { key, title }, title))),
-      h("div.field", { role: "slider", tabindex: "0", "aria-label": t("the moment to look at"), ...handlers,
-        "aria-valuemin": 0, "aria-valuemax": run.count - 1, "aria-valuenow": row, "aria-valuetext": said },
-      drawing.svg, h("div.cursor", { style: `transform:translateX(${drawing.x(time)}px)` })));
+// `other` is the branch that is shown beneath, and `parting` the row at which they part.
+function timeline(drawings, book, run, { other, parting }, { width, time, said, breaches, onseek, onstep }) {
+  const field = Math.max(width - Math.min(104, width / 4) - 32, 100); // what the style leaves
+  const mark = [run.now, field, other?.number, other?.count, parting, book.subjects.length,
+    ...breaches.map((one) => one.row)].join();
+  const { rows, end, x, svg } = memo(drawings, run, mark, () => drawn(book, run, other, parting, field, breaches));
+  const seek = (how) => ({ target }) => onseek(Number(target.value), how);
+  const step = (event) => {
+    if (!(event.key in STEPS)) return;
+    event.preventDefault();
+    onstep(STEPS[event.key]);
   };
+  return h("div.timeline", { key: "timeline" },
+    h("div.lanes", rows.map(({ number: key, label: title }) => h("div.lane", { key, title }, title))),
+    h("div.course", svg, h("div.cursor", { style: `transform:translateX(${x(time)}px)` }),
+      h("input.field", { type: "range", max: end, value: String(Math.round(time)), oninput: seek("drag"),
+        onchange: seek(""), onkeydown: step, "aria-label": t("the moment to look at"), "aria-valuetext": said })));
 }
