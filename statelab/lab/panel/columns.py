@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from enum import IntFlag, StrEnum, auto
 
 # Each column is of 64-bit floats ('d') or 32-bit ints ('i'). A text, a kind, a mark or a subject is
-# its number in the book. `rows` has no `at`: its entries are the rows themselves, in µs, with what they say.
+# its number in the book. `rows` has no `at`: its entries are the rows themselves, in µs, with what
+# they say.
 TABLES = {
     "rows": {"time": "d", "says": "i"},
     "changes": {

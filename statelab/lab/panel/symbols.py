@@ -7,8 +7,12 @@ from typing import Any
 
 from statelab.lab.given import given
 from statelab.lab.panel.expected import Expectation
+from statelab.language import marked, spoken
 
-COLUMNS = ("clients", "balancers", "servers", "stores", "copies")
+COLUMNS = {
+    "clients": marked("clients"), "balancers": marked("in between"), "servers": marked("servers"),
+    "stores": marked("stores"), "copies": marked("copies"),
+}  # fmt: skip
 _STORES = ("store", "database", "redis", "zookeeper", "postgres", "queue", "cache")
 
 
@@ -28,7 +32,7 @@ class Book:
         for name, column in self._columns.items():
             if column not in COLUMNS:
                 raise ValueError(
-                    f"{name!r:.100} cannot stand in {column!r:.100}: choose of {COLUMNS}"
+                    f"{name!r:.100} cannot stand in {column!r:.100}: choose of {tuple(COLUMNS)}"
                 )
         self._texts: dict[str, int] = {}
         self._nodes: dict[str, int] = {}
@@ -52,7 +56,8 @@ class Book:
             column = self._columns.get(name) or _column(role)
             self.subjects.append(
                 {"name": name, "role": role, "column": column, "lives": role != "client",
-                 "label": name, "rank": COLUMNS.index(column)}
+                 "label": name, "rank": list(COLUMNS).index(column),
+                 "heading": spoken(COLUMNS[column])}
             )  # fmt: skip
         return number
 

@@ -214,9 +214,14 @@ function renderPanel({ model, el, book }) {
     const view = { ...there, flights, latest, drags: eye.how === "drag", time: time / 1e6, weight, level, actions, pids };
     patch(root, trees([header(latest, now), h("div.body", h("div.main", stage.tree(view),
       level > 0 && times(now, book.texts[run.rows.says[row]] ?? "")), side(latest, where)), texts()]));
-    if (stage.settle(root.querySelector(".sl-stage"))) draw();
+    root.querySelectorAll(".sl-card").forEach((card) => watcher.observe(card));
+    if (stage.lacks()) measure();
   }
-  const stage = makeStage(act, draw);
+  const stage = makeStage(act);
+  function measure() {
+    const shown = root.querySelector(".sl-stage");
+    if (shown?.checkVisibility() && stage.measure(shown)) draw();
+  }
 
   function changed() {
     const { handled, runs, run, look: { row, n } } = traits;
@@ -240,22 +245,22 @@ function renderPanel({ model, el, book }) {
     if (row >= 0 || from === null) jump(row >= 0 ? row : Infinity);
     else follow(Math.max(from, 0));
   }
+  // The static picture is for who has no kernel: an output of its own, before the panel's. (A style
+  // with :has would find it, too, and cost a third of each step: all that changes here is asked.)
+  const watcher = new ResizeObserver(() => {
+    const picture = root.closest(".jp-OutputArea-child")?.previousElementSibling;
+    if (picture) picture.style.display = "none";
+    measure();
+  });
+  watcher.observe(root);
   const leave = heard(model, "change", changed);
   // No hand has pressed this: while the other cells still run, nobody need hear that it takes time.
   if (SHARED.has("run")) tell(["shared", SHARED.get("run"), Number(SHARED.get("at")) || 0]);
-  // The static picture is for who has no kernel: an output of its own, before the panel's. (A style
-  // with :has would find it, too, and cost a third of each step: all that changes here is asked.)
-  const placed = new ResizeObserver(() => {
-    const picture = root.closest(".jp-OutputArea-child")?.previousElementSibling;
-    if (picture) picture.style.display = "none";
-  });
-  placed.observe(root);
   return () => {
     cancelAnimationFrame(frame);
     clearTimeout(patience);
     leave();
-    stage.stop();
-    placed.disconnect();
+    watcher.disconnect();
   };
 }
 

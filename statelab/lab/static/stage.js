@@ -4,8 +4,6 @@
 const ICONS = { breach: "dead", kill: "kill", restart: "again", start: "again", pause: "paused", resume: "play", lost: "dead",
   reconnect: "right", ok: "check", fail: "dead", wait: "dots" };
 const APPLY = { up: ["kill", "pause"], paused: ["kill", "resume"], dead: ["restart"], client: [] };
-const columnsOf = () => ({ clients: t("clients"), balancers: t("in between"), servers: t("servers"),
-  stores: t("stores"), copies: t("copies") });
 const FLIGHT = 420; // ms: what waits or is lost on its way has come so far by then
 const SPOTS = [0.5, 0.3, 0.7, 0.4, 0.6, 0.2, 0.8, 0.1, 0.9, 0.05, 0.95]; // on a link, for its button
 const CHIP = 26; // px: how high and wide such a button is, with a gap
@@ -24,37 +22,28 @@ const offers = ({ a, b, cut, held }) => [
   held ? [t("Release"), "release", a, b] : [t("Hold"), "hold", a, b],
   [t("Lose the next to {0}", b), "lose_next", a, b], [t("Lose the next to {0}", a), "lose_next", b, a]];
 
-// A curve between two cards, as four points: of those tried, the one that lies behind the fewest cards.
+// A curve between two cards: its ends, and where it bends to. Of those tried, the one that lies behind
+// the fewest cards; the first is straight.
 function curve(a, b, { width, height }, others) {
   const [ya, yb] = [a, b].map(({ y, high }) => y - high / 2 + 24);
+  const middle = (ya + yb) / 2;
   const side = Math.abs(a.x - b.x) > (a.wide + b.wide) / 2 ? Math.sign(b.x - a.x) : 0;
-  if (!side) { // in one column: around the side with more room
-    const to = a.x - a.wide / 2 < width / 2 ? 1 : -1;
-    const [one, other] = [a, b].map(({ x, wide }) => x + (to * wide) / 2);
-    const out = between(16, width - 16, to * Math.max(to * one, to * other) + to * 40);
-    return [[one, ya], [out, ya], [out, yb], [other, yb]];
-  }
-  const [xa, xb] = [a.x + (side * a.wide) / 2, b.x - (side * b.wide) / 2];
-  const middle = (xa + xb) / 2;
+  const to = side || (a.x - a.wide / 2 < width / 2 ? 1 : -1); // in one column: around the side with more room
+  const [xa, xb] = [a.x + (to * a.wide) / 2, b.x - ((side || -to) * b.wide) / 2];
+  if (!side) return [[xa, ya], [between(0, width, (xa + xb) / 2 + to * 80), middle], [xb, yb]];
   const edges = others.flatMap(({ y, high }) => [y - high / 2 - 8, y + high / 2 + 8]);
-  const past = edges.filter((y) => y > 4 && y < height - 4)
-    .map((y) => (y - (ya + yb) / 8) / 0.75); // so high its middle points, to pass there
-  const tried = [[ya, yb], ...past.map((y) => [y, y])]
-    .map(([p, q]) => [[xa, ya], [middle, p], [middle, q], [xb, yb]]);
-  const hits = tried.map((points) =>
-    [1, 2, 3, 4, 5, 6, 7, 8, 9].filter((n) => !clear(others, on(points, n / 10), 0, 0)).length);
+  const past = edges.filter((y) => y > 4 && y < height - 4).map((y) => 2 * y - middle); // to pass there
+  const tried = [middle, ...past].map((bend) => [[xa, ya], [(xa + xb) / 2, bend], [xb, yb]]);
+  const hits = tried.map((points) => SPOTS.filter((part) => !clear(others, on(points, part), 0)).length);
   return tried[hits.indexOf(Math.min(...hits))];
 }
 
-function on([p, q, r, t], part) {
-  const u = 1 - part;
-  const shares = [u ** 3, 3 * u * u * part, 3 * u * part * part, part ** 3];
-  return [0, 1].map((i) => shares[0] * p[i] + shares[1] * q[i] + shares[2] * r[i] + shares[3] * t[i]);
-}
+const on = ([p, q, r], part) => [0, 1].map((i) =>
+  (1 - part) ** 2 * p[i] + 2 * part * (1 - part) * q[i] + part ** 2 * r[i]);
 
-// Whether a box in the middle of a place lies over none of the others.
-const clear = (others, [x, y], wide, high) => others.every((one) =>
-  Math.abs(one.x - x) >= (one.wide + wide) / 2 || Math.abs(one.y - y) >= (one.high + high) / 2);
+// Whether a square in the middle of a place lies over none of the others.
+const clear = (others, [x, y], size) => others.every((one) =>
+  Math.abs(one.x - x) >= (one.wide + size) / 2 || Math.abs(one.y - y) >= (one.high + size) / 2);
 
 // The old value and the new one; of two ports the part that differs is marked.
 function changedTo({ was, text, flags }) {
@@ -70,10 +59,10 @@ function need(node, actions, lines, many) {
   return 46 + (node.lives ? 28 + 20 * lines + (many ? 0 : 34) : many ? 28 : 60) + disk + 34 * Math.ceil(wide / 230);
 }
 
-// `act` does something, `changed` is called when the stage is to be drawn anew.
-function makeStage(act, changed) {
-  const [curves, seen, cards, chips] = [new Map(), new Map(), new Map(), new Map()];
-  let [root, links, obstacles, width] = [null, [], [], 0];
+// `act` does something.
+function makeStage(act) {
+  const [curves, spots, seen, cards, chips] = [new Map(), new Map(), new Map(), new Map(), new Map()];
+  let [links, width] = [[], 0];
 
   // A line of memory or disk; `seen` tells whether it has just changed, or while one dragged over time.
   function line(l, { time, drags }) {
@@ -129,20 +118,8 @@ function makeStage(act, changed) {
     disk.length > 0 && h("div.disk", { tabindex: "-1" }, h("div.caption", t("disk")), disk.map((l) => line(l, view))));
   }
 
-  // The buttons of links, each in the middle of its link, or near it, where no card or other one is.
-  function chipsOf(shown) {
-    const taken = [];
-    return shown.map((link) => {
-      const [wide, high] = [link.fault ? 90 : CHIP, CHIP + 2 * link.fault.replace(/[^\x00-\xff]/g, "xx").length]; // with its words
-      const spots = SPOTS.map((part) => on(curves.get(link.key), part));
-      const free = (spot) => clear(taken, spot, wide, high) && clear(obstacles, spot, CHIP, CHIP);
-      const [x, y] = spots.find(free) ?? spots[0];
-      taken.push({ x, y, wide, high });
-      return memo(chips, link.key, Object.values({ ...link, x, y }).join("\n"), () => chip(link, x, y));
-    });
-  }
-
-  function chip(link, x, y) {
+  function chip(link) {
+    const [x, y] = spots.get(link.key);
     const shut = (details) => { details.open = false; details.firstChild.focus(); };
     const pressed = (doing) => (event) => { shut(event.currentTarget.closest("details")); act(...doing); };
     return h("details.link", { key: link.key, name: "sl-link", // one open menu at a time
@@ -159,25 +136,23 @@ function makeStage(act, changed) {
     const points = curves.get(link);
     const [x, y] = on(points, 0.12 + 0.76 * part);
     const words = lost ? t("{0} · lost", label) : label;
-    const ends = [points[0][0], points[3][0]].sort((a, b) => a - b);
-    const [low, high] = ends[1] - ends[0] > 8 ? ends : [0, width]; // not over a card, nor cut
-    const half = Math.min(4 * words.length, (high - low) / 2); // a letter is some 8 px wide
-    const aside = between(low + half, high - half, x) - x;
+    const [middle, room] = [points[0][0] + points[2][0], points[0][0] - points[2][0]].map((sum) => sum / 2);
+    const free = Math.max(Math.abs(room) - 4 * words.length, 0); // not over a card: a letter is some 8 px wide
+    const aside = between(middle - free, middle + free, x) - x;
     return h("g.message", { key: n, is: lost && "astray", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` },
       lost ? h("path", { d: "M-4 -4L4 4M4 -4L-4 4" }) : h("circle", { r: 5 }),
       h("text.label", { x: aside.toFixed(1), y: -10, "text-anchor": "middle" }, words));
   }
 
   const path = ({ key, open, cut }) => h("path.link-line", { key, is: [open > 0 && "open", cut && "cut"],
-    d: curves.get(key).map((point, n) => ["M", "C", " ", " "][n] + point).join("") });
+    d: curves.get(key).map((point, n) => ["M", "Q", " "][n] + point).join("") });
 
   // How high the cards of a column stand, whatever they will show: shares of what the screen leaves.
   function tree(view) {
     ({ links } = view);
     const { nodes, actions, level } = view;
     const known = links.filter((link) => curves.has(link.key));
-    const columns = Object.entries(columnsOf()).map(([column, label]) =>
-      [label, nodes.filter((node) => node.column === column)]).filter(([, inside]) => inside.length);
+    const columns = [...Map.groupBy(nodes.sort((a, b) => a.rank - b.rank), ({ heading }) => heading)];
     const needs = (lines, many) =>
       columns.map(([, inside]) => inside.map((node) => need(node, actions, lines, many)));
     const sum = (column) => column.reduce((all, one) => all + one + 8, 0);
@@ -191,37 +166,35 @@ function makeStage(act, changed) {
       columns.map(([label, inside], n) => h("div.column", { key: label, role: "group", "aria-label": label },
         h("div.cards", { style: `--rows:${shares[n].map((one) => `minmax(0,${one}fr)`).join(" ")}` },
           inside.map((node) => card(node, view)))))),
-      h("div.chips", chipsOf(known.filter((link) => level > 1 || link.fault))),
+      h("div.chips", known.filter((link) => level > 1 || link.fault).map((link) =>
+        memo(chips, link.key, Object.values(link).concat(spots.get(link.key)).join("\n"), () => chip(link)))),
       h("svg.links.air", { "aria-hidden": "true" },
         view.flights.filter(({ link }) => curves.has(link)).map((one) => message(one, view.weight))));
   }
 
-  // Where the cards are now, and how wide the panel is; whether that is news.
-  function measure() {
-    const [origin, before] = [root.getBoundingClientRect(), JSON.stringify([width, ...curves])];
-    const boxes = new Map([...root.querySelectorAll("[data-node]")].map((card) => {
+  // Where the cards are now, how wide their stage is, and where links and their buttons go; whether
+  // that is news. A button is in the middle of its link, or near it, where no card or other one is.
+  function measure(stage) {
+    const [origin, before] = [stage.getBoundingClientRect(), JSON.stringify([width, ...curves])];
+    const boxes = new Map([...stage.querySelectorAll("[data-node]")].map((card) => {
       const { left, top, width: wide, height: high } = card.getBoundingClientRect();
       return [card.dataset.node, { wide, high, x: left + wide / 2 - origin.left, y: top + high / 2 - origin.top }];
     }));
-    obstacles = [...boxes.values()];
-    width = root.clientWidth;
+    const taken = [...boxes.values()];
+    width = stage.clientWidth;
     curves.clear();
     for (const { a, b, key } of links) {
       const ends = [boxes.get(a), boxes.get(b)];
       if (ends.includes(undefined)) continue;
-      const points = curve(...ends, origin, obstacles.filter((box) => !ends.includes(box)));
+      const points = curve(...ends, origin, [...boxes.values()].filter((box) => !ends.includes(box)));
+      const places = SPOTS.map((part) => on(points, part));
+      const [x, y] = places.find((spot) => clear(taken, spot, CHIP)) ?? places[0];
+      taken.push({ x, y, wide: CHIP, high: CHIP });
+      spots.set(key, [x, y]);
       curves.set(key, points).set(linkOf(b, a), points.toReversed());
     }
     return JSON.stringify([width, ...curves]) !== before;
   }
 
-  // After the page has been made so: watches what is there, and tells whether a link has come.
-  function settle(stage) {
-    root = stage;
-    for (const one of [root, ...root.querySelectorAll("[data-node]")]) watcher.observe(one);
-    return links.some(({ key }) => !curves.has(key)) && measure();
-  }
-
-  const watcher = new ResizeObserver(() => { if (root.checkVisibility() && measure()) changed(); });
-  return { tree, settle, width: () => width, stop: () => watcher.disconnect() };
+  return { tree, measure, width: () => width, lacks: () => links.some(({ key }) => !curves.has(key)) };
 }
