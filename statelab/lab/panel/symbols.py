@@ -55,8 +55,8 @@ class Book:
             number = self._nodes[name] = len(self.subjects)
             column = self._columns.get(name) or _column(role)
             self.subjects.append(
-                {"name": name, "role": role, "column": column, "lives": role != "client",
-                 "label": name, "rank": list(COLUMNS).index(column),
+                {"lane": number, "name": name, "role": role, "lives": role != "client",
+                 "label": name, "column": column, "rank": list(COLUMNS).index(column),
                  "heading": spoken(COLUMNS[column])}
             )  # fmt: skip
         return number
@@ -67,8 +67,9 @@ class Book:
         if number is None:
             number = self._links[a, b] = self._links[b, a] = len(self.subjects)
             self.subjects.append(
-                {"a": a, "b": b, "key": f"{a}\t{b}", "label": f"{a} – {b}", "rank": 9}
-            )
+                {"lane": number, "a": a, "b": b, "key": f"{a}\t{b}", "label": f"{a} – {b}",
+                 "rank": len(COLUMNS)}
+            )  # fmt: skip
         return number
 
     def lives(self, name: str) -> bool:

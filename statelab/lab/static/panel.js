@@ -45,6 +45,7 @@ function renderPanel({ model, el, book }) {
   let [clicks, patience, frame, looked, silent] = [traits.handled, 0, 0, 0, ""];
   const isPast = () => traits.level > 0 && eye.how !== "follow" && eye.row < eye.run.count - 1;
   const branches = () => traits.level > 1 && traits.mode === "simulated";
+  const about = (number) => traits.runs.find((one) => one.number === number) ?? {};
 
   function tell(doing, here) {
     try { model.send({ do: doing, n: clicks, ...here }); } catch { silent = GONE(); }
@@ -71,9 +72,9 @@ function renderPanel({ model, el, book }) {
   // Looks at a row; beyond the last one is the end.
   const jump = (row, how) => look(eye.run.weight[Math.max(row, 0)] ?? Infinity, how);
   function move(how, from = eye.weight) {
-    let [before, hurry] = [0, 1];
+    const hurry = Math.max(1, (eye.run.length - from) / CATCH_UP_MS);
+    let before = 0;
     const tick = (now) => {
-      if (how === "follow") hurry = Math.max(hurry, (eye.run.length - eye.weight) / CATCH_UP_MS);
       const wanted = eye.weight + (before ? now - before : 0) * (how === "follow" ? hurry : eye.speed);
       before = now;
       if (wanted >= eye.run.length) return look(Infinity);
@@ -85,14 +86,14 @@ function renderPanel({ model, el, book }) {
   }
   // Lets the eyes come after what has happened; what was pressed shows at once.
   const follow = (from) => calm.matches || traits.gate ? look(Infinity)
-    : move("follow", Math.max(eye.weight, eye.run.weight[from + 1]));
+    : move("follow", Math.max(eye.weight, eye.run.weight[from + 1] ?? eye.run.length));
 
   function header(latest, now) {
     const { title, level, mode, modes, error } = traits;
     const names = { simulated: t("Simulated"), live: t("Live") };
     return [h("header.header", h("h3.title", title), h("span.space"),
       modes.length > 1 && choice(t("world"), modes.map((one) => [one, names[one]]), mode, (one) => act("world", one)),
-      level > 0 && mode !== "live" && button(t("Wait"), "wait", () => act("wait"), { title: t("let time pass") }),
+      level > 0 && mode !== "live" && button(t("Wait"), "later", () => act("wait"), { title: t("let time pass") }),
       button(t("Start over"), "again", () => act("again"), { title: t("begin the run anew") })),
     h("div.error", { role: "alert" }, silent || error), latest && strip(loudest(latest), now)];
   }
@@ -130,7 +131,7 @@ function renderPanel({ model, el, book }) {
     h("span.when", clock(time, ...times)), h("b.who", who),
     kind === "request" ? [h("span.what", what), outcome({ mark, word: count > 1 ? `${word} × ${count}` : word }),
       answer && h("span.answer", { title: answer }, answer)]
-      : h("span.did", { is: [`marked-${mark}`, iconOf(kind)] }, what)];
+      : h("span.did", { is: [`marked-${mark}`, `icon-${kind}`] }, what)];
 
   const entry = (one, times) => {
     const others = times.filter((time) => Math.abs(time - one.time) < 10_000 && time !== one.time);
@@ -147,27 +148,19 @@ function renderPanel({ model, el, book }) {
 
   function side(latest, where) {
     const { lights, level, runs, verdict } = traits;
-    const [times, { parting }] = [latest.map((one) => one.time), parts()];
+    const [times, { parting }] = [latest.map((one) => one.time), about(eye.run.number)];
     return h("aside.side", { "aria-label": t("what came of it") }, h("div.inside",
       (verdict.said || verdict.text) && section(verdict.said ? t("Your prediction") : t("The outcome"), compared(verdict)),
       lights.length > 0 && section(t("Invariants"), h("ul.lights", lights.map(light))),
       runs.length > 1 && section(t("Runs"), h("div.branches",
         choice(t("runs"), runs.map((one) => [one.number, one.label]), eye.run.number, (one) => act("run", one)),
-        parting !== null && button(t("Where they part"), "", () => jump(parting, "glance")))),
+        parting >= 0 && button(t("Where they part"), "", () => jump(parting, "glance")))),
       h("section.section.happened", h("h4.heading", t("What happened, the latest first")),
         h("ol.requests", { tabindex: "0", "aria-label": t("what happened, the latest first") },
           latest.length ? latest.map((one) => entry(one, times)) : h("li.muted", t("Nothing has happened yet.")))),
       level > 0 && where.length > 0 && section(t("Where state lives now"), h("dl.where", { tabindex: "0" },
         where.map(({ label, text }) => h("div.place", { key: label, is: !text && "nowhere" },
           h("dt", label), h("dd", text || t("nowhere"))))))));
-  }
-
-  // The run that is beside the current one, and where they part.
-  function parts() {
-    const about = traits.runs.find((one) => one.number === eye.run.number) ?? {};
-    const child = traits.runs.findLast((one) => one.parent === eye.run.number);
-    return { other: book.runs.get(about.parent ?? child?.number),
-      parting: about.parent ? about.parting : child?.parting ?? null };
   }
 
   function times(now, says) {
@@ -177,7 +170,7 @@ function renderPanel({ model, el, book }) {
     const play = () => move("play", eye.weight < run.length ? eye.weight : 0);
     const breaches = traits.lights.filter((one) => one.row >= 0);
     return h("section.times", { "aria-label": t("time") },
-      timeline(drawings, book, run, parts(), { width: stage.width(), time, breaches, said: `${now}, ${count}: ${says}`,
+      timeline(drawings, book, run, about(run.number), { width: stage.width(), time, breaches, said: `${now}, ${count}: ${says}`,
         onseek: (us, way) => look(across(run.time, run.weight, us), way), onstep: (steps) => jump(row + steps) }),
       h("div.steps", step(t("to the start"), "first", 0), step(t("one event back"), "left", row - 1),
         how === "play" ? button(t("Pause"), "paused", () => look(eye.weight)) : button(t("Play"), "play", play),
@@ -210,8 +203,8 @@ function renderPanel({ model, el, book }) {
     const now = clock(time, run.time[row], run.time[row - 1], run.time[row + 1]);
     const latest = happened(eye);
     const { where, ...there } = book.stand(run, row);
-    const flights = book.flights(run, row);
-    const view = { ...there, flights, latest, drags: eye.how === "drag", time: time / 1e6, weight, level, actions, pids };
+    const view = { ...there, flights: book.flights(run, row), latest, time: time / 1e6, weight, level, actions, pids,
+      drags: eye.how === "drag" };
     patch(root, trees([header(latest, now), h("div.body", h("div.main", stage.tree(view),
       level > 0 && times(now, book.texts[run.rows.says[row]] ?? "")), side(latest, where)), texts()]));
     root.querySelectorAll(".sl-card").forEach((card) => watcher.observe(card));
@@ -224,26 +217,21 @@ function renderPanel({ model, el, book }) {
   }
 
   function changed() {
-    const { handled, runs, run, look: { row, n } } = traits;
+    const { handled, run, look: { row, n } } = traits;
     clicks = Math.max(clicks, handled);
     if (handled === clicks) clearTimeout(patience);
     silent = "";
     const [before, next, follows] = [eye.run, book.runs.get(run), eye.how === "follow" || eye.atEnd];
     if (!next) return;
-    const { parent, parting = null } = runs.find((one) => one.number === run) ?? {};
+    const { parent, parting } = about(run);
     const same = before?.number === run;
-    const from = same ? eye.row : before && parent === before.number && parting !== null ? parting - 1 : null;
-    eye.run = next;
-    if (!same) eye.weight = next.weight[Math.max(from, 0)];
-    if (n === looked) { // it has grown by itself, or only time has gone on
-      if (follows && next !== before) follow(eye.row);
-      else if (follows && eye.how !== "follow") look(Infinity);
-      else draw();
-      return;
-    }
-    looked = n;
-    if (row >= 0 || from === null) jump(row >= 0 ? row : Infinity);
-    else follow(Math.max(from, 0));
+    const from = same ? eye.row : parent === before?.number && parting >= 0 ? parting - 1 : Infinity;
+    const told = n !== looked; // where to look; or it has grown by itself
+    [eye.run, looked] = [next, n];
+    if (!same) eye.weight = next.weight[from] ?? 0;
+    if (told && row >= 0) jump(row);
+    else if (told || follows) follow(from);
+    else draw();
   }
   // The static picture is for who has no kernel: an output of its own, before the panel's. (A style
   // with :has would find it, too, and cost a third of each step: all that changes here is asked.)

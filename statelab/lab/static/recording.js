@@ -65,22 +65,19 @@ function library() {
         run[table] = Object.fromEntries(Object.entries(columns).map(([name, fresh]) =>
           [name, joined(name, before?.[table][name], since[table], fresh)]));
       }
-      runs.set(number, index(run, before, since.changes));
+      runs.set(number, index(run));
     }
     const current = runs.get(chunk.now[0]);
     if (current) close(current, chunk.now[1]);
     return true;
   }
 
-  // What is looked up often: each field's changes; the requests; where each bar and flight ends;
-  // when a row is played. What grows is gone on with, a branch copied.
-  function index(run, before, known) {
+  // What is looked up often: each field's changes; where each bar and flight ends; when a row is played.
+  function index(run) {
     const { rows, changes, bars, ends, flights, landings } = run;
     const count = (run.count = rows.time.length);
-    const grows = before?.number === run.number && known === before.changes.at.length;
-    run.tracks = grows ? before.tracks : new Map([...before?.tracks ?? []].map(([key, track]) =>
-      [key, { ...track, entries: track.entries.slice(0, place(track.entries, known - 1) + 1) }]));
-    for (let n = known; n < changes.at.length; n += 1) {
+    run.tracks = new Map();
+    for (let n = 0; n < changes.at.length; n += 1) {
       const [subject, field] = [changes.subject[n], changes.field[n]];
       const key = subject * 2 ** 32 + field;
       if (!run.tracks.has(key)) {

@@ -1,8 +1,5 @@
 // The stage: a card for each node and client, links between them, and what travels on the links.
 
-// The icons of verbs, of what happens, and of outcomes.
-const ICONS = { breach: "dead", kill: "kill", restart: "again", start: "again", pause: "paused", resume: "play", lost: "dead",
-  reconnect: "right", ok: "check", fail: "dead", wait: "dots" };
 const APPLY = { up: ["kill", "pause"], paused: ["kill", "resume"], dead: ["restart"], client: [] };
 const FLIGHT = 420; // ms: what waits or is lost on its way has come so far by then
 const SPOTS = [0.5, 0.3, 0.7, 0.4, 0.6, 0.2, 0.8, 0.1, 0.9, 0.05, 0.95]; // on a link, for its button
@@ -13,8 +10,7 @@ const NEVER = 1e6; // s: whoever has so much time left has it without an end
 const words = () => ({ up: t("up"), paused: t("paused"), dead: t("dead"), kill: t("Kill"), restart: t("Restart"),
   pause: t("Pause"), resume: t("Resume") });
 
-const iconOf = (name) => name in ICONS && `icon-${ICONS[name]}`;
-const outcome = ({ mark, word }) => h("span.outcome", { is: [mark, iconOf(mark)] }, word);
+const outcome = ({ mark, word }) => h("span.outcome", { is: [mark, `icon-${mark}`] }, word);
 
 // What can be done to a link: [its label, the verb, the two names].
 const offers = ({ a, b, cut, held }) => [
@@ -61,21 +57,20 @@ function need(node, actions, lines, many) {
 
 // `act` does something.
 function makeStage(act) {
-  const [curves, spots, seen, cards, chips] = [new Map(), new Map(), new Map(), new Map(), new Map()];
+  const [curves, spots, cards, chips] = [new Map(), new Map(), new Map(), new Map()];
   let [links, width] = [[], 0];
 
-  // A line of memory or disk; `seen` tells whether it has just changed, or while one dragged over time.
+  // A line of memory or disk. What has just changed glows, unless one drags over time.
   function line(l, { time, drags }) {
-    const was = seen.get(l.id);
-    if (!drags && was?.text !== l.text) seen.set(l.id, { text: l.text, is: was && "changed" });
+    const fresh = !drags && l.was !== undefined;
     const left = Math.max(0, l.until - time);
     const share = Math.min(1, left / Math.max(l.until - l.since, 1e-6));
     const nobody = l.until > 0 && l.text === "None"; // until then, it need not ask
     const is = [l.flags & FLAGS.token && "token", l.until && !left && "expired"];
-    const short = !drags && l.was !== undefined && (l.was + l.text).length < 24;
+    const short = fresh && (l.was + l.text).length < 24;
     const says = left > NEVER ? t("no end") : nobody ? t("may ask in {0} s", left.toFixed(1)) : t("{0} s", left.toFixed(1));
     return h("div.line", { key: l.id, title: `${l.label} = ${l.full}`, is }, h("span.key", `${l.label} = `),
-      h("span.value", { key: drags ? "" : l.text, is: !drags && seen.get(l.id).is }, short ? changedTo(l) : nobody ? "–" : l.text),
+      h("span.value", { key: drags ? "" : l.text, is: fresh && "changed" }, short ? changedTo(l) : nobody ? "–" : l.text),
       l.until > 0 && (left || !nobody) && h("span.soft",
         left > 0 && left < NEVER && h("span.meter", h("i", { style: `width:${(100 * share).toFixed(1)}%` })),
         h("span.left", left ? says : t("expired"))));
@@ -83,13 +78,12 @@ function makeStage(act) {
 
   // Made anew only when something on it has changed, or runs out.
   function card(node, view) {
-    const { level, time, pids } = view;
+    const { level, time, pids, many, drags, latest } = view;
     const pid = Object.hasOwn(pids, node.name) && pids[node.name]; // it may be named "constructor"
-    const lines = [...node.memory, ...node.disk];
-    const last = view.latest.find((one) => one.who === node.name && one.kind === "request");
-    const mark = [node.status, node.life, node.caption, level, pid, last?.key, last?.word,
-      lines.some((l) => l.until) && time, ...lines.map((l) => l.id + l.was + l.text)].join("\n");
-    return memo(cards, node.name, `${mark}${view.many}${view.drags}`, () => madeCard(node, view, pid, last));
+    const runs = node.memory.concat(node.disk).some((l) => l.until) && time;
+    const last = latest.find((one) => one.who === node.name && one.kind === "request");
+    const mark = JSON.stringify([node, pid, last, runs, level, many, drags]);
+    return memo(cards, node.name, mark, () => madeCard(node, view, pid, last));
   }
 
   function madeCard({ name, role, lives, status, life, died, lost, caption, memory, disk }, view, pid, last) {
@@ -105,7 +99,7 @@ function makeStage(act) {
       { is: [`is-${status}`, lives && `icon-${status}`], title: died },
       lives && h("span", words()[status]), life && h("span.muted", life))),
     h("div.buttons",
-      verbs.map((verb) => button(view.many ? "" : words()[verb], ICONS[verb], pressed(verb),
+      verbs.map((verb) => button(view.many ? "" : words()[verb], verb, pressed(verb),
         { key: verb, "data-verb": verb, title: words()[verb], "aria-label": t("{0} {1}", words()[verb], name) })),
       actions.map((a, n) => a.client === name && button(a.label, "", () => act("action", n),
         { title: a.line, "data-action": a.label, "aria-label": `${name}: ${a.label}` }))),
@@ -167,7 +161,7 @@ function makeStage(act) {
         h("div.cards", { style: `--rows:${shares[n].map((one) => `minmax(0,${one}fr)`).join(" ")}` },
           inside.map((node) => card(node, view)))))),
       h("div.chips", known.filter((link) => level > 1 || link.fault).map((link) =>
-        memo(chips, link.key, Object.values(link).concat(spots.get(link.key)).join("\n"), () => chip(link)))),
+        memo(chips, link.key, JSON.stringify([link, spots.get(link.key)]), () => chip(link)))),
       h("svg.links.air", { "aria-hidden": "true" },
         view.flights.filter(({ link }) => curves.has(link)).map((one) => message(one, view.weight))));
   }

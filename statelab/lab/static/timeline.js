@@ -19,8 +19,7 @@ function clock(us, ...others) {
 // The lanes of a run in the order in which they stand: subjects with something to show.
 function lanes(book, run) {
   const used = new Set(run.bars.lane);
-  return book.subjects.map((one, number) => ({ ...one, number }))
-    .filter((one) => used.has(one.number) || (one.column === "clients" && !one.lives))
+  return book.subjects.filter(({ lane, name, lives }) => used.has(lane) || (name && !lives))
     .sort((one, other) => one.rank - other.rank);
 }
 
@@ -46,10 +45,9 @@ function bars(book, run, places, x, width, ghost, since = 0) {
     if (left + 1 >= over?.left && right - 1 <= over.right) continue;
     drawn[place] = { left, right };
     const y = TOP + lane * LANE;
-    const [down, height] = ghost ? [19, 2] : soft ? [7, 13] : life ? [3, 3] : [4, 11];
     const [text, said] = [book.texts[what[n]], book.texts[run.ends.word[ended]] ?? ""];
-    made.push(h("rect.bar", { is: `bar-${ghost ? "ghost" : mark}`, x: left, y: y + down, rx: Math.min(height / 3, 3),
-      width: right - left, height }, h("title", request ? `${text}: ${said || t("waiting")}` : text || kind)));
+    made.push(h("rect.bar", { is: `bar-${ghost ? "ghost" : mark}`, x: left, width: right - left,
+      transform: `translate(0 ${y})` }, h("title", request ? `${text}: ${said || t("waiting")}` : text || kind)));
     // A word stands after its bar, where nothing else is; a holder's name in its own time.
     const word = ghost ? "" : soft || mark === "fault" ? text : mark === "fail" ? said.match(/^\d+|.*/)[0] : "";
     const from = soft ? left + 4 : right + 4;
@@ -91,20 +89,21 @@ function drawn(book, run, other, parting, field, breaches) {
   const end = Math.max(run.now, other?.now ?? 0, SHORTEST);
   const x = (at) => Math.round(10 * (8 + (at / end) * (field - 16))) / 10; // as the middle of the slider's thumb
   const height = TOP + rows.length * LANE + 4;
-  const places = new Map(rows.map((one, n) => [one.number, n]));
+  const places = new Map(rows.map((one, n) => [one.lane, n]));
   const since = run.time[parting] ?? run.now;
   const svg = h("svg.bars", { "aria-hidden": "true", height }, ticks(end, x, field),
-    parting !== null && h("path.parting", { d: `M${x(since)} ${TOP - 4}V${height}` }),
+    parting >= 0 && h("path.parting", { d: `M${x(since)} ${TOP - 4}V${height}` }),
     other && bars(book, other, places, x, field, true, since), bars(book, run, places, x, field, false),
     marks(book, run, places, x), breaches.map(({ row, sentence }) =>
       h("path.breach", { d: `M${x(run.time[row])} ${TOP - 6}V${height}` }, h("title", t("broken: {0}", sentence)))));
   return { rows, end, x, svg };
 }
 
-// `other` is the branch that is shown beneath, and `parting` the row at which they part.
-function timeline(drawings, book, run, { other, parting }, { width, time, said, breaches, onseek, onstep }) {
+// `beside` is the branch that is shown beneath, and `parting` the row at which they part.
+function timeline(drawings, book, run, { beside, parting }, { width, time, said, breaches, onseek, onstep }) {
   const field = Math.max(width - Math.min(104, width / 4) - 32, 100); // what the style leaves
-  const mark = [run.now, field, other?.number, other?.count, parting, book.subjects.length,
+  const other = book.runs.get(beside);
+  const mark = [run.now, field, beside, other?.count, parting, book.subjects.length,
     ...breaches.map((one) => one.row)].join();
   const { rows, end, x, svg } = memo(drawings, run, mark, () => drawn(book, run, other, parting, field, breaches));
   const seek = (how) => ({ target }) => onseek(Number(target.value), how);
@@ -114,7 +113,7 @@ function timeline(drawings, book, run, { other, parting }, { width, time, said, 
     onstep(STEPS[event.key]);
   };
   return h("div.timeline", { key: "timeline" },
-    h("div.lanes", rows.map(({ number: key, label: title }) => h("div.lane", { key, title }, title))),
+    h("div.lanes", rows.map(({ lane: key, label: title }) => h("div.lane", { key, title }, title))),
     h("div.course", svg, h("div.cursor", { style: `transform:translateX(${x(time)}px)` }),
       h("input.field", { type: "range", max: end, value: String(Math.round(time)), oninput: seek("drag"),
         onchange: seek(""), onkeydown: step, "aria-label": t("the moment to look at"), "aria-valuetext": said })));
