@@ -39,7 +39,7 @@ def settled(panel, row=None):
     panel.page.wait_for_function(
         """([panel, row]) => {
           const [at, count] = panel.querySelector('.sl-count').textContent.match(/\\d+/g);
-          return panel.ariaBusy !== 'true' && Number(at) === (row === null ? Number(count) : row + 1);
+          return panel.ariaBusy !== 'true' && at === (row === null ? count : String(row + 1));
         }""",
         arg=[panel.element_handle(), row],
     )

@@ -47,7 +47,7 @@ class Branch:
         return len(self.recording) < len(self.trace())
 
     def about(self, branches: Iterable[Branch]) -> dict[str, Any]:
-        """What the drawing is told of it, and of the branch beside it (its parent or its last child).
+        """What the drawing is told of it, and of the branch beside it: its parent, or a child.
 
         They part at row `parting`, which is -1 if they do not.
         """

@@ -43,8 +43,7 @@ class Mark(StrEnum):
 class Period(StrEnum):
     """What a bar on a lane is: a client's request, a life, a link's fault, what is held."""
 
-    REQUEST, UP, PAUSED = auto(), auto(), auto()
-    CUT, HELD, SOFT = auto(), auto(), auto()
+    REQUEST, UP, PAUSED, FAULT, SOFT = auto(), auto(), auto(), auto(), auto()
 
 
 class Event(StrEnum):

@@ -159,10 +159,9 @@ class Recording(Fields):
         field = {"partition": "cut", "heal": "cut", "hold": "held", "release": "held"}[row.kind]
         link = self.book.link(row.node, row.other)
         if row.kind in ("partition", "hold"):
-            kind = Period.CUT if field == "cut" else Period.HELD
             word = spoken("cut") if field == "cut" else spoken("held")
             self._set(at, link, field, word)
-            self._begin(at, (field, link), link, kind, word)
+            self._begin(at, (field, link), link, Period.FAULT, word)
         else:
             self._set(at, link, field, "")
             self._end(at, row.time_us, (field, link), Mark.OK, "")

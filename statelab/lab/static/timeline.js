@@ -35,7 +35,7 @@ function bars(book, run, places, x, width, ghost, since = 0) {
     if (lane === undefined || end < since) continue;
     const kind = book.texts[kinds[n]];
     const [life, request, soft] = [kind === "up" || kind === "paused", kind === "request", kind === "soft"];
-    const mark = life || soft ? kind : request ? book.texts[run.ends.mark[ended]] ?? "wait" : "fault";
+    const mark = request ? book.texts[run.ends.mark[ended]] ?? "wait" : kind;
     const left = x(Math.max(run.rows.time[at[n]], since));
     const right = Math.max(x(end), left + (life ? 1 : 7));
     const [place, row] = [`${lane} ${mark}`, `${lane} ${soft}`];
