@@ -1,7 +1,6 @@
 // The panel. It knows nothing but traits, decides nothing, and says only which button was pressed,
 // and at which moment one looked. Scrubbing, stepping and playing happen here.
 
-const PATIENCE_MS = 4000; // then a click without an answer is said to have none
 const CATCH_UP_MS = 900; // so long, at the most, the eyes need to where the run has come
 const MOST = 24; // entries of the list
 const MOMENT = 20_000; // µs
@@ -42,19 +41,19 @@ function renderPanel({ model, el, book }) {
   const [asked, drawings] = [new Map(), new WeakMap()]; // what was drawn of each request, and run
   // Where one looks: `weight` is the place in what is played. `how` is "", or as `look` has it.
   const eye = { run: null, row: 0, time: 0, weight: 0, atEnd: true, how: "", speed: 1, keep: true };
-  let [clicks, patience, frame, looked, silent] = [traits.handled, 0, 0, 0, ""];
+  let [clicks, frame, looked, gone] = [traits.handled, 0, 0, ""];
+  const waits = () => traits.handled < clicks; // for the kernel; the style says so after a while
   const isPast = () => traits.level > 0 && eye.how !== "follow" && eye.row < eye.run.count - 1;
   const branches = () => traits.level > 1 && traits.mode === "simulated";
   const about = (number) => traits.runs.find((one) => one.number === number) ?? {};
 
   function tell(doing, here) {
-    try { model.send({ do: doing, n: clicks, ...here }); } catch { silent = GONE(); }
+    try { model.send({ do: doing, n: clicks, ...here }); } catch { gone = GONE(); }
   }
   function act(...doing) {
     clicks += 1;
-    clearTimeout(patience);
-    tell(doing, eye.run && branches() && isPast() && eye.how !== "glance" && { at_us: Math.round(eye.time), keep: eye.keep });
-    if (!silent) patience = setTimeout(() => { silent = SILENT(); draw(); }, PATIENCE_MS);
+    const back = eye.run && branches() && isPast() && eye.how !== "glance";
+    tell(doing, back && { at_us: Math.round(eye.time), keep: eye.keep });
     draw();
   }
 
@@ -75,14 +74,13 @@ function renderPanel({ model, el, book }) {
     const hurry = Math.max(1, (eye.run.length - from) / CATCH_UP_MS);
     let before = 0;
     const tick = (now) => {
-      const wanted = eye.weight + (before ? now - before : 0) * (how === "follow" ? hurry : eye.speed);
+      const wanted = before ? eye.weight + (now - before) * (how === "follow" ? hurry : eye.speed) : from;
       before = now;
       if (wanted >= eye.run.length) return look(Infinity);
       look(wanted, how);
       frame = requestAnimationFrame(tick);
     };
-    look(from, how);
-    frame = requestAnimationFrame(tick);
+    tick(0);
   }
   // Lets the eyes come after what has happened; what was pressed shows at once.
   const follow = (from) => calm.matches || traits.gate ? look(Infinity)
@@ -95,7 +93,8 @@ function renderPanel({ model, el, book }) {
       modes.length > 1 && choice(t("world"), modes.map((one) => [one, names[one]]), mode, (one) => act("world", one)),
       level > 0 && mode !== "live" && button(t("Wait"), "later", () => act("wait"), { title: t("let time pass") }),
       button(t("Start over"), "again", () => act("again"), { title: t("begin the run anew") })),
-    h("div.error", { role: "alert" }, silent || error), latest && strip(loudest(latest), now)];
+    h("div.error", { role: "alert", is: !gone && waits() && "late" }, gone || (waits() ? SILENT() : error)),
+    latest && strip(loudest(latest), now)];
   }
 
   // What has happened, the latest first; that a rule breaks has happened, too.
@@ -170,8 +169,9 @@ function renderPanel({ model, el, book }) {
     const play = () => move("play", eye.weight < run.length ? eye.weight : 0);
     const breaches = traits.lights.filter((one) => one.row >= 0);
     return h("section.times", { "aria-label": t("time") },
-      timeline(drawings, book, run, about(run.number), { width: stage.width(), time, breaches, said: `${now}, ${count}: ${says}`,
-        onseek: (us, way) => look(across(run.time, run.weight, us), way), onstep: (steps) => jump(row + steps) }),
+      timeline(drawings, book, run, about(run.number), stage.width(), {
+        time, breaches, said: `${now}, ${count}: ${says}`, onstep: (steps) => jump(row + steps),
+        onseek: (us, way) => look(across(run.time, run.weight, us), way) }),
       h("div.steps", step(t("to the start"), "first", 0), step(t("one event back"), "left", row - 1),
         how === "play" ? button(t("Pause"), "paused", () => look(eye.weight)) : button(t("Play"), "play", play),
         step(t("one event on"), "right", row + 1), step(t("to the end"), "last", Infinity),
@@ -197,7 +197,7 @@ function renderPanel({ model, el, book }) {
   function draw() {
     const { run, row, time, weight } = eye;
     const { gate, level, actions, pids } = traits;
-    root.ariaBusy = String(traits.handled < clicks);
+    root.ariaBusy = String(waits());
     if (gate) return patch(root, trees([header(), gated(gate, t("Skip the prediction"), () => act("skip"))]));
     if (!run) return;
     const now = clock(time, run.time[row], run.time[row - 1], run.time[row + 1]);
@@ -219,8 +219,7 @@ function renderPanel({ model, el, book }) {
   function changed() {
     const { handled, run, look: { row, n } } = traits;
     clicks = Math.max(clicks, handled);
-    if (handled === clicks) clearTimeout(patience);
-    silent = "";
+    gone = "";
     const [before, next, follows] = [eye.run, book.runs.get(run), eye.how === "follow" || eye.atEnd];
     if (!next) return;
     const { parent, parting } = about(run);
@@ -246,7 +245,6 @@ function renderPanel({ model, el, book }) {
   if (SHARED.has("run")) tell(["shared", SHARED.get("run"), Number(SHARED.get("at")) || 0]);
   return () => {
     cancelAnimationFrame(frame);
-    clearTimeout(patience);
     leave();
     watcher.disconnect();
   };

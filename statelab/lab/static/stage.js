@@ -149,8 +149,8 @@ function makeStage(act) {
     const columns = [...Map.groupBy(nodes.sort((a, b) => a.rank - b.rank), ({ heading }) => heading)];
     const needs = (lines, many) =>
       columns.map(([, inside]) => inside.map((node) => need(node, actions, lines, many)));
-    const sum = (column) => column.reduce((all, one) => all + one + 8, 0);
-    const [room, most] = [SCREEN - AROUND - (level ? LANE * Math.min(nodes.length, 8) + TIMES : 0), Math.max(...needs(4).map(sum))];
+    const most = Math.max(...needs(4).map((column) => column.reduce((all, one) => all + one + 8, 0)));
+    const room = SCREEN - AROUND - (level ? LANE * Math.min(nodes.length, 8) + TIMES : 0);
     const shares = most > room ? needs(1, true) : needs(4);
     view.many = most > room + 40;
     return h("section.stage", { key: "stage", "aria-label": t("nodes") },

@@ -2,8 +2,7 @@
 
 const LANE = 22, TOP = 24;
 const SHORTEST = 500_000; // µs: the time that is shown before there is any
-const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10,
-  Home: -Infinity, End: Infinity };
+const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, Home: -Infinity, End: Infinity };
 // What is marked on a lane, as paths in a square of 8 px.
 const MARKED = { kill: "M5 0L1 5H4L3 8L7 3H4Z", reconnect: "M1 4H7M4 1L7 4L4 7", lost: "M1 1L7 7M7 1L1 7",
   twice: "M1 2H7M1 6H7", expired: "M1 0H7L1 8H7Z", write: "M3 0H5V8H3Z", refused: "M1 1L7 7M7 1L1 7",
@@ -100,7 +99,7 @@ function drawn(book, run, other, parting, field, breaches) {
 }
 
 // `beside` is the branch that is shown beneath, and `parting` the row at which they part.
-function timeline(drawings, book, run, { beside, parting }, { width, time, said, breaches, onseek, onstep }) {
+function timeline(drawings, book, run, { beside, parting }, width, { time, breaches, said, onstep, onseek }) {
   const field = Math.max(width - Math.min(104, width / 4) - 32, 100); // what the style leaves
   const other = book.runs.get(beside);
   const mark = [run.now, field, beside, other?.count, parting, book.subjects.length,
