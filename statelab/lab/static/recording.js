@@ -148,12 +148,12 @@ function library() {
   // What has happened up to a moment, the latest first. What comes again and again is told once.
   function happened(run, row, time, most) {
     const { at, lane, time: when, bar, ...said } = run.events;
-    const [found, latest] = [[], {}];
+    const [found, latest, { kind, mark }] = [[], {}, said];
     let n = place(at, row);
-    while (at[n + 1] === row + 1 && texts[said.kind[n + 1]] === "expired" && when[n + 1] <= time) n += 1;
+    while (at[n + 1] === row + 1 && texts[kind[n + 1]] === "expired" && when[n + 1] <= time) n += 1;
     for (; n >= 0 && found.length < most; n -= 1) {
-      if (QUIET.includes(texts[said.kind[n]])) continue;
-      if (texts[said.mark[n]] === "wait" && run.ends.at[run.end[bar[n]]] <= row) continue;
+      if (QUIET.includes(texts[kind[n]])) continue;
+      if (texts[mark[n]] === "wait" && run.ends.at[run.end[bar[n]]] <= row) continue;
       const one = { key: n, time: when[n], who: subjects[lane[n]].name, count: 1 };
       for (const name in said) one[name] = texts[said[name][n]];
       const repeated = latest[lane[n]];

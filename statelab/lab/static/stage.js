@@ -18,24 +18,24 @@ const offers = ({ a, b, cut, held }) => [
   held ? [t("Release"), "release", a, b] : [t("Hold"), "hold", a, b],
   [t("Lose the next to {0}", b), "lose_next", a, b], [t("Lose the next to {0}", a), "lose_next", b, a]];
 
-// A curve between two cards: its ends, and where it bends to. Of those tried, the one that lies behind
-// the fewest cards; the first is straight.
+// A curve between two cards, as four points: of those tried, the one that lies behind the fewest cards.
 function curve(a, b, { width, height }, others) {
   const [ya, yb] = [a, b].map(({ y, high }) => y - high / 2 + 24);
-  const middle = (ya + yb) / 2;
   const side = Math.abs(a.x - b.x) > (a.wide + b.wide) / 2 ? Math.sign(b.x - a.x) : 0;
   const to = side || (a.x - a.wide / 2 < width / 2 ? 1 : -1); // in one column: around the side with more room
   const [xa, xb] = [a.x + (to * a.wide) / 2, b.x - ((side || -to) * b.wide) / 2];
-  if (!side) return [[xa, ya], [between(0, width, (xa + xb) / 2 + to * 80), middle], [xb, yb]];
+  const middle = side ? (xa + xb) / 2 : between(16, width - 16, to * Math.max(to * xa, to * xb) + to * 40);
   const edges = others.flatMap(({ y, high }) => [y - high / 2 - 8, y + high / 2 + 8]);
-  const past = edges.filter((y) => y > 4 && y < height - 4).map((y) => 2 * y - middle); // to pass there
-  const tried = [middle, ...past].map((bend) => [[xa, ya], [(xa + xb) / 2, bend], [xb, yb]]);
+  const past = edges.filter((y) => side && y > 4 && y < height - 4)
+    .map((y) => (y - (ya + yb) / 8) / 0.75); // so high its middle points, to pass there
+  const tried = [[ya, yb], ...past.map((y) => [y, y])]
+    .map(([p, q]) => [[xa, ya], [middle, p], [middle, q], [xb, yb]]);
   const hits = tried.map((points) => SPOTS.filter((part) => !clear(others, on(points, part), 0)).length);
   return tried[hits.indexOf(Math.min(...hits))];
 }
 
-const on = ([p, q, r], part) => [0, 1].map((i) =>
-  (1 - part) ** 2 * p[i] + 2 * part * (1 - part) * q[i] + part ** 2 * r[i]);
+const on = ([p, q, r, s], part) => [0, 1].map((i) => (1 - part) ** 3 * p[i]
+  + 3 * part * (1 - part) ** 2 * q[i] + 3 * part ** 2 * (1 - part) * r[i] + part ** 3 * s[i]);
 
 // Whether a square in the middle of a place lies over none of the others.
 const clear = (others, [x, y], size) => others.every((one) =>
@@ -130,7 +130,7 @@ function makeStage(act) {
     const points = curves.get(link);
     const [x, y] = on(points, 0.12 + 0.76 * part);
     const words = lost ? t("{0} · lost", label) : label;
-    const [middle, room] = [points[0][0] + points[2][0], points[0][0] - points[2][0]].map((sum) => sum / 2);
+    const [middle, room] = [points[0][0] + points[3][0], points[0][0] - points[3][0]].map((sum) => sum / 2);
     const free = Math.max(Math.abs(room) - 4 * words.length, 0); // not over a card: a letter is some 8 px wide
     const aside = between(middle - free, middle + free, x) - x;
     return h("g.message", { key: n, is: lost && "astray", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` },
@@ -139,7 +139,7 @@ function makeStage(act) {
   }
 
   const path = ({ key, open, cut }) => h("path.link-line", { key, is: [open > 0 && "open", cut && "cut"],
-    d: curves.get(key).map((point, n) => ["M", "Q", " "][n] + point).join("") });
+    d: curves.get(key).map((point, n) => ["M", "C", " ", " "][n] + point).join("") });
 
   // How high the cards of a column stand, whatever they will show: shares of what the screen leaves.
   function tree(view) {
