@@ -207,7 +207,7 @@ function renderPanel({ model, el, book }) {
       drags: eye.how === "drag" };
     patch(root, trees([header(latest, now), h("div.body", h("div.main", stage.tree(view),
       level > 0 && times(now, book.texts[run.rows.says[row]] ?? "")), side(latest, where)), texts()]));
-    root.querySelectorAll(".sl-card").forEach((card) => watcher.observe(card));
+    root.querySelector(".sl-columns").querySelectorAll(".sl-card").forEach((card) => watcher.observe(card));
     if (stage.lacks()) measure();
   }
   const stage = makeStage(act);
