@@ -55,7 +55,7 @@ class Book:
             number = self._nodes[name] = len(self.subjects)
             column = self._columns.get(name) or _column(role)
             self.subjects.append(
-                {"lane": number, "name": name, "role": role, "lives": role != "client",
+                {"name": name, "role": role, "lives": role != "client",
                  "label": name, "column": column, "rank": list(COLUMNS).index(column),
                  "heading": spoken(COLUMNS[column])}
             )  # fmt: skip
@@ -67,9 +67,8 @@ class Book:
         if number is None:
             number = self._links[a, b] = self._links[b, a] = len(self.subjects)
             self.subjects.append(
-                {"lane": number, "a": a, "b": b, "key": f"{a}\t{b}", "label": f"{a} – {b}",
-                 "rank": len(COLUMNS)}
-            )  # fmt: skip
+                {"a": a, "b": b, "key": f"{a}\t{b}", "label": f"{a} – {b}", "rank": len(COLUMNS)}
+            )
         return number
 
     def lives(self, name: str) -> bool:

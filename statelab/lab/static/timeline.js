@@ -18,7 +18,8 @@ function clock(us, ...others) {
 // The lanes of a run in the order in which they stand: subjects with something to show.
 function lanes(book, run) {
   const used = new Set(run.bars.lane);
-  return book.subjects.filter(({ lane, name, lives }) => used.has(lane) || (name && !lives))
+  return book.subjects.map((one, lane) => ({ ...one, lane }))
+    .filter(({ lane, name, lives }) => used.has(lane) || (name && !lives))
     .sort((one, other) => one.rank - other.rank);
 }
 
