@@ -53,13 +53,13 @@ panel
 
 TOOLS = """
   const field = panel.querySelector('.sl-field');
-  const box = field.getBoundingClientRect();
   const frame = () => new Promise((done) => requestAnimationFrame(done));
   const buttons = () => [...panel.querySelectorAll('.sl-steps button')];
   const named = (name) => buttons().find((one) => one.textContent === name);
-  const look = (part) => field.dispatchEvent(new PointerEvent('pointermove', {
-    buttons: 1, bubbles: true,
-    clientX: box.left + 8 + (box.width - 16) * part, clientY: box.top + 40 }));
+  const look = (part) => {
+    field.value = String(Math.round(Number(field.max) * part));
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  };
 """
 SCRUB = (
     "async (panel) => {"
@@ -137,7 +137,7 @@ def lines() -> list[Line]:
             panel.locator(".sl-field").wait_for()
             panel.scroll_into_view_if_needed()
             notebook.page.wait_for_timeout(3000)  # all of it is recorded and told
-            events = int(panel.locator(".sl-field").get_attribute("aria-valuemax")) + 1
+            events = int(panel.locator(".sl-count").inner_text().split()[-1])
             scrub = sorted(panel.evaluate(SCRUB))
             frames = panel.evaluate(PLAY)
             branches = []

@@ -24,7 +24,7 @@ SHOWN = """(panel) => {
       word(one, '.sl-outcome')]),
     events: all(panel, '.sl-event').map((one) => [word(one, 'b'), word(one, '.sl-did')]),
     where: all(panel, '.sl-place').map((one) => [word(one, 'dt'), word(one, 'dd')]),
-    row: Number(panel.querySelector('.sl-field').getAttribute('aria-valuenow')),
+    row: Number(panel.querySelector('.sl-count').textContent.match(/\\d+/)) - 1,
   };
 }"""
 
@@ -38,9 +38,8 @@ def settled(panel, row=None):
     panel.locator(".sl-field").wait_for()
     panel.page.wait_for_function(
         """([panel, row]) => {
-          const field = panel.querySelector('.sl-field');
-          const wanted = String(row ?? field.ariaValueMax);
-          return panel.ariaBusy !== 'true' && field.ariaValueNow === wanted;
+          const [at, count] = panel.querySelector('.sl-count').textContent.match(/\\d+/g);
+          return panel.ariaBusy !== 'true' && at === (row === null ? count : String(row + 1));
         }""",
         arg=[panel.element_handle(), row],
     )

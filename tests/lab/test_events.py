@@ -123,7 +123,8 @@ def test_a_new_connection_a_lost_message_and_a_write_are_marked():
     assert listed(panel, "lost") == [("balancer", "does not get what boss sent: lost on the way")]
     desk = lab.Panel(office, actions=OFFICE)
     desk.do("action", 0)
-    kinds = desk._session.branch.recording.tables["events"]["kind"]
+    recording = desk._session.branch.recording
+    kinds = [recording.book.texts[kind] for kind in recording.tables["events"]["kind"]]
     assert kinds.count(Event.WRITE) == 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from statelab.lab.panel.recording import Recording
@@ -46,12 +46,17 @@ class Branch:
         """Whether there are rows that are not recorded yet."""
         return len(self.recording) < len(self.trace())
 
-    def about(self) -> dict[str, Any]:
-        """What the drawing is told of it."""
-        parted = self.recording.tables["rows"]["time"][self.parting :][:1]
+    def about(self, branches: Iterable[Branch]) -> dict[str, Any]:
+        """What the drawing is told of it, and of the branch beside it: its parent, or a child.
+
+        They part at row `parting`, which is -1 if they do not.
+        """
+        child = [one for one in branches if one.parent == self.number][-1:]
+        left = [self] if self.parent else child
         return {
             "number": self.number, "label": self.label, "parent": self.parent,
-            "parting": self.parting if parted else None,
+            "beside": self.parent or (child[0].number if child else None),
+            "parting": max((b.parting for b in left if len(b.recording) > b.parting), default=-1),
         }  # fmt: skip
 
     def light(self, invariant: Invariant) -> dict[str, Any]:

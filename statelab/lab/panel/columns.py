@@ -5,10 +5,11 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Mapping
-from enum import IntEnum, IntFlag
+from enum import IntFlag, StrEnum, auto
 
-# Each column is of 64-bit floats ('d') or 32-bit ints ('i'). A text or a subject is its number in
-# the book. `rows` has no `at`: its entries are the rows themselves, in µs, with what they say.
+# Each column is of 64-bit floats ('d') or 32-bit ints ('i'). A text, a kind, a mark or a subject is
+# its number in the book. `rows` has no `at`: its entries are the rows themselves, in µs, with what
+# they say.
 TABLES = {
     "rows": {"time": "d", "says": "i"},
     "changes": {
@@ -33,23 +34,24 @@ class Flag(IntFlag):
     HELD, TOKEN, PORT = 1, 2, 4
 
 
-class Mark(IntEnum):
+class Mark(StrEnum):
     """Whether what became of it is as it should be, once it is over; or neither."""
 
-    WAIT, OK, FAIL, NEITHER = range(4)
+    WAIT, OK, FAIL, NEITHER = auto(), auto(), auto(), auto()
 
 
-class Period(IntEnum):
+class Period(StrEnum):
     """What a bar on a lane is: a client's request, a life, a link's fault, what is held."""
 
-    REQUEST, UP, PAUSED, CUT, HELD, SOFT = range(6)
+    REQUEST, UP, PAUSED, FAULT, SOFT = auto(), auto(), auto(), auto(), auto()
 
 
-class Event(IntEnum):
+class Event(StrEnum):
     """What happened, for the list and the time line."""
 
-    REQUEST, KILL, START, PAUSE, RESUME, LINK, RECONNECT = range(7)
-    LOST, TWICE, TAKEN, EXPIRED, WRITE, NOTE, ROUTINE = range(7, 14)
+    REQUEST, KILL, START, PAUSE, RESUME = auto(), auto(), auto(), auto(), auto()
+    LINK, RECONNECT, LOST, TWICE, TAKEN = auto(), auto(), auto(), auto(), auto()
+    EXPIRED, WRITE, NOTE, ROUTINE = auto(), auto(), auto(), auto()
 
 
 class Columns:

@@ -134,7 +134,7 @@ class Drawn(View):
 
     def _send_all(self, look: bool) -> None:
         session, actions = self._session, self._buttons
-        branch = session.branch
+        branch, branches = session.branch, session.branches.values()
         branch.update(FEW if self._kernel.loops and not self._behind else None)
         if not branch.behind:
             branch.recording.expire(micros(session.now))
@@ -145,7 +145,7 @@ class Drawn(View):
         with self.hold_sync():
             self.mode, self.pids = session.mode, session.pids
             self._send_chunk()
-            self.runs = [branch.about() for branch in session.branches.values()]
+            self.runs = [one.about(branches) for one in branches]
             self.run = branch.number
             self.python = session.python()
             if self._book.expectation.wrong:

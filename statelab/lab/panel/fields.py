@@ -74,24 +74,26 @@ class Fields(Columns):
         if held != ((subject, field) in self._held):
             self._locate(at, subject, field, held and self._lasts(subject, field))
 
-    def _begin(self, at: int, key: tuple, lane: int, kind: int, what: str = "") -> None:
-        self._going_on[key] = len(self._bar_keys)
+    def _begin(self, at: int, key: tuple, lane: int, kind: str, what: str = "") -> int:
+        """Begins a bar; returns its number."""
+        bar = self._going_on[key] = len(self._bar_keys)
         self._bar_keys.append(key)
-        self._add("bars", at, lane, kind, self.book.text(what))
+        self._add("bars", at, lane, *map(self.book.text, (kind, what)))
+        return bar
 
-    def _end(self, at: int, time_us: float, key: tuple, mark: int, word: str) -> int:
+    def _end(self, at: int, time_us: float, key: tuple, mark: str, word: str) -> int:
         """Ends a bar, if it goes on; returns its number, or GONE."""
         bar = self._going_on.pop(key, GONE)
         if bar != GONE:
-            self._add("ends", at, bar, mark, self.book.text(word), time_us)
+            self._add("ends", at, bar, *map(self.book.text, (mark, word)), time_us)
         return bar
 
     def _tell(
-        self, at: int, time_us: float, kind: int, lane: int, what: str, word: str = "",
-        answer: str = "", mark: int = Mark.NEITHER, bar: int = GONE,
+        self, at: int, time_us: float, kind: str, lane: int, what: str, word: str = "",
+        answer: str = "", mark: str = Mark.NEITHER, bar: int = GONE,
     ) -> None:  # fmt: skip
-        texts = map(self.book.text, (what, word, answer))
-        self._add("events", at, lane, kind, mark, *texts, bar, time_us)
+        texts = map(self.book.text, (kind, mark, what, word, answer))
+        self._add("events", at, lane, *texts, bar, time_us)
 
     # --------------------------------------------------------------------------- memory
     def _remember(self, row: Row, at: int) -> None:

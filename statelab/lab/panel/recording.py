@@ -84,7 +84,7 @@ class Recording(Fields):
         return other
 
     # --------------------------------------------------------------------------- one row
-    def _note(self, row: Row, at: int, kind: int, mark: int = Mark.NEITHER) -> None:
+    def _note(self, row: Row, at: int, kind: str, mark: str = Mark.NEITHER) -> None:
         """An event in the words that are kept for its kind of row."""
         self._tell(at, row.time_us, kind, self.book.node(row.node), TELLS[row.kind](row), mark=mark)
 
@@ -159,10 +159,9 @@ class Recording(Fields):
         field = {"partition": "cut", "heal": "cut", "hold": "held", "release": "held"}[row.kind]
         link = self.book.link(row.node, row.other)
         if row.kind in ("partition", "hold"):
-            kind = Period.CUT if field == "cut" else Period.HELD
             word = spoken("cut") if field == "cut" else spoken("held")
             self._set(at, link, field, word)
-            self._begin(at, (field, link), link, kind, word)
+            self._begin(at, (field, link), link, Period.FAULT, word)
         else:
             self._set(at, link, field, "")
             self._end(at, row.time_us, (field, link), Mark.OK, "")
@@ -183,8 +182,9 @@ class Recording(Fields):
         self._fly(at, row, what)
 
     def _request(self, at: int, row: Row, what: str) -> None:
-        key, lane = (row.node, row.message), self.book.node(row.node)
-        self._begin(at, key, lane, Period.REQUEST, f"{what} → {row.other}")
+        lane, what, word = self.book.node(row.node), f"{what} → {row.other}", spoken("waiting")
+        bar = self._begin(at, (row.node, row.message), lane, Period.REQUEST, what)
+        self._tell(at, row.time_us, Event.REQUEST, lane, what, word, mark=Mark.WAIT, bar=bar)
 
     def _receive(self, row: Row, at: int) -> None:
         if self._taken.get(row.message) == row.node:
@@ -238,16 +238,15 @@ class Recording(Fields):
             self._request(at, row, spoken("not sent"))
         first = self._rows[self._sent.get(key, at)]
         status, body = row.data[:2] if row.kind == "answer" else (None, None)
-        word = {"refused": "refused", "noreply": "no reply"}.get(row.kind) or status_word(status)
-        word = spoken(word)
+        words = {"refused": "refused", "noreply": "no reply"}
+        word = spoken(words.get(row.kind) or status_word(status))
         mark = self._mark(row, first, column)
         bar = self._end(at, row.time_us, key, mark, word)
         if column != "clients" and row.kind == "answer" and status < 300 and mark != Mark.FAIL:
             return
         what = f"{first.data[0]} {first.data[1]}" if first is not row else spoken("not sent")
         answer = "" if body is None else answer_text(body)
-        by = self._answered_by(row)
-        answer = " · ".join(filter(None, [answer, by]))
+        answer = " · ".join(filter(None, [answer, self._answered_by(row)]))
         lane, what = self.book.node(row.node), f"{what} → {row.other}"
         by_itself = mark == Mark.OK and self.book.lives(row.node) and not self.book.expectation.says
         kind = Event.ROUTINE if by_itself else Event.REQUEST
@@ -256,7 +255,7 @@ class Recording(Fields):
     def _column(self, name: str) -> str:
         return self.book.subjects[self.book.node(name)]["column"]
 
-    def _mark(self, row: Row, first: Row, column: str) -> int:
+    def _mark(self, row: Row, first: Row, column: str) -> str:
         """Whether it came out as it should; a balancer only passes on what others ask."""
         if column == "balancers" or (column != "clients" and not self.book.expectation.says):
             return Mark.NEITHER

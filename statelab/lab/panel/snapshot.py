@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from statelab.lab.panel.columns import GONE, Event, Flag, Mark, Period
+from statelab.lab.panel.columns import GONE, Flag, Mark
 from statelab.lab.panel.recording import Recording
 from statelab.lab.panel.symbols import COLUMNS
 from statelab.language import spoken
 
 _QUIET = ("write", "routine")  # what is not listed
-_MARKS = {Mark.OK: "ok", Mark.FAIL: "fail"}
 
 
 def still(recording: Recording, at: int | None = None) -> dict[str, Any]:
@@ -38,7 +37,11 @@ def still(recording: Recording, at: int | None = None) -> dict[str, Any]:
         ],
         "links": links,
         "requests": _requests(recording, at),
-        "events": [event for event in _events(recording, at) if event["kind"] not in _QUIET],
+        "events": [
+            event
+            for event in _events(recording, at)
+            if event["kind"] not in _QUIET and event["mark"] != Mark.WAIT
+        ],
         "where": {
             field.split("\t")[1]: what["text"]
             for field, what in fields.get(recording.book.where, {}).items()
@@ -101,18 +104,12 @@ def _link(fields: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _requests(recording: Recording, at: int) -> list[dict[str, Any]]:
-    book, tables = recording.book, recording.tables
-    texts, found = book.texts, {}
-    for bar, (when, lane, kind, what) in enumerate(zip(*tables["bars"].values(), strict=True)):
-        if when <= at and kind == Period.REQUEST:
-            found[bar] = {
-                "client": book.subjects[lane]["name"], "what": texts[what],
-                "time": tables["rows"]["time"][when] / 1e6, "mark": "wait",
-                "word": "waiting", "answer": "",
-            }  # fmt: skip
+    found: dict[int, dict[str, Any]] = {}
     for event in _events(recording, at):
-        if event["bar"] in found:
-            found[event["bar"]].update({name: event[name] for name in ("mark", "word", "answer")})
+        if event["bar"] != GONE:
+            begun = {"client": event["who"], "what": event["what"], "time": event["time"]}
+            became = {name: event[name] for name in ("mark", "word", "answer")}
+            found.setdefault(event["bar"], begun).update(became)
     return list(found.values())
 
 
@@ -122,10 +119,10 @@ def _events(recording: Recording, at: int) -> list[dict[str, Any]]:
     for values in zip(*columns.values(), strict=True):
         event = dict(zip(columns, values, strict=True))
         if event["at"] <= at or at == len(recording) - 1:  # what expired since then, too
-            texts = {name: book.texts[event[name]] for name in ("what", "word", "answer")}
+            names = ("kind", "mark", "what", "word", "answer")
+            texts = {name: book.texts[event[name]] for name in names}
             found.append({
                 **texts, "who": book.subjects[event["lane"]]["name"], "time": event["time"] / 1e6,
-                "kind": Event(event["kind"]).name.lower(), "bar": event["bar"],
-                "mark": _MARKS.get(event["mark"], ""),
+                "bar": event["bar"], "mark": texts["mark"].replace(Mark.NEITHER, ""),
             })  # fmt: skip
     return found

@@ -7,8 +7,12 @@ from typing import Any
 
 from statelab.lab.given import given
 from statelab.lab.panel.expected import Expectation
+from statelab.language import marked, spoken
 
-COLUMNS = ("clients", "balancers", "servers", "stores", "copies")
+COLUMNS = {
+    "clients": marked("clients"), "balancers": marked("in between"), "servers": marked("servers"),
+    "stores": marked("stores"), "copies": marked("copies"),
+}  # fmt: skip
 _STORES = ("store", "database", "redis", "zookeeper", "postgres", "queue", "cache")
 
 
@@ -28,7 +32,7 @@ class Book:
         for name, column in self._columns.items():
             if column not in COLUMNS:
                 raise ValueError(
-                    f"{name!r:.100} cannot stand in {column!r:.100}: choose of {COLUMNS}"
+                    f"{name!r:.100} cannot stand in {column!r:.100}: choose of {tuple(COLUMNS)}"
                 )
         self._texts: dict[str, int] = {}
         self._nodes: dict[str, int] = {}
@@ -51,8 +55,9 @@ class Book:
             number = self._nodes[name] = len(self.subjects)
             column = self._columns.get(name) or _column(role)
             self.subjects.append(
-                {"name": name, "role": role, "column": column, "lives": role != "client",
-                 "label": name, "rank": COLUMNS.index(column)}
+                {"name": name, "role": role, "lives": role != "client",
+                 "label": name, "column": column, "rank": list(COLUMNS).index(column),
+                 "heading": spoken(COLUMNS[column])}
             )  # fmt: skip
         return number
 
@@ -62,7 +67,7 @@ class Book:
         if number is None:
             number = self._links[a, b] = self._links[b, a] = len(self.subjects)
             self.subjects.append(
-                {"a": a, "b": b, "key": f"{a}\t{b}", "label": f"{a} – {b}", "rank": 9}
+                {"a": a, "b": b, "key": f"{a}\t{b}", "label": f"{a} – {b}", "rank": len(COLUMNS)}
             )
         return number
 

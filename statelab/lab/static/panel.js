@@ -1,7 +1,6 @@
 // The panel. It knows nothing but traits, decides nothing, and says only which button was pressed,
 // and at which moment one looked. Scrubbing, stepping and playing happen here.
 
-const PATIENCE_MS = 4000; // then a click without an answer is said to have none
 const CATCH_UP_MS = 900; // so long, at the most, the eyes need to where the run has come
 const MOST = 24; // entries of the list
 const MOMENT = 20_000; // µs
@@ -39,71 +38,63 @@ function renderPanel({ model, el, book }) {
   const traits = traitsOf(model);
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const root = viewIn(el, "panel", traits.title);
-  const asked = new Map(); // what was drawn of each request
-  // Where one looks: `weight` is the place in what is played. `moves` is "", "play" or "follow".
-  const eye = { run: null, row: 0, time: 0, weight: 0, atEnd: true, moves: "", speed: 1, keep: true,
-    glance: false, drags: false };
-  let [clicks, patience, frame, looked, silent] = [traits.handled, 0, 0, 0, ""];
-  const isPast = () => traits.level > 0 && eye.moves !== "follow" && eye.row < eye.run.count - 1;
+  const [asked, drawings] = [new Map(), new WeakMap()]; // what was drawn of each request, and run
+  // Where one looks: `weight` is the place in what is played. `how` is "", or as `look` has it.
+  const eye = { run: null, row: 0, time: 0, weight: 0, atEnd: true, how: "", speed: 1, keep: true };
+  let [clicks, frame, looked, gone] = [traits.handled, 0, 0, ""];
+  const waits = () => traits.handled < clicks; // for the kernel; the style says so after a while
+  const isPast = () => traits.level > 0 && eye.how !== "follow" && eye.row < eye.run.count - 1;
   const branches = () => traits.level > 1 && traits.mode === "simulated";
+  const about = (number) => traits.runs.find((one) => one.number === number) ?? {};
 
   function tell(doing, here) {
-    try { model.send({ do: doing, n: clicks, ...here }); } catch { silent = GONE(); }
+    try { model.send({ do: doing, n: clicks, ...here }); } catch { gone = GONE(); }
   }
   function act(...doing) {
     clicks += 1;
-    clearTimeout(patience);
-    tell(doing, eye.run && branches() && isPast() && !eye.glance && { at_us: Math.round(eye.time), keep: eye.keep });
-    if (!silent) patience = setTimeout(() => { silent = SILENT(); draw(); }, PATIENCE_MS);
+    const back = eye.run && branches() && isPast() && eye.how !== "glance";
+    tell(doing, back && { at_us: Math.round(eye.time), keep: eye.keep });
     draw();
   }
 
-  // Looks at a row, or so far beyond it on the way to the next.
-  function look(row, beyond = row < eye.run.count ? 0 : 1) {
+  // Looks at a place in what is played, and how: it plays, follows, is dragged, or at a glance.
+  function look(wanted, how = "") {
     const { time, weight, count, length } = eye.run;
-    const at = (eye.row = between(0, count - 1, row));
-    eye.glance = false;
-    [eye.time, eye.weight] = [time, weight].map((all) => all[at] + beyond * (all[at + 1] - all[at]));
+    cancelAnimationFrame(frame);
+    eye.how = how;
+    eye.weight = between(0, length, wanted);
+    eye.row = between(0, count - 1, place(weight, eye.weight));
+    eye.time = across(weight, time, eye.weight);
     eye.atEnd = eye.weight >= length - 1;
     draw();
   }
-  // Looks where `values` (the times of the rows, or their weights) come to `wanted`.
-  function seek(values, wanted) {
-    const row = between(0, eye.run.count - 1, place(values, wanted));
-    const size = values[row + 1] - values[row];
-    look(row, size > 0 ? between(0, 1, (wanted - values[row]) / size) : 1);
-  }
-  const stop = () => { cancelAnimationFrame(frame); eye.moves = ""; };
-  const jump = (row) => { stop(); eye.drags = false; look(row); };
-  function move(how) {
-    stop();
-    [eye.moves, eye.drags] = [how, false];
-    let [before, hurry] = [0, 1];
+  // Looks at a row; beyond the last one is the end.
+  const jump = (row, how) => look(eye.run.weight[Math.max(row, 0)] ?? Infinity, how);
+  function move(how, from = eye.weight) {
+    const hurry = Math.max(1, (eye.run.length - from) / CATCH_UP_MS);
+    let before = 0;
     const tick = (now) => {
-      if (how === "follow") hurry = Math.max(hurry, (eye.run.length - eye.weight) / CATCH_UP_MS);
-      const wanted = eye.weight + (before ? now - before : 0) * (how === "follow" ? hurry : eye.speed);
+      const wanted = before ? eye.weight + (now - before) * (how === "follow" ? hurry : eye.speed) : from;
       before = now;
-      if (wanted >= eye.run.length) return jump(Infinity);
+      if (wanted >= eye.run.length) return look(Infinity);
+      look(wanted, how);
       frame = requestAnimationFrame(tick);
-      seek(eye.run.weight, wanted);
     };
-    frame = requestAnimationFrame(tick);
+    tick(0);
   }
   // Lets the eyes come after what has happened; what was pressed shows at once.
-  function follow(from) {
-    if (calm.matches || traits.gate) return jump(Infinity);
-    move("follow");
-    seek(eye.run.weight, Math.max(eye.weight, eye.run.weight[between(0, eye.run.count - 1, from + 1)]));
-  }
+  const follow = (from) => calm.matches || traits.gate ? look(Infinity)
+    : move("follow", Math.max(eye.weight, eye.run.weight[from + 1] ?? eye.run.length));
 
   function header(latest, now) {
     const { title, level, mode, modes, error } = traits;
     const names = { simulated: t("Simulated"), live: t("Live") };
     return [h("header.header", h("h3.title", title), h("span.space"),
       modes.length > 1 && choice(t("world"), modes.map((one) => [one, names[one]]), mode, (one) => act("world", one)),
-      level > 0 && mode !== "live" && button(t("Wait"), "wait", () => act("wait"), { title: t("let time pass") }),
+      level > 0 && mode !== "live" && button(t("Wait"), "later", () => act("wait"), { title: t("let time pass") }),
       button(t("Start over"), "again", () => act("again"), { title: t("begin the run anew") })),
-    h("div.error", { role: "alert" }, silent || error), latest && strip(loudest(latest), now)];
+    h("div.error", { role: "alert", is: !gone && waits() && "late" }, gone || (waits() ? SILENT() : error)),
+    latest && strip(loudest(latest), now)];
   }
 
   // What has happened, the latest first; that a rule breaks has happened, too.
@@ -125,10 +116,10 @@ function renderPanel({ model, el, book }) {
 
   // The loudest line: what has happened last, or that one looks at the past.
   function strip(last, now) {
-    const branching = branches() && !eye.glance;
+    const branching = branches() && eye.how !== "glance";
     const words = branching ? t("what you press begins another run here. Later inputs") : traits.mode === "live"
       ? t("a live world cannot be branched: what you press happens now.") : t("what you press happens at the end.");
-    return h("div.foot", { "aria-live": "polite", is: last && `last-${last.mark}` }, isPast() && !eye.moves
+    return h("div.foot", { "aria-live": "polite", is: last && `last-${last.mark}` }, isPast() && eye.how !== "play"
       ? [h("span.past", t("You look at {0}: {1}", now, words)),
         branching && choice(t("later inputs"), [[true, t("stay")], [false, t("are left out")]],
           eye.keep, (keep) => { eye.keep = keep; draw(); })]
@@ -139,7 +130,7 @@ function renderPanel({ model, el, book }) {
     h("span.when", clock(time, ...times)), h("b.who", who),
     kind === "request" ? [h("span.what", what), outcome({ mark, word: count > 1 ? `${word} × ${count}` : word }),
       answer && h("span.answer", { title: answer }, answer)]
-      : h("span.did", { is: [`marked-${mark}`, iconOf(kind)] }, what)];
+      : h("span.did", { is: [`marked-${mark}`, `icon-${kind}`] }, what)];
 
   const entry = (one, times) => {
     const others = times.filter((time) => Math.abs(time - one.time) < 10_000 && time !== one.time);
@@ -156,14 +147,13 @@ function renderPanel({ model, el, book }) {
 
   function side(latest, where) {
     const { lights, level, runs, verdict } = traits;
-    const [times, { parting }] = [latest.map((one) => one.time), parts()];
-    const glance = () => { jump(parting); eye.glance = true; draw(); };
+    const [times, { parting }] = [latest.map((one) => one.time), about(eye.run.number)];
     return h("aside.side", { "aria-label": t("what came of it") }, h("div.inside",
       (verdict.said || verdict.text) && section(verdict.said ? t("Your prediction") : t("The outcome"), compared(verdict)),
       lights.length > 0 && section(t("Invariants"), h("ul.lights", lights.map(light))),
       runs.length > 1 && section(t("Runs"), h("div.branches",
         choice(t("runs"), runs.map((one) => [one.number, one.label]), eye.run.number, (one) => act("run", one)),
-        parting !== null && button(t("Where they part"), "", glance))),
+        parting >= 0 && button(t("Where they part"), "", () => jump(parting, "glance")))),
       h("section.section.happened", h("h4.heading", t("What happened, the latest first")),
         h("ol.requests", { tabindex: "0", "aria-label": t("what happened, the latest first") },
           latest.length ? latest.map((one) => entry(one, times)) : h("li.muted", t("Nothing has happened yet.")))),
@@ -172,28 +162,22 @@ function renderPanel({ model, el, book }) {
           h("dt", label), h("dd", text || t("nowhere"))))))));
   }
 
-  // The run that is beside the current one, and where they part.
-  function parts() {
-    const about = traits.runs.find((one) => one.number === eye.run.number) ?? {};
-    const child = traits.runs.findLast((one) => one.parent === eye.run.number);
-    return { other: book.runs.get(about.parent ?? child?.number),
-      parting: about.parent ? about.parting : child?.parting ?? null };
-  }
-
   function times(now, says) {
-    const [{ run, row, time, moves }, { other, parting }] = [eye, parts()];
+    const { run, row, time, how } = eye;
     const count = t("event {0} of {1}", Math.min(row + 1, run.count), run.count);
     const step = (title, icon, to) => button("", icon, () => jump(to), { title, "aria-label": title });
-    const play = () => { if (eye.weight >= run.length) look(0); move("play"); };
+    const play = () => move("play", eye.weight < run.length ? eye.weight : 0);
     const breaches = traits.lights.filter((one) => one.row >= 0);
     return h("section.times", { "aria-label": t("time") },
-      timeline(book, run, other, parting, stage.width(), { time, row, breaches, said: `${now}, ${count}: ${says}` }),
+      timeline(drawings, book, run, about(run.number), stage.width(), {
+        time, breaches, said: `${now}, ${count}: ${says}`, onstep: (steps) => jump(row + steps),
+        onseek: (us, way) => look(across(run.time, run.weight, us), way) }),
       h("div.steps", step(t("to the start"), "first", 0), step(t("one event back"), "left", row - 1),
-        moves === "play" ? button(t("Pause"), "paused", () => { stop(); draw(); }) : button(t("Play"), "play", play),
+        how === "play" ? button(t("Pause"), "paused", () => look(eye.weight)) : button(t("Play"), "play", play),
         step(t("one event on"), "right", row + 1), step(t("to the end"), "last", Infinity),
         h("select.speed", { "aria-label": t("speed"), onchange: ({ target }) => { eye.speed = Number(target.value); } },
           SPEEDS.map((value) => h("option", { value: String(value), selected: value === 1 }, `× ${value}`))),
-        h("span.time", now), h("span.muted", count), h("span.happens", { title: says }, says)));
+        h("span.time", now), h("span.muted.count", count), h("span.happens", { title: says }, says)));
   }
 
   // The run as text, both ways; folded, for it is needed once in a while.
@@ -213,60 +197,56 @@ function renderPanel({ model, el, book }) {
   function draw() {
     const { run, row, time, weight } = eye;
     const { gate, level, actions, pids } = traits;
-    root.ariaBusy = String(traits.handled < clicks);
+    root.ariaBusy = String(waits());
     if (gate) return patch(root, trees([header(), gated(gate, t("Skip the prediction"), () => act("skip"))]));
     if (!run) return;
     const now = clock(time, run.time[row], run.time[row - 1], run.time[row + 1]);
     const latest = happened(eye);
     const { where, ...there } = book.stand(run, row);
-    const flights = book.flights(run, row);
-    const view = { ...there, flights, latest, drags: eye.drags, time: time / 1e6, weight, level, actions, pids };
+    const view = { ...there, flights: book.flights(run, row), latest, time: time / 1e6, weight, level, actions, pids,
+      drags: eye.how === "drag" };
     patch(root, trees([header(latest, now), h("div.body", h("div.main", stage.tree(view),
       level > 0 && times(now, book.texts[run.rows.says[row]] ?? "")), side(latest, where)), texts()]));
-    if (stage.settle(root.querySelector(".sl-stage"))) draw();
+    root.querySelector(".sl-columns").querySelectorAll(".sl-card").forEach((card) => watcher.observe(card));
+    if (stage.lacks()) measure();
   }
-  const stage = makeStage(act, draw);
-  const timeline = makeTimeline((time, drags) => { stop(); eye.drags = drags; seek(eye.run.time, time); },
-    (steps) => jump(eye.row + steps));
+  const stage = makeStage(act);
+  function measure() {
+    const shown = root.querySelector(".sl-stage");
+    if (shown?.checkVisibility() && stage.measure(shown)) draw();
+  }
 
   function changed() {
-    const { handled, runs, run, look: { row, n } } = traits;
+    const { handled, run, look: { row, n } } = traits;
     clicks = Math.max(clicks, handled);
-    if (handled === clicks) clearTimeout(patience);
-    silent = "";
-    const [before, next, follows] = [eye.run, book.runs.get(run), eye.moves === "follow" || eye.atEnd];
+    gone = "";
+    const [before, next, follows] = [eye.run, book.runs.get(run), eye.how === "follow" || eye.atEnd];
     if (!next) return;
-    const { parent, parting = null } = runs.find((one) => one.number === run) ?? {};
+    const { parent, parting } = about(run);
     const same = before?.number === run;
-    const from = same ? eye.row : before && parent === before.number && parting !== null ? parting - 1 : null;
-    eye.run = next;
-    if (!same) eye.weight = next.weight[Math.max(from, 0)];
-    if (n === looked) { // it has grown by itself, or only time has gone on
-      if (follows && next !== before) follow(eye.row);
-      else if (follows && !eye.moves) look(Infinity);
-      else draw();
-      return;
-    }
-    looked = n;
-    if (row >= 0 || from === null) jump(row >= 0 ? row : Infinity);
-    else follow(Math.max(from, 0));
+    const from = same ? eye.row : parent === before?.number && parting >= 0 ? parting - 1 : Infinity;
+    const told = n !== looked; // where to look; or it has grown by itself
+    [eye.run, looked] = [next, n];
+    if (!same) eye.weight = next.weight[from] ?? 0;
+    if (told && row >= 0) jump(row);
+    else if (told || follows) follow(from);
+    else draw();
   }
+  // The static picture is for who has no kernel: an output of its own, before the panel's. (A style
+  // with :has would find it, too, and cost a third of each step: all that changes here is asked.)
+  const watcher = new ResizeObserver(() => {
+    const picture = root.closest(".jp-OutputArea-child")?.previousElementSibling;
+    if (picture) picture.style.display = "none";
+    measure();
+  });
+  watcher.observe(root);
   const leave = heard(model, "change", changed);
   // No hand has pressed this: while the other cells still run, nobody need hear that it takes time.
   if (SHARED.has("run")) tell(["shared", SHARED.get("run"), Number(SHARED.get("at")) || 0]);
-  // The static picture is for who has no kernel: an output of its own, before the panel's. (A style
-  // with :has would find it, too, and cost a third of each step: all that changes here is asked.)
-  const placed = new ResizeObserver(() => {
-    const picture = root.closest(".jp-OutputArea-child")?.previousElementSibling;
-    if (picture) picture.style.display = "none";
-  });
-  placed.observe(root);
   return () => {
-    stop();
-    clearTimeout(patience);
+    cancelAnimationFrame(frame);
     leave();
-    stage.stop();
-    placed.disconnect();
+    watcher.disconnect();
   };
 }
 

@@ -2,10 +2,6 @@
 
 const FLOATS = ["time", "until"]; // the columns of 64-bit floats; the others are 32-bit integers
 const FLAGS = { token: 2, port: 4 };
-const MARKS = ["wait", "ok", "fail", "neither"];
-const KINDS = ["request", "up", "paused", "cut", "held", "soft"];
-const EVENTS = ["request", "kill", "start", "pause", "resume", "link", "reconnect", "lost", "twice", "taken",
-  "expired", "write", "note", "routine"];
 const QUIET = ["write", "routine"]; // are not listed
 const FRESH = 500_000; // µs: so long the old value stands beside the new one
 
@@ -22,9 +18,16 @@ function place(values, wanted, column) {
   return low - 1;
 }
 
-// How many ms the time between two rows is played for: an instant stays one, and a second is not a
-// thousand times a millisecond.
-const pace = (us) => (us <= 0 ? 0 : 180 + 140 * Math.log10(1 + us / 10_000));
+// How many ms the time between two rows is played for: an instant all but none, so that each row
+// has a weight of its own, and a second is not a thousand times a millisecond.
+const pace = (us) => (us > 0 ? 180 + 140 * Math.log10(1 + us / 10_000) : 0.001);
+
+// Where one sorted column comes to a value, another column beside it comes to this.
+function across(from, to, value) {
+  const row = between(0, from.length - 2, place(from, value));
+  const part = between(0, 1, (value - from[row]) / (from[row + 1] - from[row] || 1));
+  return to[row] + part * (to[row + 1] - to[row]);
+}
 
 // For each of `count` things, the entry of `column` that names it, or -1.
 function entries(count, column) {
@@ -62,22 +65,19 @@ function library() {
         run[table] = Object.fromEntries(Object.entries(columns).map(([name, fresh]) =>
           [name, joined(name, before?.[table][name], since[table], fresh)]));
       }
-      runs.set(number, index(run, before, since.changes));
+      runs.set(number, index(run));
     }
     const current = runs.get(chunk.now[0]);
     if (current) close(current, chunk.now[1]);
     return true;
   }
 
-  // What is looked up often: each field's changes; the requests; where each bar and flight ends;
-  // when a row is played. What grows is gone on with, a branch copied.
-  function index(run, before, known) {
+  // What is looked up often: each field's changes; where each bar and flight ends; when a row is played.
+  function index(run) {
     const { rows, changes, bars, ends, flights, landings } = run;
     const count = (run.count = rows.time.length);
-    const grows = before?.number === run.number && known === before.changes.at.length;
-    run.tracks = grows ? before.tracks : new Map([...before?.tracks ?? []].map(([key, track]) =>
-      [key, { ...track, entries: track.entries.slice(0, place(track.entries, known - 1) + 1) }]));
-    for (let n = known; n < changes.at.length; n += 1) {
+    run.tracks = new Map();
+    for (let n = 0; n < changes.at.length; n += 1) {
       const [subject, field] = [changes.subject[n], changes.field[n]];
       const key = subject * 2 ** 32 + field;
       if (!run.tracks.has(key)) {
@@ -86,7 +86,6 @@ function library() {
       }
       run.tracks.get(key).entries.push(n);
     }
-    run.requests = [...bars.at.keys()].filter((n) => bars.kind[n] === 0);
     run.end = entries(bars.at.length, ends.bar);
     run.landing = entries(flights.at.length, landings.flight);
     run.longest = flights.at.reduce((most, at, n) => Math.max(most, Math.min(down(run, n), count) - at), 0);
@@ -146,26 +145,20 @@ function library() {
     return [...found.values()];
   }
 
-  // What has happened up to a moment, the latest first: what waits, and then all else. What comes
-  // again and again is told once.
+  // What has happened up to a moment, the latest first. What comes again and again is told once.
   function happened(run, row, time, most) {
-    const { at, lane, kind, mark, what, word: said, answer, bar } = run.events;
-    const waits = run.requests.slice(0, place(run.requests, row, run.bars.at) + 1).slice(-most)
-      .filter((n) => !(run.ends.at[run.end[n]] <= row)).reverse();
-    const found = waits.map((n) => ({ key: `w${n}`, time: run.time[run.bars.at[n]], kind: "request",
-      who: subjects[run.bars.lane[n]].name, mark: "wait", word: t("waiting"), answer: "",
-      what: texts[run.bars.what[n]] }));
+    const { at, lane, time: when, bar, ...said } = run.events;
+    const [found, latest, { kind, mark }] = [[], {}, said];
     let n = place(at, row);
-    while (at[n + 1] === row + 1 && EVENTS[kind[n + 1]] === "expired" && run.events.time[n + 1] <= time) n += 1;
-    const latest = {};
+    while (at[n + 1] === row + 1 && texts[kind[n + 1]] === "expired" && when[n + 1] <= time) n += 1;
     for (; n >= 0 && found.length < most; n -= 1) {
-      if (QUIET.includes(EVENTS[kind[n]])) continue;
-      const same = [what[n], said[n], answer[n], mark[n]].join();
+      if (QUIET.includes(texts[kind[n]])) continue;
+      if (texts[mark[n]] === "wait" && run.ends.at[run.end[bar[n]]] <= row) continue;
+      const one = { key: n, time: when[n], who: subjects[lane[n]].name, count: 1 };
+      for (const name in said) one[name] = texts[said[name][n]];
       const repeated = latest[lane[n]];
-      if (repeated?.same === same && kind[n] === 0 && bar[n] < 0) { repeated.count += 1; continue; }
-      const one = { key: n, time: run.events.time[n], kind: EVENTS[kind[n]], who: subjects[lane[n]].name,
-        mark: MARKS[mark[n]], what: texts[what[n]], word: texts[said[n]], answer: texts[answer[n]],
-        same, count: 1 };
+      const same = repeated && Object.keys(said).every((name) => repeated[name] === one[name]);
+      if (same && one.kind === "request" && bar[n] < 0) { repeated.count += 1; continue; }
       latest[lane[n]] = one;
       found.push(one);
     }

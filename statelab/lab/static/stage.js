@@ -1,11 +1,6 @@
 // The stage: a card for each node and client, links between them, and what travels on the links.
 
-// The icons of verbs, of what happens, and of outcomes.
-const ICONS = { breach: "dead", kill: "kill", restart: "again", start: "again", pause: "paused", resume: "play", lost: "dead",
-  reconnect: "right", ok: "check", fail: "dead", wait: "dots" };
 const APPLY = { up: ["kill", "pause"], paused: ["kill", "resume"], dead: ["restart"], client: [] };
-const columnsOf = () => ({ clients: t("clients"), balancers: t("in between"), servers: t("servers"),
-  stores: t("stores"), copies: t("copies") });
 const FLIGHT = 420; // ms: what waits or is lost on its way has come so far by then
 const SPOTS = [0.5, 0.3, 0.7, 0.4, 0.6, 0.2, 0.8, 0.1, 0.9, 0.05, 0.95]; // on a link, for its button
 const CHIP = 26; // px: how high and wide such a button is, with a gap
@@ -15,8 +10,7 @@ const NEVER = 1e6; // s: whoever has so much time left has it without an end
 const words = () => ({ up: t("up"), paused: t("paused"), dead: t("dead"), kill: t("Kill"), restart: t("Restart"),
   pause: t("Pause"), resume: t("Resume") });
 
-const iconOf = (name) => name in ICONS && `icon-${ICONS[name]}`;
-const outcome = ({ mark, word }) => h("span.outcome", { is: [mark, iconOf(mark)] }, word);
+const outcome = ({ mark, word }) => h("span.outcome", { is: [mark, `icon-${mark}`] }, word);
 
 // What can be done to a link: [its label, the verb, the two names].
 const offers = ({ a, b, cut, held }) => [
@@ -28,33 +22,24 @@ const offers = ({ a, b, cut, held }) => [
 function curve(a, b, { width, height }, others) {
   const [ya, yb] = [a, b].map(({ y, high }) => y - high / 2 + 24);
   const side = Math.abs(a.x - b.x) > (a.wide + b.wide) / 2 ? Math.sign(b.x - a.x) : 0;
-  if (!side) { // in one column: around the side with more room
-    const to = a.x - a.wide / 2 < width / 2 ? 1 : -1;
-    const [one, other] = [a, b].map(({ x, wide }) => x + (to * wide) / 2);
-    const out = between(16, width - 16, to * Math.max(to * one, to * other) + to * 40);
-    return [[one, ya], [out, ya], [out, yb], [other, yb]];
-  }
-  const [xa, xb] = [a.x + (side * a.wide) / 2, b.x - (side * b.wide) / 2];
-  const middle = (xa + xb) / 2;
+  const to = side || (a.x - a.wide / 2 < width / 2 ? 1 : -1); // in one column: around the side with more room
+  const [xa, xb] = [a.x + (to * a.wide) / 2, b.x - ((side || -to) * b.wide) / 2];
+  const middle = side ? (xa + xb) / 2 : between(16, width - 16, to * Math.max(to * xa, to * xb) + to * 40);
   const edges = others.flatMap(({ y, high }) => [y - high / 2 - 8, y + high / 2 + 8]);
-  const past = edges.filter((y) => y > 4 && y < height - 4)
+  const past = edges.filter((y) => side && y > 4 && y < height - 4)
     .map((y) => (y - (ya + yb) / 8) / 0.75); // so high its middle points, to pass there
   const tried = [[ya, yb], ...past.map((y) => [y, y])]
     .map(([p, q]) => [[xa, ya], [middle, p], [middle, q], [xb, yb]]);
-  const hits = tried.map((points) =>
-    [1, 2, 3, 4, 5, 6, 7, 8, 9].filter((n) => !clear(others, on(points, n / 10), 0, 0)).length);
+  const hits = tried.map((points) => SPOTS.filter((part) => !clear(others, on(points, part), 0)).length);
   return tried[hits.indexOf(Math.min(...hits))];
 }
 
-function on([p, q, r, t], part) {
-  const u = 1 - part;
-  const shares = [u ** 3, 3 * u * u * part, 3 * u * part * part, part ** 3];
-  return [0, 1].map((i) => shares[0] * p[i] + shares[1] * q[i] + shares[2] * r[i] + shares[3] * t[i]);
-}
+const on = ([p, q, r, s], part) => [0, 1].map((i) => (1 - part) ** 3 * p[i]
+  + 3 * part * (1 - part) ** 2 * q[i] + 3 * part ** 2 * (1 - part) * r[i] + part ** 3 * s[i]);
 
-// Whether a box in the middle of a place lies over none of the others.
-const clear = (others, [x, y], wide, high) => others.every((one) =>
-  Math.abs(one.x - x) >= (one.wide + wide) / 2 || Math.abs(one.y - y) >= (one.high + high) / 2);
+// Whether a square in the middle of a place lies over none of the others.
+const clear = (others, [x, y], size) => others.every((one) =>
+  Math.abs(one.x - x) >= (one.wide + size) / 2 || Math.abs(one.y - y) >= (one.high + size) / 2);
 
 // The old value and the new one; of two ports the part that differs is marked.
 function changedTo({ was, text, flags }) {
@@ -70,23 +55,22 @@ function need(node, actions, lines, many) {
   return 46 + (node.lives ? 28 + 20 * lines + (many ? 0 : 34) : many ? 28 : 60) + disk + 34 * Math.ceil(wide / 230);
 }
 
-// `act` does something, `changed` is called when the stage is to be drawn anew.
-function makeStage(act, changed) {
-  const [curves, seen, cards, chips] = [new Map(), new Map(), new Map(), new Map()];
-  let [root, links, obstacles, width] = [null, [], [], 0];
+// `act` does something.
+function makeStage(act) {
+  const [curves, spots, cards, chips] = [new Map(), new Map(), new Map(), new Map()];
+  let [links, width] = [[], 0];
 
-  // A line of memory or disk; `seen` tells whether it has just changed, unless one drags over time.
+  // A line of memory or disk. What has just changed glows, unless one drags over time.
   function line(l, { time, drags }) {
-    const was = seen.get(l.id);
-    if (was?.text !== l.text) seen.set(l.id, { text: l.text, is: was && !drags && "changed" });
+    const fresh = !drags && l.was !== undefined;
     const left = Math.max(0, l.until - time);
     const share = Math.min(1, left / Math.max(l.until - l.since, 1e-6));
     const nobody = l.until > 0 && l.text === "None"; // until then, it need not ask
     const is = [l.flags & FLAGS.token && "token", l.until && !left && "expired"];
-    const short = !drags && l.was !== undefined && (l.was + l.text).length < 24;
+    const short = fresh && (l.was + l.text).length < 24;
     const says = left > NEVER ? t("no end") : nobody ? t("may ask in {0} s", left.toFixed(1)) : t("{0} s", left.toFixed(1));
     return h("div.line", { key: l.id, title: `${l.label} = ${l.full}`, is }, h("span.key", `${l.label} = `),
-      h("span.value", { key: drags ? "" : l.text, is: seen.get(l.id).is }, short ? changedTo(l) : nobody ? "–" : l.text),
+      h("span.value", { key: drags ? "" : l.text, is: fresh && "changed" }, short ? changedTo(l) : nobody ? "–" : l.text),
       l.until > 0 && (left || !nobody) && h("span.soft",
         left > 0 && left < NEVER && h("span.meter", h("i", { style: `width:${(100 * share).toFixed(1)}%` })),
         h("span.left", left ? says : t("expired"))));
@@ -94,13 +78,12 @@ function makeStage(act, changed) {
 
   // Made anew only when something on it has changed, or runs out.
   function card(node, view) {
-    const { level, time, pids } = view;
+    const { level, time, pids, many, drags, latest } = view;
     const pid = Object.hasOwn(pids, node.name) && pids[node.name]; // it may be named "constructor"
-    const lines = [...node.memory, ...node.disk];
-    const last = view.latest.find((one) => one.who === node.name && one.kind === "request");
-    const mark = [node.status, node.life, node.caption, level, pid, last?.key, last?.word,
-      lines.some((l) => l.until) && time, ...lines.map((l) => l.id + l.was + l.text)].join("\n");
-    return memo(cards, node.name, `${mark}${view.many}${view.drags}`, () => madeCard(node, view, pid, last));
+    const runs = node.memory.concat(node.disk).some((l) => l.until) && time;
+    const last = latest.find((one) => one.who === node.name && one.kind === "request");
+    const mark = JSON.stringify([node, pid, last, runs, level, many, drags]);
+    return memo(cards, node.name, mark, () => madeCard(node, view, pid, last));
   }
 
   function madeCard({ name, role, lives, status, life, died, lost, caption, memory, disk }, view, pid, last) {
@@ -116,7 +99,7 @@ function makeStage(act, changed) {
       { is: [`is-${status}`, lives && `icon-${status}`], title: died },
       lives && h("span", words()[status]), life && h("span.muted", life))),
     h("div.buttons",
-      verbs.map((verb) => button(view.many ? "" : words()[verb], ICONS[verb], pressed(verb),
+      verbs.map((verb) => button(view.many ? "" : words()[verb], verb, pressed(verb),
         { key: verb, "data-verb": verb, title: words()[verb], "aria-label": t("{0} {1}", words()[verb], name) })),
       actions.map((a, n) => a.client === name && button(a.label, "", () => act("action", n),
         { title: a.line, "data-action": a.label, "aria-label": `${name}: ${a.label}` }))),
@@ -129,20 +112,8 @@ function makeStage(act, changed) {
     disk.length > 0 && h("div.disk", { tabindex: "-1" }, h("div.caption", t("disk")), disk.map((l) => line(l, view))));
   }
 
-  // The buttons of links, each in the middle of its link, or near it, where no card or other one is.
-  function chipsOf(shown) {
-    const taken = [];
-    return shown.map((link) => {
-      const [wide, high] = [link.fault ? 90 : CHIP, CHIP + 2 * link.fault.replace(/[^\x00-\xff]/g, "xx").length]; // with its words
-      const spots = SPOTS.map((part) => on(curves.get(link.key), part));
-      const free = (spot) => clear(taken, spot, wide, high) && clear(obstacles, spot, CHIP, CHIP);
-      const [x, y] = spots.find(free) ?? spots[0];
-      taken.push({ x, y, wide, high });
-      return memo(chips, link.key, Object.values({ ...link, x, y }).join("\n"), () => chip(link, x, y));
-    });
-  }
-
-  function chip(link, x, y) {
+  function chip(link) {
+    const [x, y] = spots.get(link.key);
     const shut = (details) => { details.open = false; details.firstChild.focus(); };
     const pressed = (doing) => (event) => { shut(event.currentTarget.closest("details")); act(...doing); };
     return h("details.link", { key: link.key, name: "sl-link", // one open menu at a time
@@ -159,10 +130,9 @@ function makeStage(act, changed) {
     const points = curves.get(link);
     const [x, y] = on(points, 0.12 + 0.76 * part);
     const words = lost ? t("{0} · lost", label) : label;
-    const ends = [points[0][0], points[3][0]].sort((a, b) => a - b);
-    const [low, high] = ends[1] - ends[0] > 8 ? ends : [0, width]; // not over a card, nor cut
-    const half = Math.min(4 * words.length, (high - low) / 2); // a letter is some 8 px wide
-    const aside = between(low + half, high - half, x) - x;
+    const [middle, room] = [points[0][0] + points[3][0], points[0][0] - points[3][0]].map((sum) => sum / 2);
+    const free = Math.max(Math.abs(room) - 4 * words.length, 0); // not over a card: a letter is some 8 px wide
+    const aside = between(middle - free, middle + free, x) - x;
     return h("g.message", { key: n, is: lost && "astray", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` },
       lost ? h("path", { d: "M-4 -4L4 4M4 -4L-4 4" }) : h("circle", { r: 5 }),
       h("text.label", { x: aside.toFixed(1), y: -10, "text-anchor": "middle" }, words));
@@ -176,12 +146,11 @@ function makeStage(act, changed) {
     ({ links } = view);
     const { nodes, actions, level } = view;
     const known = links.filter((link) => curves.has(link.key));
-    const columns = Object.entries(columnsOf()).map(([column, label]) =>
-      [label, nodes.filter((node) => node.column === column)]).filter(([, inside]) => inside.length);
+    const columns = [...Map.groupBy(nodes.sort((a, b) => a.rank - b.rank), ({ heading }) => heading)];
     const needs = (lines, many) =>
       columns.map(([, inside]) => inside.map((node) => need(node, actions, lines, many)));
-    const sum = (column) => column.reduce((all, one) => all + one + 8, 0);
-    const [room, most] = [SCREEN - AROUND - (level ? LANE * Math.min(nodes.length, 8) + TIMES : 0), Math.max(...needs(4).map(sum))];
+    const most = Math.max(...needs(4).map((column) => column.reduce((all, one) => all + one + 8, 0)));
+    const room = SCREEN - AROUND - (level ? LANE * Math.min(nodes.length, 8) + TIMES : 0);
     const shares = most > room ? needs(1, true) : needs(4);
     view.many = most > room + 40;
     return h("section.stage", { key: "stage", "aria-label": t("nodes") },
@@ -191,37 +160,35 @@ function makeStage(act, changed) {
       columns.map(([label, inside], n) => h("div.column", { key: label, role: "group", "aria-label": label },
         h("div.cards", { style: `--rows:${shares[n].map((one) => `minmax(0,${one}fr)`).join(" ")}` },
           inside.map((node) => card(node, view)))))),
-      h("div.chips", chipsOf(known.filter((link) => level > 1 || link.fault))),
+      h("div.chips", known.filter((link) => level > 1 || link.fault).map((link) =>
+        memo(chips, link.key, JSON.stringify([link, spots.get(link.key)]), () => chip(link)))),
       h("svg.links.air", { "aria-hidden": "true" },
         view.flights.filter(({ link }) => curves.has(link)).map((one) => message(one, view.weight))));
   }
 
-  // Where the cards are now, and how wide the panel is; whether that is news.
-  function measure() {
-    const [origin, before] = [root.getBoundingClientRect(), JSON.stringify([width, ...curves])];
-    const boxes = new Map([...root.querySelectorAll("[data-node]")].map((card) => {
+  // Where the cards are now, how wide their stage is, and where links and their buttons go; whether
+  // that is news. A button is in the middle of its link, or near it, where no card or other one is.
+  function measure(stage) {
+    const [origin, before] = [stage.getBoundingClientRect(), JSON.stringify([width, ...curves])];
+    const boxes = new Map([...stage.querySelectorAll("[data-node]")].map((card) => {
       const { left, top, width: wide, height: high } = card.getBoundingClientRect();
       return [card.dataset.node, { wide, high, x: left + wide / 2 - origin.left, y: top + high / 2 - origin.top }];
     }));
-    obstacles = [...boxes.values()];
-    width = root.clientWidth;
+    const taken = [...boxes.values()];
+    width = stage.clientWidth;
     curves.clear();
     for (const { a, b, key } of links) {
       const ends = [boxes.get(a), boxes.get(b)];
       if (ends.includes(undefined)) continue;
-      const points = curve(...ends, origin, obstacles.filter((box) => !ends.includes(box)));
+      const points = curve(...ends, origin, [...boxes.values()].filter((box) => !ends.includes(box)));
+      const places = SPOTS.map((part) => on(points, part));
+      const [x, y] = places.find((spot) => clear(taken, spot, CHIP)) ?? places[0];
+      taken.push({ x, y, wide: CHIP, high: CHIP });
+      spots.set(key, [x, y]);
       curves.set(key, points).set(linkOf(b, a), points.toReversed());
     }
     return JSON.stringify([width, ...curves]) !== before;
   }
 
-  // After the page has been made so: watches what is there, and tells whether a link has come.
-  function settle(stage) {
-    root = stage;
-    for (const one of [root, ...root.querySelectorAll("[data-node]")]) watcher.observe(one);
-    return links.some(({ key }) => !curves.has(key)) && measure();
-  }
-
-  const watcher = new ResizeObserver(() => { if (root.checkVisibility() && measure()) changed(); });
-  return { tree, settle, width: () => width, stop: () => watcher.disconnect() };
+  return { tree, measure, width: () => width, lacks: () => links.some(({ key }) => !curves.has(key)) };
 }

@@ -2,8 +2,7 @@
 
 const LANE = 22, TOP = 24;
 const SHORTEST = 500_000; // µs: the time that is shown before there is any
-const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10,
-  Home: -Infinity, End: Infinity };
+const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, Home: -Infinity, End: Infinity };
 // What is marked on a lane, as paths in a square of 8 px.
 const MARKED = { kill: "M5 0L1 5H4L3 8L7 3H4Z", reconnect: "M1 4H7M4 1L7 4L4 7", lost: "M1 1L7 7M7 1L1 7",
   twice: "M1 2H7M1 6H7", expired: "M1 0H7L1 8H7Z", write: "M3 0H5V8H3Z", refused: "M1 1L7 7M7 1L1 7",
@@ -19,8 +18,8 @@ function clock(us, ...others) {
 // The lanes of a run in the order in which they stand: subjects with something to show.
 function lanes(book, run) {
   const used = new Set(run.bars.lane);
-  return book.subjects.map((one, number) => ({ ...one, number }))
-    .filter((one) => used.has(one.number) || (one.column === "clients" && !one.lives))
+  return book.subjects.map((one, lane) => ({ ...one, lane }))
+    .filter(({ lane, name, lives }) => used.has(lane) || (name && !lives))
     .sort((one, other) => one.rank - other.rank);
 }
 
@@ -34,9 +33,9 @@ function bars(book, run, places, x, width, ghost, since = 0) {
     const ended = run.end[n];
     const end = run.ends.time[ended] ?? run.now;
     if (lane === undefined || end < since) continue;
-    const kind = KINDS[kinds[n]];
+    const kind = book.texts[kinds[n]];
     const [life, request, soft] = [kind === "up" || kind === "paused", kind === "request", kind === "soft"];
-    const mark = life || soft ? kind : request ? MARKS[run.ends.mark[ended] ?? 0] : "fault";
+    const mark = request ? book.texts[run.ends.mark[ended]] ?? "wait" : kind;
     const left = x(Math.max(run.rows.time[at[n]], since));
     const right = Math.max(x(end), left + (life ? 1 : 7));
     const [place, row] = [`${lane} ${mark}`, `${lane} ${soft}`];
@@ -45,7 +44,7 @@ function bars(book, run, places, x, width, ghost, since = 0) {
     const over = drawn[place];
     if (left + 1 >= over?.left && right - 1 <= over.right) continue;
     drawn[place] = { left, right };
-    const y = TOP + lane * LANE;
+    const y = TOP + lane * LANE; // no transform: of thousands, each frame would take ten times as long
     const [down, height] = ghost ? [19, 2] : soft ? [7, 13] : life ? [3, 3] : [4, 11];
     const [text, said] = [book.texts[what[n]], book.texts[run.ends.word[ended]] ?? ""];
     made.push(h("rect.bar", { is: `bar-${ghost ? "ghost" : mark}`, x: left, y: y + down, rx: Math.min(height / 3, 3),
@@ -62,15 +61,15 @@ function bars(book, run, places, x, width, ghost, since = 0) {
 // What happened at one moment; where marks of a kind would meet, one stands for them.
 function marks(book, run, places, x) {
   const { lane: lanes, kind, mark, time, what, word, bar } = run.events;
-  const last = {};
+  const [last, { texts }] = [{}, book];
   return [...lanes.keys()].map((n) => {
-    const name = EVENTS[kind[n]] === "request" && bar[n] < 0 ? "refused" : EVENTS[kind[n]];
+    const name = texts[kind[n]] === "request" && bar[n] < 0 ? "refused" : texts[kind[n]];
     const [lane, at] = [places.get(lanes[n]), x(time[n])];
     if (lane === undefined || !MARKED[name] || at - last[`${lane} ${name}`] < 8) return null;
     last[`${lane} ${name}`] = at;
-    return h("path.mark", { is: [`mark-${name}`, `mark-${MARKS[mark[n]]}`], d: MARKED[name],
+    return h("path.mark", { is: [`mark-${name}`, `mark-${texts[mark[n]]}`], d: MARKED[name],
       transform: `translate(${at - 4} ${TOP + lane * LANE + 1})` },
-    h("title", `${book.subjects[lanes[n]].name} ${book.texts[what[n]]} ${book.texts[word[n]]}`));
+    h("title", `${book.subjects[lanes[n]].name} ${texts[what[n]]} ${texts[word[n]]}`));
   });
 }
 
@@ -86,48 +85,37 @@ function ticks(end, x, width) {
   });
 }
 
-function makeTimeline(onseek, onstep) {
-  const drawings = new WeakMap();
-  let drawing = null;
-  const seek = ({ currentTarget, clientX, type }) => {
-    const box = currentTarget.getBoundingClientRect();
-    onseek(((clientX - box.left - 8) / Math.max(box.width - 16, 1)) * drawing.end, type === "pointermove");
-  };
-  const handlers = {
-    onpointerdown: (event) => { event.currentTarget.setPointerCapture(event.pointerId); seek(event); },
-    onpointermove: (event) => { if (event.buttons & 1) seek(event); },
-    onpointerup: seek,
-    onkeydown: (event) => {
-      if (event.key in STEPS) { event.preventDefault(); onstep(STEPS[event.key]); }
-    },
-  };
+function drawn(book, run, other, parting, field, breaches) {
+  const rows = lanes(book, run);
+  const end = Math.max(run.now, other?.now ?? 0, SHORTEST);
+  const x = (at) => Math.round(10 * (8 + (at / end) * (field - 16))) / 10; // as the middle of the slider's thumb
+  const height = TOP + rows.length * LANE + 4;
+  const places = new Map(rows.map((one, n) => [one.lane, n]));
+  const since = run.time[parting] ?? run.now;
+  const svg = h("svg.bars", { "aria-hidden": "true", height }, ticks(end, x, field),
+    parting >= 0 && h("path.parting", { d: `M${x(since)} ${TOP - 4}V${height}` }),
+    other && bars(book, other, places, x, field, true, since), bars(book, run, places, x, field, false),
+    marks(book, run, places, x), breaches.map(({ row, sentence }) =>
+      h("path.breach", { d: `M${x(run.time[row])} ${TOP - 6}V${height}` }, h("title", t("broken: {0}", sentence)))));
+  return { rows, end, x, svg };
+}
 
-  function drawn(book, run, other, parting, field, breaches) {
-    const rows = lanes(book, run);
-    const end = Math.max(run.now, other?.now ?? 0, SHORTEST);
-    const x = (at) => Math.round(10 * (8 + (at / end) * (field - 16))) / 10;
-    const height = TOP + rows.length * LANE + 4;
-    const places = new Map(rows.map((one, n) => [one.number, n]));
-    const since = run.time[parting] ?? run.now;
-    const svg = h("svg.bars", { "aria-hidden": "true", height }, ticks(end, x, field),
-      parting !== null && h("path.parting", { d: `M${x(since)} ${TOP - 4}V${height}` }),
-      other && bars(book, other, places, x, field, true, since), bars(book, run, places, x, field, false),
-      marks(book, run, places, x), breaches.map(({ row, sentence }) =>
-        h("path.breach", { d: `M${x(run.time[row])} ${TOP - 6}V${height}` }, h("title", t("broken: {0}", sentence)))));
-    return { rows, end, x, svg };
-  }
-
-  // `other` is the branch that is shown beneath, and `parting` the row at which they part.
-  return (book, run, other, parting, width, { time, row, said, breaches }) => {
-    const field = Math.max(width - Math.min(104, width / 4) - 32, 100); // what the style leaves
-    const mark = [run.now, field, other?.number, other?.count, parting, book.subjects.length,
-      ...breaches.map((one) => one.row)].join();
-    drawing = memo(drawings, run, mark, () => drawn(book, run, other, parting, field, breaches));
-    return h("div.timeline", { key: "timeline" },
-      h("div.lanes", drawing.rows.map(({ number: key, label: title }) =>
-        h("div.lane", { key, title }, title))),
-      h("div.field", { role: "slider", tabindex: "0", "aria-label": t("the moment to look at"), ...handlers,
-        "aria-valuemin": 0, "aria-valuemax": run.count - 1, "aria-valuenow": row, "aria-valuetext": said },
-      drawing.svg, h("div.cursor", { style: `transform:translateX(${drawing.x(time)}px)` })));
+// `beside` is the branch that is shown beneath, and `parting` the row at which they part.
+function timeline(drawings, book, run, { beside, parting }, width, { time, breaches, said, onstep, onseek }) {
+  const field = Math.max(width - Math.min(104, width / 4) - 32, 100); // what the style leaves
+  const other = book.runs.get(beside);
+  const mark = [run.now, field, beside, other?.count, parting, book.subjects.length,
+    ...breaches.map((one) => one.row)].join();
+  const { rows, end, x, svg } = memo(drawings, run, mark, () => drawn(book, run, other, parting, field, breaches));
+  const seek = (how) => ({ target }) => onseek(Number(target.value), how);
+  const step = (event) => {
+    if (!(event.key in STEPS)) return;
+    event.preventDefault();
+    onstep(STEPS[event.key]);
   };
+  return h("div.timeline", { key: "timeline" },
+    h("div.lanes", rows.map(({ lane: key, label: title }) => h("div.lane", { key, title }, title))),
+    h("div.course", svg, h("div.cursor", { style: `transform:translateX(${x(time)}px)` }),
+      h("input.field", { type: "range", max: end, value: String(Math.round(time)), oninput: seek("drag"),
+        onchange: seek(""), onkeydown: step, "aria-label": t("the moment to look at"), "aria-valuetext": said })));
 }
