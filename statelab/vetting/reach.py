@@ -28,7 +28,7 @@ from statelab.loose import EFFECTS, loose
 from statelab.message import Request, Response
 from statelab.node import Node
 from statelab.vetting.bindings import ABSENT, Bindings, content
-from statelab.vetting.process import line_of, of_a_module
+from statelab.vetting.process import in_line, of_a_module
 from statelab.vetting.uses import first_use, uses
 
 _MAKERS = ("__init__", "__post_init__", "__set_name__")
@@ -147,7 +147,7 @@ class Reach:
             self._object(value, where, line)
         else:
             raise TypeError(
-                f"{where}, a {kind.__name__} that a kill would not erase{line_of(line)}: keep it "
+                f"{where}, a {kind.__name__} that a kill would not erase{in_line(line)}: keep it "
                 "in self, or give start what is needed as an argument; what never changes can be "
                 "a tuple, a frozenset or a types.MappingProxyType"
             )
