@@ -41,7 +41,9 @@ class Interrupt(KeyboardInterrupt):
 
 
 def traces_of_worlds(tmp_path):
-    threads = [thread for thread in threading.enumerate() if thread.name == "statelab-live"]
+    # One whose start was interrupted before it began stays in Python's list, and never runs.
+    alive = [thread for thread in threading.enumerate() if thread.is_alive()]
+    threads = [thread for thread in alive if thread.name == "statelab-live"]
     return {*threads, *psutil.Process().children(recursive=True), *tmp_path.iterdir()}
 
 
