@@ -27,8 +27,8 @@ _CONSTANTS = frozenset(
 PYTHONS = frozenset(
     {"_field_defaults", "__protocol_attrs__", "__non_callable_proto_members__",
      "__abstractmethods__", "__annotate__", "__annotate_func__", "__annotations__",
-     "__annotations_cache__", "__conditional_annotations__", "__dataclass_fields__",
-     "__dataclass_params__", "__dict__",
+     "__annotations_cache__", "__classdictcell__", "__conditional_annotations__",
+     "__dataclass_fields__", "__dataclass_params__", "__dict__",
      "__doc__", "__firstlineno__", "__match_args__", "__module__", "__orig_bases__",
      "__parameters__", "__qualname__", "__slotnames__", "__static_attributes__",
      "__weakref__", "_abc_impl"}

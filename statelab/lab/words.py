@@ -62,6 +62,10 @@ class _Short(reprlib.Repr):
         text = repr(value)  # what it raises is no text, and its address differs at each run
         return text if len(text) <= self.maxother else text[: self.maxother - 1] + "…"
 
+    def repr_int(self, value: int, level: int) -> str:
+        repr(value)  # raises for 5,000 digits; reprlib tells an address then, since Python 3.14
+        return super().repr_int(value, level)
+
     def repr_Soft(self, value: Soft, level: int) -> str:
         kept = self.repr1(value.value, level - 1)
         return spoken("{value} until {time}", value=kept, time=clock(value.until))
