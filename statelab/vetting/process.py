@@ -8,24 +8,36 @@ from statelab.immutable import is_learners
 
 _LOOPS = ("asyncio", "_asyncio", "concurrent", "multiprocessing", "_thread")
 # What these set, and what these give, is its limits, registries and contexts.
-_SETS = re.compile(r"set_?(?!$|item$)|(un)?register_|install_|(add_type|f?chdir|field_size_limit)$")
-_GIVES = ("getcontext", "current_thread", "main_thread")
+_SHARED = re.compile(
+    r"set_?(?!$|item$)|(un)?register_|install_|(add_type|f?chdir|field_size_limit)$"
+    r"|(getcontext|current_thread|main_thread)$"
+)
 
 
-def of_a_module(module: str | None, name: str, where: str, line: int) -> None:
-    """Raises TypeError for what no world could wait for, and for what a kill would not erase."""
+def is_shared(name: str) -> bool:
+    """Whether what a module of Python's or of a package calls so reaches its process."""
+    return _SHARED.match(name) is not None
+
+
+def refuse_beside(module: str | None, name: str, where: str, line: int) -> None:
+    """Raises TypeError for what would run beside the node: no world could wait for it."""
     module = module or ""
-    beside = module.partition(".")[0] in _LOOPS
-    if beside or (module == "threading" and name in ("Thread", "Timer")):
+    if module.partition(".")[0] in _LOOPS or (module, name) in (
+        ("threading", "Thread"), ("threading", "Timer"),
+    ):  # fmt: skip
         of = "" if where.endswith(module) else f" of {module}"
         raise TypeError(
             f"{where}{of}{in_line(line)}: a node waits with self.sleep, self.call and "
             "self.gather only, and does several things at once by self.gather"
         )
-    if module and not is_learners(module) and (name in _GIVES or _SETS.match(name)):
+
+
+def refuse_shared(module: str | None, name: str, where: str, line: int) -> None:
+    """Raises TypeError for what sets the process, or gives what all in it share."""
+    if module and is_shared(name) and not is_learners(module):
         raise TypeError(
-            f"{where}: {name} of {module}{in_line(line)} reaches what is the process's, which all "
-            "nodes would share, and which a kill would not erase: keep it in self"
+            f"{where}{in_line(line)}, which reaches what is the process's: all nodes would share "
+            "it, and a kill would not erase it. Keep it in self"
         )
 
 

@@ -28,7 +28,7 @@ from statelab.loose import EFFECTS, loose
 from statelab.message import Request, Response
 from statelab.node import Node
 from statelab.vetting.bindings import ABSENT, Bindings, content
-from statelab.vetting.process import in_line, of_a_module
+from statelab.vetting.process import in_line, refuse_beside, refuse_shared
 from statelab.vetting.uses import first_use, uses
 
 _MAKERS = ("__init__", "__post_init__", "__set_name__")
@@ -110,7 +110,7 @@ class Reach:
             for item in value.values():
                 self._value(item, f"{where} and what is in it", line)
         elif isinstance(value, type):
-            of_a_module(value.__module__, value.__name__, where, line)
+            refuse_beside(value.__module__, value.__name__, where, line)
             if is_learners(value.__module__):
                 self._class(value)
         elif kind is types.FunctionType:
@@ -127,7 +127,8 @@ class Reach:
                 "them: leave the cache out, or keep the results in self"
             )
         elif isinstance(value, types.BuiltinFunctionType):
-            of_a_module(value.__module__, value.__name__, where, line)
+            refuse_beside(value.__module__, value.__name__, where, line)
+            refuse_shared(value.__module__, value.__name__, where, line)
             if not isinstance(value.__self__, (types.ModuleType, type, type(None))):
                 self._value(value.__self__, where, line)
         elif isinstance(value, Response):
@@ -186,7 +187,8 @@ class Reach:
         if registry := getattr(function, "registry", None):  # of functools.singledispatch
             self._all(registry.values(), function.__qualname__, 0)
         if not is_learners(function.__globals__.get("__name__")):
-            of_a_module(function.__module__, function.__name__, where, line)
+            refuse_beside(function.__module__, function.__name__, where, line)
+            refuse_shared(function.__module__, function.__name__, where, line)
             # One of Python's own decorators; what it keeps besides is its own affair.
             self._value(getattr(function, "__wrapped__", None), function.__qualname__, 0)
             return
@@ -229,8 +231,15 @@ class Reach:
                 )
             elif use.what == "import":
                 how = f"{where} uses {use.name}"
-                of_a_module(use.name, "", how, use.line)
+                refuse_beside(use.name, "", how, use.line)
                 self._named(sys.modules.get(use.name), use.name, how, use.line, use.attributes)
+            elif use.what == "asked":
+                *path, last = use.name.split(".")
+                owner = names.get(path[0]) or sys.modules.get(path[0])
+                for step in path[1:]:
+                    owner = getattr(owner, step, None)
+                if isinstance(owner, types.ModuleType):
+                    refuse_shared(owner.__name__, last, f"{where} uses {use.name}", use.line)
             elif use.what in ("stored", "binder"):
                 self.binds = True
                 name = use.name if use.what == "stored" else ""
@@ -242,12 +251,10 @@ class Reach:
         if not isinstance(value, types.ModuleType):
             self._value(value, where, line)
             return
+        for attribute in attributes:
+            refuse_beside(value.__name__, attribute, where, line)
         asked = {a: vars(value).get(a, ABSENT) for a in attributes}
         self._bindings.some_of(f"{name}.", vars(value), asked)
-        for module in (value, *(m for m in asked.values() if isinstance(m, types.ModuleType))):
-            for attribute in attributes:
-                its = attribute if attribute in vars(module) else ""
-                of_a_module(module.__name__, its, where, line)
         for attribute, item in asked.items():
             if isinstance(item, types.ModuleType):
                 of_it = {a: vars(item).get(a, ABSENT) for a in attributes}

@@ -8,6 +8,7 @@ import types
 from collections.abc import Iterator
 
 from statelab.immutable import PYTHONS
+from statelab.vetting.process import is_shared
 
 _BINDERS = frozenset({"setattr", "delattr", "vars", "__dict__", "__setattr__", "__delattr__"})
 OF_A_NODE = frozenset({"call", "disk", "gather", "handle", "log", "now", "random", "run", "sleep"})
@@ -25,7 +26,7 @@ class Use:
 
     `what` is 'global' (read), 'assigned' (a name that outlives the node), 'stored' (an attribute of
     anything), 'taken' (one of `self` that every node has), 'binder' (of _BINDERS), 'way round' (of
-    _WAYS) or 'import'.
+    _WAYS), 'import', or 'asked' (by dots of a global or an import, for what may be the process's).
     `attributes` are the names that the code asks anything for, by dots or by texts.
     """
 
@@ -47,7 +48,7 @@ def uses(code: types.CodeType, is_method: bool) -> tuple[Use, ...]:
 def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
     """What `code` does with names; `outer` are those of a function around all of it."""
     starts: dict[tuple, list] = {}  # where in the text an expression begins → what was loaded there
-    previous = None
+    previous, imported = None, set()
     line = code.co_firstlineno
     texts = (text for text in code.co_consts if type(text) is str and text.isidentifier())
     asked = (*code.co_names, *texts)
@@ -85,12 +86,18 @@ def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
                 yield Use("way round", name, line)
         elif op == "IMPORT_NAME":
             yield Use("import", name, line, asked)
+            imported.add(name.partition(".")[0])
         if op.startswith("LOAD_FAST"):
             previous = ("LOAD_FAST", name[-1] if isinstance(name, tuple) else name)
             here.append(previous)
         elif op in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_ATTR", "LOAD_METHOD"):
             previous = ("LOAD_GLOBAL" if op == "LOAD_NAME" else op, name)
             here.append(previous)
+            path = ".".join(part for _, part in here)
+            is_path = (at.end_col_offset or 0) - (at.col_offset or 0) == len(path.encode())
+            of_a_module = here[0][0] == "LOAD_GLOBAL" or here[0][1] in imported
+            if is_path and len(here) > 1 and of_a_module and is_shared(name):
+                yield Use("asked", path, line)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _uses_of(constant, outer, first)
