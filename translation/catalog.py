@@ -61,7 +61,8 @@ def updated(catalog: Catalog, units: Iterable[Unit]) -> Catalog:
         if known and known.string:
             stale = known.id != unit.text
             flags = {"fuzzy"} if stale or known.fuzzy else set()
-            previous = (known.id,) if stale else known.previous_id
+            if flags:  # whoever has mended it takes the mark away, and no more
+                previous = (known.id,) if stale else known.previous_id
         context = None if unit.kind == "words" else unit.key
         said = known.string if known else ""
         fresh.add(unit.text, said, flags=flags, previous_id=previous, context=context,

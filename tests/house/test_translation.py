@@ -156,6 +156,15 @@ def test_what_is_stale_stays_so_when_the_catalogs_are_updated_again(tmp_path):
     assert catalog.missing(again, [new]) == ["a is stale: its English has changed"]
 
 
+def test_what_is_mended_no_longer_says_of_what_it_was(tmp_path):
+    old, new = units.Unit("a", "Kill it.", "markdown"), units.Unit("a", "Kill both.", "markdown")
+    fresh = catalog.updated(entries(old, a="죽이세요."), [new])
+    fresh.get(new.text, "a").flags.discard("fuzzy")
+    again = catalog.updated(fresh, [new])
+    assert catalog.missing(again, [new]) == []
+    assert again.get(new.text, "a").previous_id == []
+
+
 def test_a_unit_that_has_only_moved_is_not_stale():
     one, two = units.Unit("001", "One.", "markdown"), units.Unit("002", "Two.", "markdown")
     new = units.of_page("Zero.\n\nOne.\n\nTwo.\n")
