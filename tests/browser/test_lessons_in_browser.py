@@ -37,19 +37,7 @@ PICTURES_ARE_THERE = """() => [...document.querySelectorAll('.jp-Notebook img')]
   .every((picture) => picture.complete && picture.naturalWidth > 0)"""
 PANELS_ARE_THERE = """(count) =>
   document.querySelectorAll('.sl-panel > :is(.sl-gate, .sl-body)').length === count"""
-
-LOG_PRESSES = """() => {
-  window.presses = [];
-  for (const kind of ['pointerdown', 'pointerup', 'click'])
-    document.addEventListener(kind, ({ target, clientY, timeStamp }) => presses.push(
-      `${kind} ${target.className} at ${Math.round(clientY)}, ${Math.round(timeStamp)} ms`), true);
-}"""
-RESTS = """async (panel) => {
-  const place = () => panel.getBoundingClientRect().top;
-  const before = place();
-  await new Promise((resolve) => setTimeout(resolve, 250));
-  return place() === before;
-}"""
+TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 @pytest.mark.parametrize("name", [*lessons.names(), *(f"ko/{name}" for name in KOREAN)])
@@ -68,7 +56,6 @@ def test_a_lesson_runs_and_its_panels_answer_and_look_well(name, opened, all_loo
     # Views are made in whatever order their models come, and begin with what has come: before all
     # are there, the first panel of the page may become the second while it is used.
     page.wait_for_function(PANELS_ARE_THERE, arg=count)
-    page.evaluate(LOG_PRESSES)
     for number in range(count):
         with telling(panels.nth(number)):
             use(panels.nth(number))
@@ -78,6 +65,9 @@ def test_a_lesson_runs_and_its_panels_answer_and_look_well(name, opened, all_loo
         notebook.theme(theme)
         for width in (1400, 800):
             page.set_viewport_size({"width": width, "height": 1000})
+            for number in range(count):  # what is out of view is laid out when it comes into view
+                panels.nth(number).scroll_into_view_if_needed()
+                page.evaluate(TWO_FRAMES)
             assert page.evaluate(all_looks) == [], f"{name}, {theme}, {width} px"
             if panels.count():
                 panels.first.screenshot(
@@ -91,40 +81,36 @@ def telling(panel):
     try:
         yield
     except Exception as wrong:
-        presses = panel.page.evaluate("presses.slice(-12)")
-        shown = panel.inner_text()
-        wrong.add_note(f"{panel.get_attribute('aria-busy')=}, {presses=}, the panel:\n{shown}")
+        wrong.add_note(f"the panel, {panel.get_attribute('aria-busy')=}:\n{panel.inner_text()}")
         raise
 
 
 def use(panel):
-    """Skips the prediction, presses each client's first button, and kills the first server."""
+    """Skips the prediction, presses each client's first button, and kills the first server.
+
+    By keys: on a busy machine, what comes into view above is laid out so late that a button moves
+    between the mouse's down and its up.
+    """
     panel.scroll_into_view_if_needed()
     panel.locator(".sl-gate, .sl-body").wait_for()
-    # What comes into view is laid out only then, and moves what is below it: between a button's
-    # down and its up, that takes the press away.
-    panel.page.wait_for_function(RESTS, arg=panel.element_handle())
-    for _ in range(60):
-        if not panel.locator(".sl-gate").count():  # not "is visible": out of view it is not drawn
-            break
-        panel.locator(".sl-gate button").click()  # and again, as one does, if the page has moved
-        panel.page.wait_for_timeout(500)
-    panel.locator(".sl-body").wait_for()
+    if panel.locator(".sl-gate").count():  # not "is visible": out of view it is not drawn yet
+        panel.locator(".sl-gate button").press("Enter")
+        panel.locator(".sl-body").wait_for()
     # A check may have opened the run that fails here: the buttons are for a run from its start.
-    panel.locator(".sl-header .sl-icon-again").click()
+    panel.locator(".sl-header .sl-icon-again").press("Enter")
     panel.page.wait_for_function(
         "(panel) => panel.ariaBusy === 'false'", arg=panel.element_handle()
     )
     for client in panel.locator(".sl-card[data-status=client]:has([data-action])").all():
         name = client.get_attribute("data-node")
-        client.locator("[data-action]").first.click()
+        client.locator("[data-action]").first.press("Enter")
         client.locator(".sl-outcome").wait_for()
         panel.locator(".sl-request b", has_text=name).first.wait_for()
         leaving = re.compile(f"^{name}: (leave|외출)$")
         if (leave := panel.get_by_role("button", name=leaving)).is_visible():
-            leave.click()  # the next client comes from this one's port
+            leave.press("Enter")  # the next client comes from this one's port
     server = panel.locator(".sl-card:has([data-verb])").first
-    server.locator("[data-verb=kill]").click()
+    server.locator("[data-verb=kill]").press("Enter")
     server.locator(".sl-status.sl-is-dead").wait_for()
     assert server.locator(".sl-memory:is(.sl-lost, .sl-bare) .sl-caption").inner_text()
     assert panel.locator(".sl-error").is_hidden()
