@@ -91,6 +91,16 @@ function heard(model, what, draw) {
 
 const cellOf = (node) => node.parentElement.closest("[tabindex]");
 
+// JupyterLab lays out late what comes into view: then the page moves a button away between the
+// pointer's down and its up, and the browser drops the press. The hand has not moved: it counts.
+function insist({ target, button, pointerId, clientX, clientY }) {
+  const pressed = button === 0 && target.closest("button, label, summary");
+  if (pressed) addEventListener("pointerup", (up) => {
+    const still = up.pointerId === pointerId && Math.hypot(up.clientX - clientX, up.clientY - clientY) < 4;
+    if (still && !pressed.contains(up.target)) pressed.click();
+  }, { once: true, capture: true });
+}
+
 // The place of one view. JupyterLab would take its keys: first as shortcuts, then the arrows, to
 // walk from cell to cell. Only those that run a cell are JupyterLab's, and press nothing here.
 function viewIn(el, kind, label) {
@@ -106,6 +116,7 @@ function viewIn(el, kind, label) {
     cellOf(root)?.focus();
     cellOf(root)?.dispatchEvent(new KeyboardEvent("keydown", event));
   }, true);
+  root.onpointerdown = insist;
   return root;
 }
 
