@@ -59,6 +59,16 @@ def test_no_form_tells_the_right_choice_of_an_exit_check():
     assert telling(found) == []
 
 
+def test_where_the_others_stand_does_not_tell_where_the_last_right_choice_of_a_lesson_is():
+    places = [
+        [list(q.choices).index(q.right) for q in questions_in(call.args[0].value)]
+        for name in lessons.names()
+        for call in calls(name, "quiz")
+    ]
+    all_differ = sum(len(set(one)) == len(one) for one in places)
+    assert all_differ <= len(places) / 2, places  # by chance, two in nine
+
+
 @pytest.mark.parametrize("name", lessons.names())
 def test_the_choices_of_a_prediction_are_of_like_length(name):
     assert [choices for choices in predictions(name) if uneven(choices)] == []

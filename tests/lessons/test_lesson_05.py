@@ -44,7 +44,7 @@ def test_two_inputs_at_one_moment_are_both_in_the_basket_and_a_kill_of_everythin
     status, each, killed = capsys.readouterr().out.splitlines()
     assert status.endswith("200 200")
     assert all(each.count(item) == 3 for item in ("rice", "milk"))
-    assert killed.endswith("the same True")
+    assert killed == "the same after all died: True"
 
 
 # ------------------------------------------------------------------------------- the panels

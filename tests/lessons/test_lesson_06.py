@@ -198,6 +198,16 @@ def test_two_lost_refreshes_of_three_and_a_half_are_survived_and_a_third_is_not(
     assert panel.lights[0]["text"] == "first broken at 5.6 s · bob"
 
 
+@pytest.mark.parametrize("at", [4.0, 4.25, 4.5, 4.75, 4.99, 5.0])
+def test_wherever_from_4_s_to_5_s_one_loses_a_third_one_the_outcome_is_true(at):
+    panel, observation = lesson.shown("panel-3", "observe-3")
+    press(panel, *[ASK] * 4)
+    panel.do("lose_next", "phone", "presence", at=at)
+    press(panel, ASK, ASK)
+    true = "From 2 s to 5 s is less than 3.5 s" if at == 5.0 else "It was “expired”"
+    assert true in repr(observation)
+
+
 def test_who_did_not_look_in_the_gap_is_asked_to_start_over():
     panel, observation = lesson.shown("panel-3", "observe-3")
     press(panel, *[WAIT] * 4, ASK)

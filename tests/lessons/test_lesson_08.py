@@ -265,6 +265,18 @@ def test_what_only_seems_to_mend_it_fails_the_check(worker):
     assert not verdict(worker).passed
 
 
+@pytest.mark.parametrize("value", ["its number", 0, 2, (7, 7)])
+def test_whatever_is_written_under_a_rides_own_number_pays_it_once(value):
+    class Puts(lesson.PaysRides):
+        async def pay(self, ride):
+            written = ride if value == "its number" else value
+            await self.call("db", "/put", {"key": f"ride {ride}", "value": written})
+            await self.sleep(0.6)
+            await self.call("queue", "/ack", {"stream": "rides", "group": "pay", "id": ride})
+
+    assert verdict(Puts).passed
+
+
 def test_nobody_is_dead_when_a_panel_of_the_recorded_lesson_opens():
     notebook = nbformat.read(lessons.NOTEBOOKS / f"{lesson.name}.ipynb", as_version=4)
     panels = [cell for cell in notebook.cells if cell.id.startswith("panel-")]

@@ -20,6 +20,11 @@ _HIDDEN = """<style>
 </style>"""
 
 
+def _measured(value: float, unit: str) -> str:
+    """A value with its unit, which some languages write close to it."""
+    return spoken("{value} {unit}", value=f"{value:g}", unit=unit) if unit else f"{value:g}"
+
+
 class Slider(ipywidgets.VBox):
     """A slider from which one of `values` is chosen, and what `show(value)` makes of it: a Plot.
 
@@ -41,10 +46,10 @@ class Slider(ipywidgets.VBox):
         if value not in each(Real, values, "the values"):
             raise ValueError(f"value={value!r:.100} is none of the values {list(values)}")
         self._show = function(show, "what draws a value")
-        least, most = f"{values[0]:g}", f"{values[-1]:g} {unit}".rstrip()
+        least, most = f"{values[0]:g}", _measured(values[-1], unit)
         self._said = spoken("{label}, from {least} to {most}", label=label, least=least, most=most)
         self.control = ipywidgets.SelectionSlider(
-            options=[(f"{one:g} {unit}".rstrip(), one) for one in values],
+            options=[(_measured(one, unit), one) for one in values],
             value=value,
             description=label,
             continuous_update=False,  # a plot for each step of a drag would lag behind it
