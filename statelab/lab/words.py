@@ -114,10 +114,10 @@ def on_card(value: Any) -> str:
 
 
 def answer_text(body: Any) -> str:
-    """What was answered, on two lines."""
+    """What was answered, on two or three lines."""
     if isinstance(body, dict) and list(body) == ["error"]:
         body = body["error"]
-    return cut(body, 80) if isinstance(body, str) else on_card(body)
+    return cut(body, 120) if isinstance(body, str) else on_card(body)
 
 
 def holder_in(value: Any) -> str:

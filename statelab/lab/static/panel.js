@@ -94,13 +94,14 @@ function renderPanel({ model, el, book }) {
       level > 0 && mode !== "live" && button(t("Wait"), "later", () => act("wait"), { title: t("let time pass") }),
       button(t("Start over"), "again", () => act("again"), { title: t("begin the run anew") })),
     h("div.error", { role: "alert", is: !gone && waits() && "late" }, gone || (waits() ? SILENT() : error)),
-    latest && strip(loudest(latest), now)];
+    latest && strip(loudest(latest), now, latest.find(({ kind }) => kind === "breach"))];
   }
 
   // What has happened, the latest first; that a rule breaks has happened, too.
   function happened({ run, row, time }) {
     const broken = traits.lights.filter((one) => one.row >= 0 && one.row <= row).map((one) => ({ key: one.sentence,
-      kind: "breach", mark: "fail", time: run.time[one.row], who: "", what: t("broken: {0}", one.sentence), word: "" }));
+      kind: "breach", mark: "fail", time: run.time[one.row], who: "", what: t("broken: {0}", one.sentence), word: "",
+      since: t("broken at {0}: {1}", clock(run.time[one.row]), one.sentence), by: book.texts[run.rows.says[one.row]] }));
     const all = [...broken, ...book.happened(run, row, time, MOST)];
     all.sort((one, other) => (other.mark === "wait") - (one.mark === "wait") || other.time - one.time);
     return all.filter(({ kind }) => traits.level > 0 || kind !== "reconnect");
@@ -114,16 +115,18 @@ function renderPanel({ model, el, book }) {
     return moment.sort((one, other) => rank(other) - rank(one))[0] ?? latest[0];
   }
 
-  // The loudest line: what has happened last, or that one looks at the past.
-  function strip(last, now) {
+  // The loudest line: what has happened last, and what is broken; or that one looks at the past.
+  function strip(last, now, broken) {
     const branching = branches() && eye.how !== "glance";
     const words = branching ? t("what you press begins another run here. Later inputs") : traits.mode === "live"
       ? t("a live world cannot be branched: what you press happens now.") : t("what you press happens at the end.");
-    return h("div.foot", { "aria-live": "polite", is: last && `last-${last.mark}` }, isPast() && eye.how !== "play"
+    const well = last && !(broken && last.mark === "ok"); // no green beside what is broken
+    return h("div.foot", { "aria-live": "polite", is: well && `last-${last.mark}` }, isPast() && eye.how !== "play"
       ? [h("span.past", t("You look at {0}: {1}", now, words)),
         branching && choice(t("later inputs"), [[true, t("stay")], [false, t("are left out")]],
           eye.keep, (keep) => { eye.keep = keep; draw(); })]
-      : last ? happening(last, [last.time]) : h("span.muted", t("Nothing has happened yet.")));
+      : last ? [happening(last, [last.time]), last === broken ? h("span.answer", { title: last.by }, last.by)
+        : broken && h("span.did", { is: ["marked-fail", "icon-breach"] }, broken.since)] : h("span.muted", t("Nothing has happened yet.")));
   }
 
   const happening = ({ time, kind, who, what, word, answer, mark, count }, times) => [

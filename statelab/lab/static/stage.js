@@ -2,9 +2,10 @@
 
 const APPLY = { up: ["kill", "pause"], paused: ["kill", "resume"], dead: ["restart"], client: [] };
 const FLIGHT = 420; // ms: what waits or is lost on its way has come so far by then
-const SPOTS = [0.5, 0.3, 0.7, 0.4, 0.6, 0.2, 0.8, 0.1, 0.9, 0.05, 0.95]; // on a link, for its button
+const SPOTS = [0.5, 0.3, 0.7, 0.4, 0.6, 0.2, 0.8, 0.1, 0.9, 0.05, 0.95, 0.45, 0.55, 0.35, 0.65, 0.25, 0.75, 0.15, 0.85]; // on a link, for its button
 const CHIP = 26; // px: how high and wide such a button is, with a gap
 const SCREEN = 796, AROUND = 144, TIMES = 76; // px: a panel, what is around its stage, its time line without lanes
+const WAYS = [[4, 0], [1, 0], [1, 1], [1, 2]]; // how a column shows its cards: lines of memory, and how tight
 const NEVER = 1e6; // s: whoever has so much time left has it without an end
 
 const words = () => ({ up: t("up"), paused: t("paused"), dead: t("dead"), kill: t("Kill"), restart: t("Restart"),
@@ -47,12 +48,18 @@ function changedTo({ was, text, flags }) {
   return [h("span.was", was), h("span", ` → ${text.slice(0, same)}`), same < text.length && h("b", text.slice(same))];
 }
 
-// How many px a card needs, before it has anything to show: so its place stays.
-function need(node, actions, lines, many) {
-  const wide = actions.filter((one) => one.client === node.name)
-    .reduce((sum, { label }) => sum + 30 + 6.6 * label.length, 0);
+// How many px a card needs, before it has anything to show: so its place stays. `tight` is 1 where
+// a client's answer is one line, and 2 where its ports are not shown either.
+function need(node, { actions, level, many }, lines, tight) {
+  let [rows, left] = [0, 0]; // of buttons, and the room in the last of them
+  for (const { client, label } of actions) {
+    const wide = client === node.name && 34 + 5.9 * label.length;
+    if (wide > left) [rows, left] = [rows + 1, 248];
+    left -= wide;
+  }
   const disk = lines > 1 && /stores|copies/.test(node.column) ? 72 : 0;
-  return 46 + (node.lives ? 28 + 20 * lines + (many ? 0 : 34) : many ? 28 : 60) + disk + 34 * Math.ceil(wide / 230);
+  const own = node.lives ? 32 + 20 * lines + (many ? 0 : 34) : (tight ? 22 : 60) + (level && tight < 2 ? 30 + 20 * Math.min(lines, 2) : 0);
+  return 44 + own + disk + 34 * rows;
 }
 
 // `act` does something.
@@ -78,22 +85,22 @@ function makeStage(act) {
 
   // Made anew only when something on it has changed, or runs out.
   function card(node, view) {
-    const { level, time, pids, many, drags, latest } = view;
+    const { level, time, pids, many, tight, drags, latest } = view;
     const pid = Object.hasOwn(pids, node.name) && pids[node.name]; // it may be named "constructor"
     const runs = node.memory.concat(node.disk).some((l) => l.until) && time;
     const last = latest.find((one) => one.who === node.name && one.kind === "request");
-    const mark = JSON.stringify([node, pid, last, runs, level, many, drags]);
+    const mark = JSON.stringify([node, pid, last, runs, level, many, tight, drags]);
     return memo(cards, node.name, mark, () => madeCard(node, view, pid, last));
   }
 
   function madeCard({ name, role, lives, status, life, died, lost, caption, memory, disk }, view, pid, last) {
-    const { level, actions } = view;
+    const { level, actions, tight } = view;
     const verbs = APPLY[status].filter((verb) => level > 0 || verb === "kill" || verb === "restart");
-    const ports = memory.filter((l) => level > 0 && l.flags & FLAGS.port);
+    const ports = memory.filter((l) => level > 0 && l.flags & FLAGS.port && (lives || tight < 2));
     const kept = memory.filter((l) => !(l.flags & FLAGS.port));
     const pressed = (verb) => ({ detail }) => { if (detail < 2) act(verb, name); }; // no double click
     const gone = status === "dead" && (lost ? "lost" : "bare");
-    return h("article.card", { key: name, "data-node": name, "data-status": status,
+    return h("article.card", { key: name, is: tight > 0 && "tight", "data-node": name, "data-status": status,
       "aria-label": [name, role, ...(lives ? [words()[status]] : [])].join(", ") },
     h("div.head", h("h4.name", name), pid && h("span.caption", `pid ${pid}`), h("span.status",
       { is: [`is-${status}`, lives && `icon-${status}`], title: died },
@@ -144,22 +151,22 @@ function makeStage(act) {
   // How high the cards of a column stand, whatever they will show: shares of what the screen leaves.
   function tree(view) {
     ({ links } = view);
-    const { nodes, actions, level } = view;
+    const { nodes, level } = view;
     const known = links.filter((link) => curves.has(link.key));
     const columns = [...Map.groupBy(nodes.sort((a, b) => a.rank - b.rank), ({ heading }) => heading)];
-    const needs = (lines, many) =>
-      columns.map(([, inside]) => inside.map((node) => need(node, actions, lines, many)));
-    const most = Math.max(...needs(4).map((column) => column.reduce((all, one) => all + one + 8, 0)));
-    const room = SCREEN - AROUND - (level ? LANE * Math.min(nodes.length, 8) + TIMES : 0);
-    const shares = most > room ? needs(1, true) : needs(4);
+    const high = (inside, ...how) => inside.reduce((all, node) => all + need(node, view, ...how) + 8, -8);
+    const room = SCREEN - AROUND - (level ? LANE * Math.min(nodes.length + (level > 1 && nodes.length < 7), 8) + TIMES : 0);
+    view.many = false;
+    const most = Math.max(...columns.map(([, inside]) => high(inside, 4, 0)));
     view.many = most > room + 40;
+    const hows = columns.map(([, inside]) => WAYS.find((how) => high(inside, ...how) <= room) ?? WAYS.at(-1));
     return h("section.stage", { key: "stage", "aria-label": t("nodes") },
       h("svg.links", { "aria-hidden": "true" }, known.map(path)),
       h("div.columns", { "data-columns": columns.length, "data-many": view.many,
         style: `--high:${between(280, Math.max(room, 280), most)}px` },
       columns.map(([label, inside], n) => h("div.column", { key: label, role: "group", "aria-label": label },
-        h("div.cards", { style: `--rows:${shares[n].map((one) => `minmax(0,${one}fr)`).join(" ")}` },
-          inside.map((node) => card(node, view)))))),
+        h("div.cards", { style: `--rows:${inside.map((node) => `minmax(0,${need(node, view, ...hows[n])}fr)`).join(" ")}` },
+          inside.map((node) => card(node, { ...view, tight: hows[n][1] })))))),
       h("div.chips", known.filter((link) => level > 1 || link.fault).map((link) =>
         memo(chips, link.key, JSON.stringify([link, spots.get(link.key)]), () => chip(link)))),
       h("svg.links.air", { "aria-hidden": "true" },
