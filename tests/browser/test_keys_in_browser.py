@@ -45,10 +45,11 @@ MARK = """(area) => {
 }"""
 RENEWED = """(area) => area.querySelector(".jp-OutputArea-child")
   && !area.querySelector("[data-old]")"""
-# JupyterLab focuses the next cell in its own time, and on a busy machine takes the focus away again.
+# JupyterLab focuses the next cell in its own time: on a busy machine it takes the focus away again.
 RESTS = """(one) => new Promise((done) => {
   one.focus();
-  requestAnimationFrame(() => requestAnimationFrame(() => done(one.contains(document.activeElement))));
+  const said = () => done(one.contains(document.activeElement));
+  requestAnimationFrame(() => requestAnimationFrame(said));
 })"""
 RAN = "([stand, id, before]) => Function(`return ${stand}`)()().runs[id] !== before"
 
@@ -67,7 +68,7 @@ def view(notebook, name):
 
 
 def press(notebook, name, keys, one=None):
-    """Presses keys in the cell of that id, on `one` or where the focus is; returns the active cell."""
+    """Presses keys in a cell, on `one` or where the focus is; returns the cell active then."""
     page = notebook.page
     before = page.evaluate(STAND)["runs"][name]
     area = view(notebook, name).element_handle()

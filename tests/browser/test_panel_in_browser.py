@@ -100,6 +100,23 @@ def test_two_views_show_one_panel_and_two_panels_do_not_disturb_each_other(house
     assert outcomes(one) == ["200 OK"]
 
 
+def test_the_loud_line_says_by_which_event_a_rule_broke_and_that_it_is_broken_since(house):
+    panel = house.page.locator(".sl-panel").first
+    loud = panel.locator(".sl-foot")
+    press(panel, "alice: enter")
+    loud.get_by_text("200 OK").wait_for()
+    assert "broken" not in loud.inner_text()
+    press(panel, "Kill door")
+    press(panel, "Restart door")
+    press(panel, "alice: ask")
+    loud.get_by_text("broken: who is inside is known").wait_for()
+    assert "alice gets 401 'who?' from door" in loud.inner_text()
+    press(panel, "alice: enter")
+    loud.get_by_text("200 OK").wait_for()
+    loud.get_by_text("broken at 1.5 s: who is inside is known").wait_for()
+    assert "sl-last-ok" not in loud.get_attribute("class")
+
+
 def test_a_click_that_fails_is_said_and_the_next_one_clears_it(house):
     panel = house.page.locator(".sl-panel").first
     press(panel, "alice: ask nobody")
