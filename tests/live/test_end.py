@@ -137,6 +137,7 @@ def test_a_world_whose_warden_is_killed_ends_too(number):
     pids, folder = pids_of(world), folder_of(world)
     warden_of(world).send_signal(number)
     wait_until_over(pids, folder)
+    wait_until(lambda: "web dead" in repr(world))  # it has seen why; who closes it before need not
     world.close()
     with pytest.raises(WrongState, match="this world is closed, for its warden is gone"):
         world.call("web")
