@@ -86,6 +86,13 @@ def house(folder, opened):
 
 
 @pytest.fixture
+def every(folder, opened):
+    """A notebook with a widget of each kind, run."""
+    scratch.write(folder / "every.ipynb", scratch.EVERY)
+    return opened("every.ipynb")
+
+
+@pytest.fixture
 def crossing(folder, opened):
     """A notebook with one panel, on a scenario whose links cross; run."""
     scratch.write(folder / "crossing.ipynb", {"crossing": scratch.CROSSING})

@@ -160,3 +160,9 @@ def write(path, sources=CELLS):
     cells = [nbformat.v4.new_code_cell(source.strip(), id=name) for name, source in sources.items()]
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+
+
+def view(notebook, name):
+    """The output of the cell of that id in the notebook of EVERY."""
+    place = list(EVERY).index(name)
+    return notebook.page.locator(".jp-Notebook-cell").nth(place).locator(".jp-Cell-outputArea")

@@ -4,6 +4,7 @@ import pytest
 
 from browser import scratch
 from browser.kernel import in_kernel
+from browser.scratch import view
 
 pytestmark = pytest.mark.browser
 
@@ -55,19 +56,6 @@ RESTS = """(one) => new Promise((done) => {
   requestAnimationFrame(() => requestAnimationFrame(said));
 })"""
 RAN = "([stand, id, before]) => Function(`return ${stand}`)()().runs[id] !== before"
-
-
-@pytest.fixture
-def every(folder, opened):
-    """A notebook with a widget of each kind, run."""
-    scratch.write(folder / "every.ipynb", scratch.EVERY)
-    return opened("every.ipynb")
-
-
-def view(notebook, name):
-    """The output of the cell of that id."""
-    place = list(scratch.EVERY).index(name)
-    return notebook.page.locator(".jp-Notebook-cell").nth(place).locator(".jp-Cell-outputArea")
 
 
 def press(notebook, name, keys, one=None):

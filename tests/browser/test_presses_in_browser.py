@@ -2,8 +2,8 @@
 
 import pytest
 
-from browser import scratch
 from browser.kernel import in_kernel
+from browser.scratch import view
 
 pytestmark = pytest.mark.browser
 
@@ -21,19 +21,6 @@ PLACES = [
 # As when a cell above gets its height late.
 MOVES = "(area) => { area.closest('.jp-Notebook-cell').style.translate = '0 160px'; }"
 BACK = "(area) => { area.closest('.jp-Notebook-cell').style.translate = ''; }"
-
-
-@pytest.fixture
-def every(folder, opened):
-    """A notebook with a widget of each kind, run."""
-    scratch.write(folder / "every.ipynb", scratch.EVERY)
-    return opened("every.ipynb")
-
-
-def view(notebook, name):
-    """The output of the cell of that id."""
-    place = list(scratch.EVERY).index(name)
-    return notebook.page.locator(".jp-Notebook-cell").nth(place).locator(".jp-Cell-outputArea")
 
 
 def hold(notebook, one, button="left"):
@@ -60,13 +47,16 @@ def test_what_the_page_moves_away_under_the_hand_is_pressed(every):
     assert in_kernel(every, "touched").count("handled") == 3  # each of them once
 
 
-def test_what_the_hand_leaves_is_not_pressed_and_neither_is_what_another_button_holds(every):
+def test_what_the_hand_leaves_or_is_gone_or_another_button_holds_is_not_pressed(every):
     panel = view(every, "panel")
     kill = panel.locator("[data-verb=kill]")
     mouse = hold(every, kill)
     mouse.move(5, 5)
     mouse.up()
-    hold(every, kill, "right")
+    hold(every, kill)
+    kill.evaluate("(gone) => gone.remove()")
+    mouse.up()
+    hold(every, panel.locator("[data-verb=pause]"), "right")
     panel.evaluate(MOVES)
     mouse.up(button="right")
     every.page.keyboard.press("Escape")  # JupyterLab's menu

@@ -101,7 +101,7 @@ function renderPanel({ model, el, book }) {
   function happened({ run, row, time }) {
     const broken = traits.lights.filter((one) => one.row >= 0 && one.row <= row).map((one) => ({ key: one.sentence,
       kind: "breach", mark: "fail", time: run.time[one.row], who: "", what: t("broken: {0}", one.sentence), word: "",
-      since: t("broken at {0}: {1}", clock(run.time[one.row]), one.sentence), by: book.texts[run.rows.says[one.row]] }));
+      by: book.texts[run.rows.says[one.row]] }));
     const all = [...broken, ...book.happened(run, row, time, MOST)];
     all.sort((one, other) => (other.mark === "wait") - (one.mark === "wait") || other.time - one.time);
     return all.filter(({ kind }) => traits.level > 0 || kind !== "reconnect");
@@ -120,13 +120,14 @@ function renderPanel({ model, el, book }) {
     const branching = branches() && eye.how !== "glance";
     const words = branching ? t("what you press begins another run here. Later inputs") : traits.mode === "live"
       ? t("a live world cannot be branched: what you press happens now.") : t("what you press happens at the end.");
-    const well = last && !(broken && last.mark === "ok"); // no green beside what is broken
-    return h("div.foot", { "aria-live": "polite", is: well && `last-${last.mark}` }, isPast() && eye.how !== "play"
+    const beside = broken && (last === broken ? h("span.answer", { title: broken.by }, broken.by)
+      : h("span.did", { is: ["marked-fail", "icon-breach"] }, t("broken at {0}: {1}", clock(broken.time), broken.key)));
+    const is = last && !(broken && last.mark === "ok") && `last-${last.mark}`; // no green beside what is broken
+    return h("div.foot", { "aria-live": "polite", is }, isPast() && eye.how !== "play"
       ? [h("span.past", t("You look at {0}: {1}", now, words)),
         branching && choice(t("later inputs"), [[true, t("stay")], [false, t("are left out")]],
           eye.keep, (keep) => { eye.keep = keep; draw(); })]
-      : last ? [happening(last, [last.time]), last === broken ? h("span.answer", { title: last.by }, last.by)
-        : broken && h("span.did", { is: ["marked-fail", "icon-breach"] }, broken.since)] : h("span.muted", t("Nothing has happened yet.")));
+      : last ? [happening(last, [last.time]), beside] : h("span.muted", t("Nothing has happened yet.")));
   }
 
   const happening = ({ time, kind, who, what, word, answer, mark, count }, times) => [

@@ -2,7 +2,8 @@
 
 const APPLY = { up: ["kill", "pause"], paused: ["kill", "resume"], dead: ["restart"], client: [] };
 const FLIGHT = 420; // ms: what waits or is lost on its way has come so far by then
-const SPOTS = [0.5, 0.3, 0.7, 0.4, 0.6, 0.2, 0.8, 0.1, 0.9, 0.05, 0.95, 0.45, 0.55, 0.35, 0.65, 0.25, 0.75, 0.15, 0.85]; // on a link, for its button
+// Where a link's button may be on it, the best first.
+const SPOTS = [0.5, 0.3, 0.7, 0.4, 0.6, 0.2, 0.8, 0.1, 0.9, 0.05, 0.95, 0.45, 0.55, 0.35, 0.65, 0.25, 0.75, 0.15, 0.85];
 const CHIP = 26; // px: how high and wide such a button is, with a gap
 const SCREEN = 796, AROUND = 144, TIMES = 76; // px: a panel, what is around its stage, its time line without lanes
 const WAYS = [[4, 0], [1, 0], [1, 1], [1, 2]]; // how a column shows its cards: lines of memory, and how tight

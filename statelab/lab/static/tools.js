@@ -97,7 +97,7 @@ function insist({ target, button, pointerId, clientX, clientY }) {
   const pressed = button === 0 && target.closest("button, label, summary");
   if (pressed) addEventListener("pointerup", (up) => {
     const still = up.pointerId === pointerId && Math.hypot(up.clientX - clientX, up.clientY - clientY) < 4;
-    if (still && !pressed.contains(up.target)) pressed.click();
+    if (still && pressed.isConnected && !pressed.contains(up.target)) pressed.click(); // not what is gone
   }, { once: true, capture: true });
 }
 
