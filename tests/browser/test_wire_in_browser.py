@@ -19,6 +19,6 @@ def test_buttons_work_on_a_real_connection_and_the_table_follows(opened):
     line = wire.locator("tr", has_text="request sent")
     line.wait_for()
     assert line.locator("td").all_inner_texts()[1:] == ["62", "62", "62", "0", "established"]
-    wire.get_by_role("button", name="read what has come").click()
-    wire.get_by_text("There is nothing new to read.").wait_for()
+    wire.get_by_role("button", name="fetch the answer").click()
+    wire.get_by_text("There is no answer to fetch.").wait_for()
     page.get_by_text("It was “62 acknowledged, none read”").wait_for()

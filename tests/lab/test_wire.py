@@ -41,13 +41,13 @@ def last(wire):
 def test_what_a_paused_server_has_not_read_is_acknowledged_all_the_same(wire):
     press(wire, "pause the server", "send the request")
     assert last(wire)[-5:] == ["55", "55", "55", "0", "established"]
-    press(wire, "read what has come")
-    assert wire.said == "There is nothing new to read."
+    press(wire, "fetch the answer")
+    assert wire.said == "There is no answer to fetch."
     press(wire, "resume it")
     end = time.monotonic() + 10
     while not wire.said.startswith("Read") and time.monotonic() < end:
-        press(wire, "read what has come")
-    assert wire.said.startswith("Read: 'HTTP/1.1 200 OK")
+        press(wire, "fetch the answer")
+    assert wire.said.startswith("The answer: 'HTTP/1.1 200 OK")
     assert last(wire)[1:4] == ["55", "55", "0"]
 
 

@@ -168,6 +168,20 @@ def test_only_the_permission_that_expires_is_recovered_from(seeds):
         assert found == [False, True]
 
 
+class Late(World):
+    """As on a busy machine: a kill comes a while after it was asked for."""
+
+    def kill(self, name):
+        self.run(self.seed % 5 / 10)
+        super().kill(name)
+
+
+def test_a_kill_that_comes_when_the_holder_has_released_already_decides_nothing(seeds):
+    for seed in seeds(20):
+        found = [lesson.writing_resumes(Late(seed), *kind) for _, *kind in lesson.PERMISSIONS]
+        assert found == [False, True]
+
+
 def test_a_restarted_holder_that_knew_what_it_held_would_recover(monkeypatch):
     """The safeguard missed here is knowledge: the new life of the holder knows nothing."""
 

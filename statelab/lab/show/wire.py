@@ -25,7 +25,7 @@ from statelab.node import Node
 
 BUTTONS = {  # verb: (what the button says, how the line begins that the ledger gets)
     "send": (marked("send the request"), marked("request sent")),
-    "read": (marked("read what has come"), marked("read")),
+    "read": (marked("fetch the answer"), marked("answer fetched")),
     "pause": (marked("pause the server"), marked("server paused")),
     "resume": (marked("resume it"), marked("server resumed")),
     "kill": (marked("kill it"), marked("server killed")),
@@ -138,13 +138,14 @@ class Wire(ipywidgets.VBox):
                 self._sock.setblocking(False)
                 data = self._sock.recv(1 << 16)
                 text = repr(data.decode(errors="replace"))
-                said = spoken("Read: {text}", text=text) if data else spoken("It has hung up.")
+                came = spoken("The answer: {text}", text=text)
+                said = came if data else spoken("It has hung up.")
             elif verb != "again":
                 getattr(self._world, verb)(self._name)
             if verb != "again":
                 self._ledger.look(BUTTONS[verb][1])
         except BlockingIOError:
-            said = spoken("There is nothing new to read.")
+            said = spoken("There is no answer to fetch.")
         except BaseException as wrong:  # a thread that ends by SystemExit says nothing
             said = f"{type(wrong).__name__}: {wrong}"
         self._kernel.do(lambda: self._show(said))
