@@ -191,7 +191,9 @@ class Environment:
         `alone` also keeps the user's JupyterLab settings out: right for tests, not for lessons.
         """
         variables = dict(os.environ)
-        for name in ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP"):
+        # The last one, which images for containers like to set, would have each of the many
+        # processes compile this package anew, which takes longer than all else at their start.
+        for name in ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE"):
             variables.pop(name, None)
         variables["VIRTUAL_ENV"] = str(self.folder)
         variables["PATH"] = os.pathsep.join([str(self.bin), variables.get("PATH", os.defpath)])
