@@ -115,8 +115,16 @@ def _bare(notebook: dict[str, Any]) -> list[Any]:
     return [(cell["id"], cell["metadata"], "".join(cell["source"])) for cell in notebook["cells"]]
 
 
+def _speaks_of(path: str, changed: list[str]) -> bool:
+    """Whether a file is a notebook whose outputs may have changed with these files."""
+    if not path.endswith(".ipynb") or path in changed or any(".mo" in one for one in changed):
+        return path.endswith(".ipynb")  # all of them show the package's words
+    source = (ROOT / path).read_text("utf-8")
+    return any(json.dumps(f'lab.lesson("{Path(one).stem}")')[1:-1] in source for one in changed)
+
+
 def main() -> int:
-    """Updates the catalogs, makes the editions, and records the notebooks that have changed."""
+    """Updates the catalogs, makes the editions, and records what they change the outputs of."""
     for language in LANGUAGES:
         missing = update(language)
         files, changed = made(language), stale(language)
@@ -124,7 +132,7 @@ def main() -> int:
             (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
             (ROOT / path).write_bytes(files[path])
             print(f"{language}: made {path}", flush=True)
-        if notebooks := [ROOT / path for path in changed if path.endswith(".ipynb")]:
+        if notebooks := [ROOT / path for path in files if _speaks_of(path, changed)]:
             record = [sys.executable, ROOT / "tests" / "helpers" / "record.py", *notebooks]
             if code := subprocess.run(record).returncode:
                 return code

@@ -194,8 +194,8 @@ class Fields(Columns):
         self._holders.pop(key, None)
         thing, place = _thing(field), self.book.subjects[subject]["name"]
         if before and not holder and self.book.lives(before):
-            told = spoken("no longer has {thing}, says {place}", thing=thing, place=place)
-            self._tell(at, time_us, Event.TAKEN, self.book.node(before), told)
+            told = spoken("{thing} of {holder} is free again", thing=thing, holder=before)
+            self._tell(at, time_us, Event.TAKEN, subject, told)
         if holder:
             self._holders[key] = holder
             self._begin(at, ("soft", *key), subject, Period.SOFT, holder)
