@@ -115,12 +115,17 @@ def _bare(notebook: dict[str, Any]) -> list[Any]:
     return [(cell["id"], cell["metadata"], "".join(cell["source"])) for cell in notebook["cells"]]
 
 
-def _speaks_of(path: str, changed: list[str]) -> bool:
-    """Whether a file is a notebook whose outputs may have changed with these files."""
-    if not path.endswith(".ipynb") or path in changed or any(".mo" in one for one in changed):
-        return path.endswith(".ipynb")  # all of them show the package's words
-    source = (ROOT / path).read_text("utf-8")
-    return any(json.dumps(f'lab.lesson("{Path(one).stem}")')[1:-1] in source for one in changed)
+def affected(files: dict[str, bytes], changed: list[str]) -> list[Path]:
+    """The notebooks whose outputs may be others when these files have changed."""
+    notebooks = {path: files[path].decode() for path in files if path.endswith(".ipynb")}
+    if any(path.endswith(".mo") for path in changed):
+        return [ROOT / path for path in notebooks]  # each shows the package's words
+    loads = [json.dumps(f'lab.lesson("{Path(path).stem}")')[1:-1] for path in changed]
+    return [
+        ROOT / path
+        for path, source in notebooks.items()
+        if path in changed or any(load in source for load in loads)
+    ]
 
 
 def main() -> int:
@@ -132,7 +137,7 @@ def main() -> int:
             (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
             (ROOT / path).write_bytes(files[path])
             print(f"{language}: made {path}", flush=True)
-        if notebooks := [ROOT / path for path in files if _speaks_of(path, changed)]:
+        if notebooks := affected(files, changed):
             record = [sys.executable, ROOT / "tests" / "helpers" / "record.py", *notebooks]
             if code := subprocess.run(record).returncode:
                 return code

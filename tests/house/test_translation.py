@@ -44,6 +44,19 @@ def test_an_edition_is_what_its_catalogs_make(language):
     assert translate.stale(language) == []
 
 
+def test_what_a_change_may_show_elsewhere_is_recorded_too():
+    files, folder = translate.made(LANGUAGE), translate.NOTEBOOKS / LANGUAGE
+    here = f"notebooks/{LANGUAGE}"
+
+    def recorded(path):
+        return [path.stem for path in translate.affected(files, [path])]
+
+    assert recorded(f"{here}/00_start_here.ipynb") == ["00_start_here"]
+    loaded = recorded(f"{here}/07_write_lease.ipynb")
+    assert loaded == ["07_write_lease", "07_write_lease_zookeeper"]
+    assert len(recorded(f"statelab/locale/{LANGUAGE}.mo")) == len(list(folder.glob("*.ipynb")))
+
+
 # ------------------------------------------------------------------------------- departures
 def cell(kind, source, name="a", tags=(), shown=""):
     output = [{"output_type": "stream", "name": "stdout", "text": [shown]}] if shown else []
