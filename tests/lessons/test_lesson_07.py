@@ -31,7 +31,7 @@ THEN_SLEEPS = (OTHER, "pause writer-2", "wait", "wait", FIRST, "wait", "wait", "
 @pytest.mark.parametrize(
     ("number", "buttons", "right", "wrong"),
     [
-        (1, DIES, "neither, for the right still runs", "writer-1, for the right is its own"),
+        (1, DIES, "neither: the right still runs", "writer-1: the right is its own"),
         (2, SLEEPS, "it is written: two bills", "writer-1 itself drops it"),
         (3, WAKES_FIRST, "it is written", "it is refused"),
     ],
@@ -47,7 +47,7 @@ def test_what_a_panel_asks_for_decides_its_prediction(number, buttons, right, wr
 
 
 def test_a_writer_that_comes_back_at_once_waits_for_its_own_right_to_end_as_the_other_does():
-    panel, observation = lesson.opened(1, "writer-2, for writer-1 was dead")
+    panel, observation = lesson.opened(1, "writer-2: writer-1 was dead")
     press(panel, *DIES)
     assert "with the right until 1.7 s. Its new life, from 1.0 s on, knows no token" in repr(
         observation
@@ -57,7 +57,7 @@ def test_a_writer_that_comes_back_at_once_waits_for_its_own_right_to_end_as_the_
 
 
 def test_who_comes_back_too_late_is_asked_to_start_over():
-    panel, observation = lesson.opened(1, "neither, for the right still runs")
+    panel, observation = lesson.opened(1, "neither: the right still runs")
     press(panel, FIRST, "kill writer-1", *["wait"] * 5, "restart writer-1")
     assert "Start over: writer-1 came back when its right had ended" in repr(observation)
 
@@ -77,7 +77,7 @@ def test_a_lease_server_that_knew_a_name_again_would_let_the_new_life_write_at_o
         lesson.billing, {"server": AsksWithItsOldToken}, actions=lesson.ALICE, step=0.2
     )
     press(panel, *DIES)
-    assert lesson.after_the_kill(panel.rows)[0] == "writer-1, for the right is its own"
+    assert lesson.after_the_kill(panel.rows)[0] == "writer-1: the right is its own"
 
 
 def test_without_an_end_or_with_nobody_who_looks_at_it_a_dead_writer_keeps_the_right():
