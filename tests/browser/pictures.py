@@ -45,8 +45,8 @@ DAYS = {
         "panel_1": ["alice: log out (until-logout)", "alice: log out (until-idle)", 1,
                     "kill office-pc", "alice: my page (until-logout)",
                     "alice: my page (until-idle)"],
-        "panel_2": [1, "kill writer-1", 1, "restart writer-1", 2],
-        "panel_soft": [1, "kill writer-1", 2],
+        "panel_2": [1, "kill writer-2", 1, "restart writer-2", 2],
+        "panel_soft": [1, "kill writer-2", 2],
         "panel_3": ["bob: is alice online?"] * 5},
     "07_write_lease": {
         "panel_1": [1, "alice: bill by writer-1", "kill writer-1", "restart writer-1",

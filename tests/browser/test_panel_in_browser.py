@@ -109,11 +109,11 @@ def test_the_loud_line_says_by_which_event_a_rule_broke_and_that_it_is_broken_si
     press(panel, "Kill door")
     press(panel, "Restart door")
     press(panel, "alice: ask")
-    loud.get_by_text("broken: who is inside is known").wait_for()
+    loud.get_by_text("no longer true: “who is inside is known”").wait_for()
     assert "alice gets 401 'who?' from door" in loud.inner_text()
     press(panel, "alice: enter")
     loud.get_by_text("200 OK").wait_for()
-    loud.get_by_text("broken at 1.5 s: who is inside is known").wait_for()
+    loud.get_by_text("not true since 1.5 s: “who is inside is known”").wait_for()
     assert "sl-last-ok" not in loud.get_attribute("class")
 
 

@@ -119,7 +119,7 @@ def test_at_every_event_the_drawing_shows_what_the_recording_says(day):
         wanted = as_shown(in_kernel(notebook, STILL.format(row=row)))
         assert shown["nodes"] == wanted["nodes"]
         assert shown["requests"] == wanted["requests"]
-        broken = ["", f"broken: {rule['sentence']}"]  # an event of the page's own
+        broken = ["", f"no longer true: “{rule['sentence']}”"]  # an event of the page's own
         assert shown["events"].count(broken) == (row >= rule["row"])
         assert [event for event in shown["events"] if event != broken] == wanted["events"]
         assert dict(shown["where"]) == wanted["where"]

@@ -100,7 +100,7 @@ function renderPanel({ model, el, book }) {
   // What has happened, the latest first; that a rule breaks has happened, too.
   function happened({ run, row, time }) {
     const broken = traits.lights.filter((one) => one.row >= 0 && one.row <= row).map((one) => ({ key: one.sentence,
-      kind: "breach", mark: "fail", time: run.time[one.row], who: "", what: t("broken: {0}", one.sentence), word: "",
+      kind: "breach", mark: "fail", time: run.time[one.row], who: "", what: t("no longer true: “{0}”", one.sentence), word: "",
       by: book.texts[run.rows.says[one.row]] }));
     const all = [...broken, ...book.happened(run, row, time, MOST)];
     all.sort((one, other) => (other.mark === "wait") - (one.mark === "wait") || other.time - one.time);
@@ -121,7 +121,7 @@ function renderPanel({ model, el, book }) {
     const words = branching ? t("what you press begins another run here. Later inputs") : traits.mode === "live"
       ? t("a live world cannot be branched: what you press happens now.") : t("what you press happens at the end.");
     const beside = broken && (last === broken ? h("span.answer", { title: broken.by }, broken.by)
-      : h("span.did", { is: ["marked-fail", "icon-breach"] }, t("broken at {0}: {1}", clock(broken.time), broken.key)));
+      : h("span.did", { is: ["marked-fail", "icon-breach"] }, t("not true since {0}: “{1}”", clock(broken.time), broken.key)));
     const is = last && !(broken && last.mark === "ok") && `last-${last.mark}`; // no green beside what is broken
     return h("div.foot", { "aria-live": "polite", is }, isPast() && eye.how !== "play"
       ? [h("span.past", t("You look at {0}: {1}", now, words)),

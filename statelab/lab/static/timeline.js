@@ -96,7 +96,7 @@ function drawn(book, run, other, parting, field, breaches) {
     parting >= 0 && h("path.parting", { d: `M${x(since)} ${TOP - 4}V${height}` }),
     other && bars(book, other, places, x, field, true, since), bars(book, run, places, x, field, false),
     marks(book, run, places, x), breaches.map(({ row, sentence }) =>
-      h("path.breach", { d: `M${x(run.time[row])} ${TOP - 6}V${height}` }, h("title", t("broken: {0}", sentence)))));
+      h("path.breach", { d: `M${x(run.time[row])} ${TOP - 6}V${height}` }, h("title", t("no longer true: “{0}”", sentence)))));
   return { rows, end, x, svg };
 }
 
