@@ -1,6 +1,6 @@
 """The browser edition, as `lab.py site` makes it: a static site, in Chromium, with no other host.
 
-Here two lessons, in the soak all.
+Here two lessons, in the soak all, the Korean ones too.
 """
 
 import dataclasses
@@ -22,12 +22,18 @@ from browser.test_lessons_in_browser import use
 from statelab import Run
 
 NAMES = [name for name in lessons.names() if name != "07_write_lease_zookeeper"]
+NAMES += [f"ko/{name}" for name in NAMES]
 if os.environ.get("STATELAB_SITE") != "all":
     NAMES = ["00_start_here", "03_stateful_or_stateless"]
-ANSWERED = "two processes agree in every event"
-ALONE = "two runs in one process agree in every event"
+AGREE = (  # what a check says on a computer, and what it says here
+    ("two processes agree in every event", "two runs in one process agree in every event"),
+    ("두 프로세스의 모든 사건이", "한 프로세스의 두 실행이 모든 사건에서"),
+)
 # Where two processes differ, one may only say that two runs do.
-OTHERWISE = {"02_determinism": {"hunt-check": "two runs, fed the same, differ."}}
+OTHERWISE = {
+    "02_determinism": {"hunt-check": "two runs, fed the same, differ."},
+    "ko/02_determinism": {"hunt-check": "같은 입력을 받은 두 실행의 결과가 다릅니다."},
+}
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
@@ -104,8 +110,9 @@ def test_a_lesson_says_there_what_it_says_elsewhere_and_its_panels_answer(name, 
     }  # fmt: skip
     for cell in cells:
         told, before = words(cell["outputs"]), words(stored[cell["id"]].outputs)
-        if ANSWERED in before:
-            told, before = told.splitlines()[0], before.splitlines()[0].replace(ANSWERED, ALONE)
+        for there, here in AGREE:
+            if there in before:
+                told, before = told.splitlines()[0], before.splitlines()[0].replace(there, here)
         if cell["id"] in OTHERWISE.get(name, ()):
             assert OTHERWISE[name][cell["id"]] in told
         else:
