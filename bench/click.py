@@ -59,7 +59,8 @@ def lines() -> list[Line]:
             panel.get_by_role("button", name="Skip the prediction").click()
             for name in ("Simulated", "Live"):
                 if name == "Live":
-                    panel = notebook.page.locator(".sl-panel").nth(1)
+                    live = notebook.page.get_by_role("radio", name="Live")
+                    panel = notebook.page.locator(".sl-panel").filter(has=live).first
                     panel.scroll_into_view_if_needed()
                     panel.get_by_role("radio", name="Live").click()
                     panel.get_by_text("pid ").first.wait_for()
