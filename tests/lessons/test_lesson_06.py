@@ -4,6 +4,7 @@ import random
 
 import lessons
 import pytest
+from late import Late
 from lessons import press
 
 from statelab import Soft, World, lab
@@ -166,14 +167,6 @@ def test_only_the_permission_that_expires_is_recovered_from(seeds):
     for seed in seeds(20):
         found = [lesson.writing_resumes(World(seed), *kind) for _, *kind in lesson.PERMISSIONS]
         assert found == [False, True]
-
-
-class Late(World):
-    """As on a busy machine: a kill comes a while after it was asked for."""
-
-    def kill(self, name):
-        self.run(self.seed % 5 / 10)
-        super().kill(name)
 
 
 def test_a_kill_that_comes_when_the_holder_has_released_already_decides_nothing(seeds):

@@ -2,11 +2,11 @@
 
 import contextlib
 import functools
-import random
 
 import lessons
 import nbformat
 import pytest
+from late import Late
 
 from statelab import LiveWorld, World
 
@@ -152,27 +152,6 @@ def outcomes(name, new_world):
         with new_world() as world:
             found[what] = do(world)
     return found
-
-
-class Late(World):
-    """As on a busy machine: whatever is done comes up to 0.8 s after it was decided."""
-
-    def __init__(self, seed):
-        super().__init__(seed=7)
-        self._dice = random.Random(seed)
-
-
-def _late(verb):
-    @functools.wraps(verb)
-    def act(self, *args, **options):
-        World.run(self, self._dice.uniform(0, 0.8))
-        return verb(self, *args, **options)
-
-    return act
-
-
-for name in ("run", "kill", "restart", "pause", "resume", "call"):
-    setattr(Late, name, _late(getattr(World, name)))
 
 
 def simulated(seed=None):
