@@ -1,6 +1,7 @@
 """The check of an exercise finds what it is there to find, says so helpfully, and never raises."""
 
 import atexit  # which keeps an object, so that the next lies elsewhere
+import contextlib
 import copy
 import ctypes
 import enum
@@ -13,6 +14,7 @@ import os
 import platform
 import random
 import secrets
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -767,6 +769,39 @@ def test_who_is_ended_just_when_its_trial_begins_takes_it_along():
         keeper.stdin.close()
         reader.join()
     assert (said, keeper.returncode) == ([b""], 0)
+
+
+LEAVES_A_PROGRAM = """
+import os, subprocess, sys, time
+from statelab.lab.trials.trial import serve
+
+fork = os.fork
+
+def forked():
+    if child := fork():
+        return child
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    print("begun", flush=True)
+    time.sleep(60)
+
+os.fork = forked
+serve(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing can fork")
+@pytest.mark.parametrize("_", range(5))
+def test_who_is_told_to_end_again_and_again_takes_along_what_a_run_left(_, tmp_path):
+    mark = {"STATELAB_TEST_MARK": str(tmp_path)}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **mark}
+    command = [sys.executable, "-c", LEAVES_A_PROGRAM]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, env=environment) as keeper:
+        assert keeper.stdout.readline() == b"begun\n"
+        with contextlib.suppress(ProcessLookupError):
+            while keeper.returncode is None:
+                os.kill(keeper.pid, signal.SIGTERM)
+                keeper.poll()
+    assert not [process for process in psutil.process_iter() if marked(process, mark)]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing can fork")

@@ -1,5 +1,6 @@
 """Nothing outlives the kernel: however a live world ends, its processes and its folder go."""
 
+import contextlib
 import gc
 import os
 import signal
@@ -142,6 +143,17 @@ def test_a_world_whose_warden_is_killed_ends_too(number):
     with pytest.raises(WrongState, match="this world is closed, for its warden is gone"):
         world.call("web")
     world.close()
+
+
+def test_a_warden_that_is_told_to_end_while_it_ends_everything_does_so_all_the_same():
+    process, pids, folder = kernel("time.sleep(1000)")
+    warden = psutil.Process(process.pid).children()[0]
+    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        for _ in range(100_000):
+            os.kill(warden.pid, signal.SIGTERM)
+    process.communicate()
+    wait_until_over(pids, folder)
 
 
 def test_a_world_that_cannot_begin_says_why(monkeypatch):

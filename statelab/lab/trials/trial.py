@@ -179,30 +179,30 @@ def _keep() -> None:
 
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    # Whoever is ended between the fork and the handler would leave the trial behind.
-    ending = {signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ending)
+    # Waited for, not handled: a handler may come at any line, also where the others are ended.
+    ends = {signal.SIGTERM, signal.SIGCHLD}
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # some systems keep no signal that is ignored
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     trial = os.fork()
     if not trial:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ending)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ends)
         return
     for stream in (0, 1):  # else the end of the trial would not be seen at the other side
         os.close(stream)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ending)
-        while os.wait()[0] != trial:  # others are orphans that have ended
-            pass
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        trees.end_all(_reap)
-        os._exit(0)
+    while signal.sigwait(ends) != signal.SIGTERM and trial not in _ended():
+        pass
+    trees.end_all(_ended)
+    os._exit(0)
 
 
-def _reap() -> None:
+def _ended() -> list[int]:
+    """Which processes have ended; they are waited for."""
+    ended = []
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            ended.append(found[0])
+    return ended
 
 
 def _where(thread: int) -> str:

@@ -47,11 +47,14 @@ class Warden:
         self._held: dict[int, socket.socket] = {}  # by port
         self._shared: dict[int, int] = {}  # key → port
         self._after: list[tuple[list[str], dict[str, Any]]] = []
+        self._told: list[bool] = []  # not empty: it was asked to end, by SIGTERM
         self._wake, wake = socket.socketpair()
         wake.setblocking(False)
         if POSIX:
-            signal.signal(signal.SIGCHLD, lambda *_: None)
             signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+            # Neither raises: it could come where everything is being ended, and cut that short.
+            signal.signal(signal.SIGCHLD, lambda *_: None)
+            signal.signal(signal.SIGTERM, lambda *_: self._told.append(True))
         self._wakes = wake
         self._wait_s = _IDLE_S
         self._parent = os.getppid()
@@ -71,7 +74,7 @@ class Warden:
                 if not ready:
                     self._prepare()
                 # A fork of the kernel may hold its end of the channel, whoever forked.
-                if POSIX and os.getppid() != self._parent:
+                if self._told or (POSIX and os.getppid() != self._parent):
                     return
                 if self._wake in ready:
                     self._wake.recv(4096)
