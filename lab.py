@@ -371,9 +371,13 @@ def soak(environment, rounds, paths):
     jobs = [] if paths else [seeds, fuzz, everywhere, korean]
     jobs += [(f"round {n} of {rounds}", paths, {}) for n in range(1, rounds + 1)]
     failed = 0
+    if not paths:  # its figures are nobody's verdict; but it must run
+        failed = int(environment.run("-m", "bench", alone=True) != 0)
+        say(f"soak: the bench: {'FAILED' if failed else 'passed'}")
     if not paths and shutil.which("buildah") and shutil.which("debootstrap"):
-        failed = int(environment.run("binder/build.py") != 0)
-        say(f"soak: every lesson in Binder's image: {'FAILED' if failed else 'passed'}")
+        code = environment.run("binder/build.py")
+        failed += code != 0
+        say(f"soak: every lesson in Binder's image: {'FAILED' if code else 'passed'}")
     for name, arguments, extra in jobs:
         began = time.monotonic()
         pytest = ["-m", "pytest", "-n", "2", "-q", *arguments]

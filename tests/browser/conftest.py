@@ -66,6 +66,7 @@ def opened(lab, motion):
 
     def open_notebook(path):
         opened.append(path)
+        lab.close()
         lab.open(path)
         return lab
 
@@ -79,24 +80,40 @@ def opened(lab, motion):
 
 
 @pytest.fixture
-def house(folder, opened):
+def scratched(lab, folder, opened):
+    """A function that runs a scratch notebook: anew, if it is open; else it opens it.
+
+    It stays open, for opening takes much longer than running.
+    """
+
+    def run(name, sources=scratch.CELLS):
+        if lab.has_open(name, list(sources)):
+            lab.run_anew()
+            return lab
+        lab.close()
+        scratch.write(folder / name, sources)
+        lab.open(name)
+        return lab
+
+    return run
+
+
+@pytest.fixture
+def house(scratched):
     """The scratch notebook, run."""
-    scratch.write(folder / "house.ipynb")
-    return opened("house.ipynb")
+    return scratched("house.ipynb")
 
 
 @pytest.fixture
-def every(folder, opened):
+def every(scratched):
     """A notebook with a widget of each kind, run."""
-    scratch.write(folder / "every.ipynb", scratch.EVERY)
-    return opened("every.ipynb")
+    return scratched("every.ipynb", scratch.EVERY)
 
 
 @pytest.fixture
-def crossing(folder, opened):
+def crossing(scratched):
     """A notebook with one panel, on a scenario whose links cross; run."""
-    scratch.write(folder / "crossing.ipynb", {"crossing": scratch.CROSSING})
-    return opened("crossing.ipynb")
+    return scratched("crossing.ipynb", {"crossing": scratch.CROSSING})
 
 
 @pytest.fixture(scope="package")

@@ -45,9 +45,23 @@ OPEN_WITHOUT_KERNEL = """async (path) => {
   await widget.context.ready;
 }"""
 SAVE = "() => window.jupyterapp.shell.currentWidget.context.save()"
+# Whether that notebook, of these cells, is open and has its kernel.
+IS_OPEN = """([path, ids]) => {
+  const { context, content } = window.jupyterapp.shell.currentWidget ?? {};
+  const kernel = context?.sessionContext?.session?.kernel;
+  return context?.path === path && kernel?.connectionStatus === 'connected'
+    && [...content.model.cells].map((cell) => cell.id).join() === ids.join();
+}"""
+CLEAR = """async () => {
+  const { commands, shell } = window.jupyterapp;
+  await commands.execute('notebook:clear-all-cell-outputs');
+  shell.currentWidget.content.mode = 'command';
+  shell.currentWidget.content.activeCellIndex = 0;
+}"""
 RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 CLOSE = """async () => {
   const widget = window.jupyterapp.shell.currentWidget;
+  if (!widget?.context) return;
   await widget.context.sessionContext.shutdown();
   widget.context.model.dirty = false;
   widget.close();
@@ -165,10 +179,24 @@ class Lab:
 
     def open(self, path):
         """Opens a notebook with a kernel of its own, in the light theme, and runs it to its end."""
-        self.theme("Light")
-        self.page.set_viewport_size({"width": 1400, "height": 1000})
+        self._as_at_first()
         self.page.evaluate(OPEN, path)
         self.run_all()
+
+    def has_open(self, path, ids):
+        """Whether the notebook that is open is that one, has its kernel, and cells of these ids."""
+        return self.page.evaluate(IS_OPEN, [path, ids])
+
+    def run_anew(self):
+        """Clears the open notebook's outputs, and runs it in the kernel that it has."""
+        self._as_at_first()
+        self.page.evaluate(CLEAR)
+        self.page.wait_for_function("() => !document.querySelector('.jp-Notebook .statelab')")
+        self.run_all()
+
+    def _as_at_first(self):
+        self.theme("Light")
+        self.page.set_viewport_size({"width": 1400, "height": 1000})
 
     def run_all(self):
         """Runs all cells; returns when they have run."""
@@ -181,7 +209,7 @@ class Lab:
         self.page.evaluate(OPEN_WITHOUT_KERNEL, path)
 
     def close(self):
-        """Ends the open notebook's kernel and closes it."""
+        """Ends the open notebook's kernel and closes it, if one is open."""
         self.page.evaluate(CLOSE)
 
     def cells(self):

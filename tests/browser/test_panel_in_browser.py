@@ -216,10 +216,9 @@ def test_a_word_stands_clear_of_the_next_bar_and_a_name_of_its_outcome(house):
 
 
 @pytest.fixture
-def stuck(folder, opened):
+def stuck(scratched):
     """A panel on a server that loops, ends its process, and says half a character."""
-    scratch.write(folder / "stuck.ipynb", {"setup": scratch.SETUP, "stuck": scratch.STUCK})
-    return opened("stuck.ipynb")
+    return scratched("stuck.ipynb", {"setup": scratch.SETUP, "stuck": scratch.STUCK})
 
 
 def test_a_click_that_is_interrupted_is_answered_and_the_kernel_and_the_panel_go_on(stuck):

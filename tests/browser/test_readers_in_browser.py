@@ -2,8 +2,6 @@
 
 import pytest
 
-from browser import scratch
-
 pytestmark = pytest.mark.browser
 
 # As Chrome's translation does: each text becomes two elements, one in the other, but for what is
@@ -95,9 +93,8 @@ SHAPE = """(node) => {
 }"""
 
 
-def test_without_backgrounds_one_sees_what_is_chosen(folder, opened):
-    scratch.write(folder / "every.ipynb", scratch.EVERY)
-    page = opened("every.ipynb").page
+def test_without_backgrounds_one_sees_what_is_chosen(every):
+    page = every.page
     page.emulate_media(forced_colors="active")
     try:
         panel = page.locator(".sl-panel").first

@@ -251,6 +251,16 @@ def test_an_answer_of_2xx_is_as_it_should_be_and_nothing_else_unless_a_lesson_sa
         assert marks(panel) == seen
 
 
+def test_what_was_due_is_said_beside_what_came_instead():
+    for due, said in (("401", "should be 401 · in"), ("", "in"), ("4" * 99, "should be 4444")):
+        panel = lab.Panel(house, actions=[ENTER], expected=lambda rows, request, due=due: due)
+        click(panel, "action", 0)
+        assert marks(panel) == ["fail"]
+        (request,) = panel.still()["requests"]
+        assert request["answer"].startswith(said)
+        assert len(request["answer"]) < 90
+
+
 def test_what_is_expected_is_asked_once_for_each_request_with_the_run_so_far():
     asked = []
 

@@ -20,12 +20,13 @@ def broken(table):
 
 
 # ------------------------------------------------------------------------------- the judge
-def test_hostile_days_rank_three_designs_rightly_and_the_sound_one_survives_a_thousand():
+def test_hostile_days_rank_three_designs_rightly_and_the_sound_one_survives_them_all(seeds):
+    days = len([*seeds(300)])
     naive, reasonable, sound = (
-        lesson.judged(design, lesson.HOSTILE, days)
-        for design, days in ((lesson.MINE, 300), (lesson.NEIGHBOUR, 300), (lesson.SOUND, 1000))
+        lesson.judged(design, lesson.HOSTILE, many)
+        for design, many in ((lesson.MINE, 300), (lesson.NEIGHBOUR, 300), (lesson.SOUND, days))
     )
-    assert lesson.survived(sound) == 1000
+    assert lesson.survived(sound) == days
     assert lesson.survived(naive) < lesson.survived(reasonable) < 150
     rules_broken = [(~t[lesson.SENTENCES]).sum(axis=1).mean() for t in (naive, reasonable, sound)]
     assert rules_broken[0] > 2 * rules_broken[1] > rules_broken[2] == 0

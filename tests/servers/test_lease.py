@@ -144,9 +144,9 @@ def broken(world, sentences=ALWAYS):
 
 
 # ------------------------------------------------------------------------------- a thousand days
-def test_on_a_thousand_bad_days_no_sentence_breaks_and_with_fencing_no_stale_write_lands(seeds):
+def test_on_bad_days_no_sentence_breaks_and_with_fencing_no_stale_write_lands(seeds):
     restarts = refused = 0
-    for seed in seeds(1000):
+    for seed in seeds(300):
         world = bad_day(seed, fencing=True)
         assert broken(world, (*ALWAYS, lesson.NO_STALE_WRITE)) == []
         rows = world.trace.rows
@@ -156,8 +156,8 @@ def test_on_a_thousand_bad_days_no_sentence_breaks_and_with_fencing_no_stale_wri
         refused += any((row.kind, row.node, row.data[0]) == ("reply", "db", 409)
                        for row in rows if row.kind == "reply")  # fmt: skip
     # The days were bad enough to mean something.
-    assert restarts > 300
-    assert refused > 300
+    assert restarts > 90
+    assert refused > 90
 
 
 def test_without_fencing_stale_writes_land(seeds):

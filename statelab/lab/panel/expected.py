@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from statelab.lab.words import sentence
+from statelab.lab.words import cut, sentence
 from statelab.language import spoken
 from statelab.rows import Exchange, Row, Rows
 
-Expected = Callable[[Rows, Exchange], bool]
+Expected = Callable[[Rows, Exchange], bool | str]
 
 
 class Expectation:
@@ -19,14 +19,20 @@ class Expectation:
         self.says = expected is not None
         self.wrong = ""
 
-    def is_met(self, rows: Rows, first: Row, last: Row) -> bool:
-        """Whether the request that ends with `last`, the latest row, came out as it should."""
-        by_status = last.kind == "answer" and 200 <= last.data[0] < 300
+    def due(self, rows: Rows, first: Row, last: Row) -> str | None:
+        """Says what should have come of the request that ends with `last`, the latest row.
+
+        None if it came out as it should, '' if it did not and nobody says what was due.
+        """
+        by_status = None if last.kind == "answer" and 200 <= last.data[0] < 300 else ""
         if self._expected is None:
             return by_status
         request = Rows([last] if first is last else [first, last]).request(last.node)
         try:
-            return bool(self._expected(rows, request))
+            said = self._expected(rows, request)
+            if isinstance(said, str):
+                return said and spoken("should be {due}", due=cut(said, 60))
+            return None if said else ""
         except BaseException as wrong:  # nobody would see it, and SystemExit would end the kernel
             self.wrong = spoken(
                 "It could not be told whether this is as it should be: {why}", why=sentence(wrong)

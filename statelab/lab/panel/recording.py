@@ -240,13 +240,13 @@ class Recording(Fields):
         status, body = row.data[:2] if row.kind == "answer" else (None, None)
         words = {"refused": "refused", "noreply": "no reply"}
         word = spoken(words.get(row.kind) or status_word(status))
-        mark = self._mark(row, first, column)
+        mark, due = self._mark(row, first, column)
         bar = self._end(at, row.time_us, key, mark, word)
         if column != "clients" and row.kind == "answer" and status < 300 and mark != Mark.FAIL:
             return
         what = f"{first.data[0]} {first.data[1]}" if first is not row else spoken("not sent")
         answer = "" if body is None else answer_text(body)
-        answer = " · ".join(filter(None, [answer, self._answered_by(row)]))
+        answer = " · ".join(filter(None, [due, answer, self._answered_by(row)]))
         lane, what = self.book.node(row.node), f"{what} → {row.other}"
         by_itself = mark == Mark.OK and self.book.lives(row.node) and not self.book.expectation.says
         kind = Event.ROUTINE if by_itself else Event.REQUEST
@@ -255,11 +255,12 @@ class Recording(Fields):
     def _column(self, name: str) -> str:
         return self.book.subjects[self.book.node(name)]["column"]
 
-    def _mark(self, row: Row, first: Row, column: str) -> str:
-        """Whether it came out as it should; a balancer only passes on what others ask."""
+    def _mark(self, row: Row, first: Row, column: str) -> tuple[str, str]:
+        """Whether it came out as it should, or what was due; a balancer only passes on."""
         if column == "balancers" or (column != "clients" and not self.book.expectation.says):
-            return Mark.NEITHER
-        return Mark.OK if self.book.expectation.is_met(self._rows, first, row) else Mark.FAIL
+            return Mark.NEITHER, ""
+        due = self.book.expectation.due(self._rows, first, row)
+        return (Mark.OK, "") if due is None else (Mark.FAIL, due)
 
     def _answered_by(self, row: Row) -> str:
         """Who really answered what a balancer has passed on."""
