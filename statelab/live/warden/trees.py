@@ -5,6 +5,7 @@ The warden imports this when it has time, for psutil takes longer to import than
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import ctypes
 import os
@@ -17,6 +18,8 @@ import psutil
 
 _SEGMENTS, _IPC_RMID = Path("/proc/sysvipc/shm"), 0  # Linux
 
+# So long, at the most, a process on a busy machine needs to hear a signal, and to be gone.
+_HEARING_S, _DYING_S = 5.0, 20.0
 _SEGMENT = re.compile(r"/dev/shm/PostgreSQL\.[0-9]+")  # Linux
 
 
@@ -48,13 +51,11 @@ def resume(pid: int) -> None:
 
 def end_all(reap: Callable[[], object]) -> None:
     """Kills every process that came of this one; `reap` waits for those that have ended."""
-    for _ in range(100):
-        alive = psutil.Process().children(recursive=True)
+    end = time.monotonic() + _DYING_S
+    while (alive := _below(os.getpid())) and time.monotonic() < end:
         _kill(alive)
-        reap()
-        if not alive:
-            return
         time.sleep(0.01)
+        reap()
 
 
 def free_shared_memory(makers: set[int]) -> None:
@@ -98,14 +99,31 @@ def _name(process: psutil.Process) -> str:
 
 def _tree(pid: int) -> list[psutil.Process]:
     with contextlib.suppress(psutil.NoSuchProcess):
-        root = psutil.Process(pid)
-        return [root, *root.children(recursive=True)]
+        return [psutil.Process(pid), *_below(pid)]
     return []
+
+
+def _below(pid: int) -> list[psutil.Process]:
+    """All that came of a process, by who is whose parent.
+
+    psutil's own `children` compares times of birth as well, by the clock of the wall: one that is
+    set meanwhile makes a child older than its parent, and then it is none.
+    """
+    children = collections.defaultdict(list)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            children[process.ppid()].append(process)
+    found, parents = [], [pid]
+    while parents:
+        born = children.pop(parents.pop(), [])
+        found += born
+        parents += [process.pid for process in born]
+    return found
 
 
 def _wait(processes: list[psutil.Process], statuses: tuple[str, ...]) -> None:
     """Waits until each has such a status or is gone, but not for long."""
-    end = time.monotonic() + 0.5
+    end = time.monotonic() + _HEARING_S
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             while process.status() not in statuses and time.monotonic() < end:

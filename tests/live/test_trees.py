@@ -1,0 +1,67 @@
+"""Process trees: nothing of them is missed, whatever clock and machine do."""
+
+import itertools
+import subprocess
+import sys
+
+import psutil
+import pytest
+from processes import wait_until
+
+from statelab.live.warden import trees
+
+pytestmark = pytest.mark.live
+
+PARENT = """
+import subprocess, sys
+subprocess.Popen([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"])
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def family():
+    """A process that has a child; the two, as psutil has them."""
+    command = [sys.executable, "-c", PARENT]
+    with subprocess.Popen(command, stdin=-1, stdout=-1) as parent:
+        assert parent.stdout.readline() == b"up\n"
+        tree = [psutil.Process(parent.pid), *psutil.Process(parent.pid).children()]
+        yield tree
+        for process in tree:
+            process.kill()
+
+
+@pytest.fixture
+def set_back(monkeypatch):
+    """The clock of the wall is set back all the time: each birth seems to be the earlier one."""
+    times = itertools.count(psutil.boot_time(), -10)
+    monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: float(next(times)))
+
+
+def test_a_clock_that_is_set_back_hides_no_child(family, set_back):
+    parent, child = family
+    trees.pause(parent.pid)
+    assert child.status() == psutil.STATUS_STOPPED
+    trees.resume(parent.pid)
+    wait_until(lambda: child.status() == psutil.STATUS_SLEEPING)
+    trees.kill(parent.pid)
+    assert not runs(child)
+
+
+def test_whoever_ends_all_goes_on_until_all_are_gone(family, monkeypatch):
+    _, child = family
+    looks, each = itertools.count(), trees._each
+
+    def late(verb):  # as on a machine where what was killed is not gone yet
+        if next(looks) > 150:
+            each(verb)
+
+    monkeypatch.setattr(trees, "_each", late)
+    monkeypatch.setattr(trees, "_below", lambda pid: [child] if runs(child) else [])
+    trees.end_all(lambda: None)
+    assert not runs(child)
+
+
+def runs(process):
+    """Whether it has not ended."""
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
