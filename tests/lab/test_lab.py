@@ -300,18 +300,26 @@ def test_every_check_runs_even_when_one_fails():
 
 def test_a_soak_goes_on_after_a_failed_round_and_tells(capsys, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)  # nothing that could build an image
-    fake = FakeRuns(ROOT, 0, 0, 0, 0, 1, 0)
+    fake = FakeRuns(ROOT, 0, 0, 0, 0, 0, 1, 0)
     assert lab.soak(fake, 2, []) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert ["passed" in line for line in lines] == [True, True, True, True, False, True]
-    assert lines[5].startswith("statelab: soak: round 2 of 2: passed after 0 s; failed so far: 1")
+    assert ["passed" in line for line in lines] == [True, True, True, True, True, False, True]
+    assert lines[6].startswith("statelab: soak: round 2 of 2: passed after 0 s; failed so far: 1")
 
 
 def test_a_soak_tries_binders_image_where_it_can_be_built(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: name)
     fake = FakeRuns(ROOT)
     assert lab.soak(fake, 0, []) == 0
-    assert fake.ran[0] == "binder/build.py"
+    assert fake.ran[:2] == ["-m bench", "binder/build.py"]
+
+
+def test_a_soak_in_which_the_bench_crashes_has_failed(capsys, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    assert lab.soak(FakeRuns(ROOT, 1), 0, []) == 1
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first == "statelab: soak: the bench: FAILED"
+    assert all("passed" in line for line in others)
 
 
 def test_a_soak_of_some_folders_runs_only_these():
