@@ -169,7 +169,10 @@ class Lab:
         early = urlsplit(url).path.startswith(("/pictures/", "/lab/pictures/"))
         # Its debugger complains when a kernel ends soon after it has begun.
         ended = message.text.startswith("Could not restore the debugger state")
-        if message.type == "error" and not early and not ended:
+        # JupyterLab activates a notebook that was closed meanwhile. What throws while a message is
+        # handed on is said here, with its stack; `_failed` has the rest.
+        closed = "_ensureFocus" in message.text and "blob:" not in message.text
+        if message.type == "error" and not (early or ended or closed):
             self.errors.append(f"{message.text} ({url})")
 
     def _asked(self, request):
