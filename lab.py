@@ -457,8 +457,9 @@ def for_class(notebook):
             continue
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
-        if "title" in tags:  # the badge leads to the whole lessons
-            cell["source"] = [line for line in cell["source"] if "binder.svg" not in line]
+        if "title" in tags:  # the badge leads to the whole lessons, and so does the other language
+            lines = [line for line in cell["source"] if "binder.svg" not in line]
+            cell["source"] = [re.sub(r"( · )?\[\S+\]\((ko|\.\.)/\S+\)", "", line) for line in lines]
         kept.append(cell)
     return {**notebook, "cells": kept}
 

@@ -63,6 +63,23 @@ def test_an_address_opens_its_run_at_its_event_in_the_first_panel_that_it_is_of(
     assert in_kernel(again, "one.world.trace.digest()") == run.digest
 
 
+HUB = """() => {
+  const settings = document.getElementById('jupyter-config-data');
+  const own = JSON.parse(settings.textContent);
+  settings.textContent = JSON.stringify({ ...own, hubPrefix: '/hub/' });
+}"""
+
+
+def test_on_a_hub_an_address_leads_each_reader_to_a_server_of_their_own(at_address):
+    lab = at_address("")
+    lab.page.evaluate(HUB)
+    lab.page.locator("[data-verb=kill]").first.press("Enter")
+    lab.page.locator(".sl-is-dead").first.wait_for()
+    address = lab.page.locator(".sl-code").nth(1).text_content()
+    assert "/hub/user-redirect/lab" in address
+    assert "workspaces" not in address
+
+
 def test_an_address_without_a_run_code_says_so_once(at_address):
     lab = at_address("run=SL1-nonsense&at=1")
     said = lab.page.locator(".sl-panel[aria-label='one'] .sl-error").first

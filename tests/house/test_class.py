@@ -40,6 +40,13 @@ def test_every_notebook_and_picture_is_copied(folder):
     assert copied == {path.relative_to(notebooks) for path in there}
 
 
+def test_no_link_leads_to_the_answers(folder):
+    for path in folder.glob("*.ipynb"):
+        (title,) = (cell.source for cell in cells(path) if "title" in tags(cell))
+        assert "](ko/" not in title
+        assert "binder" not in title
+
+
 def test_what_a_teacher_has_tried_and_not_committed_is_not_handed_out(tmp_path):
     root = tmp_path / "checkout"
     shutil.copytree(ROOT / "notebooks", root / "notebooks")
