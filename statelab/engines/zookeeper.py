@@ -20,6 +20,7 @@ from statelab.message import IP, shown
 
 JAR = Path("/usr/share/java/zookeeper.jar")  # where Debian's libzookeeper-java puts it
 TICK_MS = 200
+# Since 3.9, FIPS mode is the default, and refuses DIGEST-MD5, by which all log in here.
 _CONF = f"""\
 tickTime={TICK_MS}
 maxSessionTimeout=60000
@@ -31,6 +32,7 @@ admin.enableServer=false
 authProvider.sasl=org.apache.zookeeper.server.auth.SASLAuthenticationProvider
 enforce.auth.enabled=true
 enforce.auth.schemes=sasl
+fips-mode=false
 """
 _CONF_OF_MEMBERS = """\
 quorum.auth.enableSasl=true
@@ -46,7 +48,6 @@ QuorumLearner {{{{ {_LOGIN} username="{_USER}" password="{{password}}"; }}}};
 """
 # A small heap and no second compiler: up in 0.3 s. No file in a folder that all programs share.
 _JAVA = ("-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
-_JAVA += ("-Dzookeeper.fips-mode=false",)  # 3.9 is in it by default, and then refuses DIGEST-MD5
 
 
 class ZooKeeper(Engine):

@@ -73,6 +73,7 @@ HUB = """() => {
 def test_on_a_hub_an_address_leads_each_reader_to_a_server_of_their_own(at_address):
     lab = at_address("")
     lab.page.evaluate(HUB)
+    lab.run_anew()
     lab.page.locator("[data-verb=kill]").first.press("Enter")
     lab.page.locator(".sl-is-dead").first.wait_for()
     address = lab.page.locator(".sl-code").nth(1).text_content()

@@ -147,11 +147,11 @@ def test_a_world_whose_warden_is_killed_ends_too(number):
 
 def test_a_warden_that_is_told_to_end_while_it_ends_everything_does_so_all_the_same():
     process, pids, folder = kernel("time.sleep(1000)")
-    warden = psutil.Process(process.pid).children()[0]
+    *_, warden, _ = pids
     os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
         for _ in range(100_000):
-            os.kill(warden.pid, signal.SIGTERM)
+            os.kill(warden, signal.SIGTERM)
     process.communicate()
     wait_until_over(pids, folder)
 

@@ -143,7 +143,7 @@ def broken(world, sentences=ALWAYS):
     return [sentence.sentence for sentence in sentences if world.trace.breach(sentence)]
 
 
-# ------------------------------------------------------------------------------- a thousand days
+# ------------------------------------------------------------------------------- bad days
 def test_on_bad_days_no_sentence_breaks_and_with_fencing_no_stale_write_lands(seeds):
     restarts = refused = 0
     for seed in seeds(300):

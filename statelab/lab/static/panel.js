@@ -25,14 +25,15 @@ function copy({ currentTarget: pressed }) {
 const SHARED = new URLSearchParams(new URL(performance.getEntriesByType("navigation")[0]?.name
   ?? location.href).hash.slice(1));
 
+const { hubPrefix, baseUrl } = JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}");
+
 // The address that opens a run, at a row: this page's own, without what is only this reader's. On a
 // hub each reader has a server of their own, and one address that leads each to theirs.
 // The browser edition's own does not name the notebook that is open.
 function addressOf(root, code, row) {
-  const settings = JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}");
-  const hub = settings.hubPrefix && `${settings.hubPrefix}user-redirect/`;
   const { origin, pathname: own } = location;
-  const pathname = (hub ? own.replace(settings.baseUrl, hub) : own).replace(/workspaces\/[^/]+\//, "");
+  const all = hubPrefix ? own.replace(encodeURI(decodeURI(baseUrl)), `${hubPrefix}user-redirect/`) : own;
+  const pathname = all.replace(/workspaces\/[^/]+\//, "");
   const tabs = pathname.endsWith(".ipynb") ? [] : globalThis.jupyterapp?.shell.widgets("main") ?? [];
   const path = [...tabs].find(({ node }) => node.contains(root))?.context?.path;
   return `${origin}${pathname}${path ? `?path=${encodeURIComponent(path)}` : ""}#run=${code}&at=${row}`;
