@@ -236,6 +236,7 @@ def test_an_answer_of_2xx_is_as_it_should_be_and_nothing_else_unless_a_lesson_sa
         (None, ["ok", "ok", "fail", "fail"]),
         (never_in_after_a_kill, ["ok", "ok", "ok", "ok"]),
         (lambda rows, request: request.status == 401, ["fail"] * 3 + ["ok"]),
+        (lambda rows, request: 401, ["fail"] * 3 + ["ok"]),
     ):
         panel = lab.Panel(house, actions=[ENTER, ASK], expected=expected)
         for what in (
@@ -252,7 +253,14 @@ def test_an_answer_of_2xx_is_as_it_should_be_and_nothing_else_unless_a_lesson_sa
 
 
 def test_what_was_due_is_said_beside_what_came_instead():
-    for due, said in (("401", "should be 401 · in"), ("", "in"), ("4" * 99, "should be 4444")):
+    for due, said in (
+        (401, "should be 401 · in"),
+        ("401", "should be 401 · in"),
+        (False, "in"),
+        ("", "in"),
+        (None, "in"),
+        ("4" * 99, "should be 4444"),
+    ):
         panel = lab.Panel(house, actions=[ENTER], expected=lambda rows, request, due=due: due)
         click(panel, "action", 0)
         assert marks(panel) == ["fail"]

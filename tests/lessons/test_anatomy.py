@@ -1,6 +1,7 @@
 """Each lesson has the anatomy of a lesson: its parts, in order, none longer than it may be."""
 
 import ast
+import itertools
 import re
 
 import lessons
@@ -149,8 +150,10 @@ def servers(name, cells):
 # ------------------------------------------------------------------------------- predictions
 def predictions(cells):
     asked = list(calls(cells, "predict"))
-    if not 1 <= len(asked) <= MOST_PREDICTIONS:
-        yield f"it asks for {len(asked)} predictions"
+    optional = workshop_of(cells)
+    lesson = [cell for cell, _ in asked if cell not in optional]
+    if not 1 <= len(lesson) <= MOST_PREDICTIONS:
+        yield f"it asks for {len(lesson)} predictions"
     places = [*(cells.index(cell) for cell, _ in asked), len(cells)]
     for (cell, call), place, end in zip(asked, places, places[1:], strict=False):
         choices = ast.literal_eval(call.args[1])
@@ -182,9 +185,14 @@ def without_hands(cells):
         yield "nothing of the real thing runs in a LiveWorld"
 
 
+def workshop_of(cells):
+    """The cells from the first of the workshop on."""
+    return [*itertools.dropwhile(lambda cell: not WORKSHOP & set(cell.metadata.tags), cells)]
+
+
 def workshop(cells):
-    first = next((cell for cell in cells if WORKSHOP & set(cell.metadata.tags)), None)
-    if first is None or not re.search(r"^## Workshop \(optional", first.source, re.M):
+    begins = workshop_of(cells)[:1]
+    if not begins or not re.search(r"^## Workshop \(optional", begins[0].source, re.M):
         yield "its workshop does not say that it is optional"
     for tag, mark in ("hunt", "✕ not yet: with seed"), ("answer", "✓ passed: under"):
         checked = [cell for cell, _ in calls(tagged(cells, tag), "check")]
@@ -341,6 +349,10 @@ LONG = "\n".join(f"    line_{number} = {number}" for number in range(31))
             "Long has 32 lines",
         ),
         (without("predict-1", "predict-2", "predict-3"), "it asks for 0 predictions"),
+        (
+            write("predict-3", ")\nguess", ')\nlab.predict("?", ["a", "b"])\nguess'),
+            "for 4 predictions",
+        ),
         (write("predict-1", '["only', '["a", "b", "c", "only'), "predict-1 has 6 choices"),
         (tag("predict-1", "code"), "predict-1 is not tagged predict"),
         (without("observe-1"), "after predict-1, nothing compares it"),

@@ -8,7 +8,7 @@ from statelab.lab.words import cut, sentence
 from statelab.language import spoken
 from statelab.rows import Exchange, Row, Rows
 
-Expected = Callable[[Rows, Exchange], bool | str]
+Expected = Callable[[Rows, Exchange], bool | int | str]
 
 
 class Expectation:
@@ -29,10 +29,12 @@ class Expectation:
             return by_status
         request = Rows([last] if first is last else [first, last]).request(last.node)
         try:
-            said = self._expected(rows, request)
-            if isinstance(said, str):
-                return said and spoken("should be {due}", due=cut(said, 60))
-            return None if said else ""
+            due = self._expected(rows, request)
+            if isinstance(due, str | int) and not isinstance(due, bool):
+                if due in ("", request.status):
+                    return None if due else ""
+                return spoken("should be {due}", due=cut(str(due), 60))
+            return None if due else ""
         except BaseException as wrong:  # nobody would see it, and SystemExit would end the kernel
             self.wrong = spoken(
                 "It could not be told whether this is as it should be: {why}", why=sentence(wrong)

@@ -32,9 +32,9 @@ class Panel(Drawn):
 
     It opens once `prediction` is answered or skipped. A click becomes an input of the panel's own
     world, and a line of Python; `do` is the same by code. `invariants` are shown as lights.
-    `expected(rows, request)` is asked once for each request that is over: True, if its outcome is
-    as it should be (green); else (red) what was due, a text, or False. Without it, an answer of 2xx
-    is as it should be, and all else is not.
+    `expected(rows, request)` is asked once for each request that is over: the status that was due;
+    or True, if its outcome is as it should be (green), and else (red) False or what was due, as a
+    text. Without it, an answer of 2xx is as it should be, and all else is not.
     `level` is how much is shown: 0 clients, servers, kill and outcomes; 1 also the time line; 2
     also faults of links, and branches. `step` is how many seconds a click takes in the simulated
     world. `columns` puts nodes elsewhere than their class's name suggests.
