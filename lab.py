@@ -41,7 +41,7 @@ python3 lab.py soak [...]    repeat what flakes could hide in, for hours; with f
 python3 lab.py record [...]  run all notebooks, or those named, and store their outputs
 python3 lab.py class FOLDER  copy the committed notebooks for a class: no answers, no outputs
                              (--language ko: the Korean ones)
-python3 lab.py site FOLDER   make the browser edition, a static site (some 40 MB; npm is needed)
+python3 lab.py site FOLDER   make the browser edition, a static site (some 60 MB; npm is needed)
 python3 lab.py binder        build Binder's image without Docker, run all lessons in it (as root)
 python3 lab.py translate     update the catalogs in translation/, make the editions from them
 """
@@ -420,7 +420,7 @@ def make_site(environment, folder):
     # Apart from the lessons' environment, whose JupyterLab would load JupyterLite's extensions.
     tools = environment.folder / "site"
     python = tools / environment.python.relative_to(environment.folder)
-    say("making the browser edition (some 20 seconds; the first time a minute)")
+    say("making the browser edition (a minute)")
     if not python.exists():
         run_quietly([environment.python, "-m", "venv", tools], "Making its tools' room failed")
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "-c", "requirements.lock"]

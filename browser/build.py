@@ -94,6 +94,9 @@ def add_packages(pyodide: Path, ours: Path) -> None:
     pip += ["--platform", "any", "-d", pyodide]
     run("Wheels could not be had", *pip, *pins, *pinned(OURS))
     shutil.copy(ours, pyodide)
+    here = Path(__file__).parent
+    command = ["node", here / "bytecode.mjs", pyodide, here / "bytecode.py"]
+    run("What the browser imports could not be compiled", *command)
     packages = {name: package for name, package in theirs.items() if pure(package)}
     needs = {**OURS, "statelab": STATELAB}
     for name, depends in needs.items():

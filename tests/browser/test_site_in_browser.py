@@ -6,12 +6,16 @@ Here two lessons, in the soak all, the Korean ones too.
 import dataclasses
 import functools
 import http.server
+import io
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import threading
+import urllib.request
+import zipfile
 
 import lessons
 import nbformat
@@ -126,6 +130,17 @@ def test_a_lesson_says_there_what_it_says_elsewhere_and_its_panels_answer(name, 
     for number in range(panels.count()):
         use(panels.nth(number))
     assert panels.get_by_text("Live", exact=True).count() == 0
+
+
+def test_what_its_python_imports_is_compiled_already(site):
+    with urllib.request.urlopen(f"{site}/static/pyodide/pyodide-lock.json") as answer:
+        packages = json.load(answer)["packages"].values()
+    for name in ("python_stdlib.zip", *(package["file_name"] for package in packages)):
+        with urllib.request.urlopen(f"{site}/static/pyodide/{name}") as answer:
+            files = zipfile.ZipFile(io.BytesIO(answer.read())).namelist()
+        sources = [path for path in files if path.endswith(".py")]
+        compiled = [path for path in files if path.endswith(".pyc")]
+        assert len(compiled) == len(sources) > 0, name
 
 
 def test_a_link_opens_its_run_at_its_event_in_another_browser(opened, browser, site):
