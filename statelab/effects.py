@@ -143,3 +143,8 @@ def opened(door: Door) -> Door:
     if door.shut:
         raise Killed(f"{door.name} is dead")
     return door
+
+
+def memory(node: Any) -> dict[str, Any]:
+    """The public attributes of a node: what a kill erases."""
+    return {name: value for name, value in vars(node).items() if name[:1] != "_"}

@@ -16,10 +16,10 @@ import types
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from statelab.checked import DEFAULT_TIMEOUT, checked_headers, micros
+from statelab.checked import DEFAULT_TIMEOUT, micros
 from statelab.effects import Call, Disk, Door, opened
-from statelab.message import NoReply, NotAwaited, Refused, Request, Response, copied, said, shown
-from statelab.unawaited import effect, steps, unawaited
+from statelab.message import Request, Response, shown
+from statelab.unawaited import effect, steps
 
 
 class Node:
@@ -104,11 +104,6 @@ class Node:
         return self._door.disk
 
 
-def memory(node: Node) -> dict[str, Any]:
-    """The public attributes of `node`: what a kill erases."""
-    return {name: value for name, value in vars(node).items() if name[:1] != "_"}
-
-
 def born(factory: Callable[..., Node], args: tuple, door: Door) -> Node:
     """Makes a node with `door` already in place, as `factory(*args)` would make it."""
     node = factory.__new__(factory, *args)
@@ -130,43 +125,6 @@ def born(factory: Callable[..., Node], args: tuple, door: Door) -> Node:
 
 
 steps[born.__code__] = "birth"
-
-
-# What a handler did not catch, as the status that its caller gets.
-STATUS_OF_ERROR = {Refused: 502, NoReply: 504}
-
-
-def answer(
-    door: Door, value: Any, error: BaseException | None, method: str
-) -> tuple[tuple[int, Any, dict[str, str]], BaseException | None]:
-    """The status, body and headers sent when `handle` returned `value` or raised `error`.
-
-    The body is a copy. What cannot be sent is an error, too, and the second of what is returned.
-    `method` is that of the request: HTTP has no room for a body in an answer to HEAD, or of some
-    statuses.
-    """
-    if error is None:
-        try:
-            if type(value) is not Response:
-                status, body, headers = 200, copied(value), {}
-            elif not _is_status(value.status):
-                raise ValueError(f"the status {shown(value.status)} is not an int from 200 to 599")
-            else:
-                status, body = int(value.status), value.frozen_body()
-                headers = checked_headers(value.headers) if value.headers else {}
-        except NotAwaited as wrong:
-            error = unawaited(door, wrong.coroutine)
-        except Exception as wrong:  # a class of the learner's may raise whatever it is asked
-            error = wrong
-    if error is not None:
-        status, body, headers = STATUS_OF_ERROR.get(type(error), 500), {"error": said(error)}, {}
-    if status == 204 or status == 304 or method == "HEAD":
-        body = None
-    return (status, body, headers), error
-
-
-def _is_status(status: Any) -> bool:
-    return isinstance(status, int) and not isinstance(status, bool) and 200 <= status <= 599
 
 
 class Soft(NamedTuple):

@@ -1,4 +1,4 @@
-"""A node's coroutine, stepped by hand: it yields its effects, and a door performs them."""
+"""A node's coroutine, stepped by hand: it yields effects, a door performs them, its end answers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import types
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from statelab.checked import checked_headers
 from statelab.effects import Call, Door, Killed, UnknownNode
 from statelab.immutable import is_learners
-from statelab.message import NotAwaited, said, shown
+from statelab.message import NoReply, NotAwaited, Refused, Response, copied, said, shown
 from statelab.unawaited import owed, steps, unawaited
 
 
@@ -174,3 +175,40 @@ def _foreign(door: Door, what: str) -> TypeError:
         f"{door.name} awaited something foreign ({what}): a node waits with self.sleep, self.call "
         "and self.gather only"
     )
+
+
+# What a handler did not catch, as the status that its caller gets.
+STATUS_OF_ERROR = {Refused: 502, NoReply: 504}
+
+
+def answer(
+    door: Door, value: Any, error: BaseException | None, method: str
+) -> tuple[tuple[int, Any, dict[str, str]], BaseException | None]:
+    """The status, body and headers sent when `handle` returned `value` or raised `error`.
+
+    The body is a copy. What cannot be sent is an error, too, and the second of what is returned.
+    `method` is that of the request: HTTP has no room for a body in an answer to HEAD, or of some
+    statuses.
+    """
+    if error is None:
+        try:
+            if type(value) is not Response:
+                status, body, headers = 200, copied(value), {}
+            elif not _is_status(value.status):
+                raise ValueError(f"the status {shown(value.status)} is not an int from 200 to 599")
+            else:
+                status, body = int(value.status), value.frozen_body()
+                headers = checked_headers(value.headers) if value.headers else {}
+        except NotAwaited as wrong:
+            error = unawaited(door, wrong.coroutine)
+        except Exception as wrong:  # a class of the learner's may raise whatever it is asked
+            error = wrong
+    if error is not None:
+        status, body, headers = STATUS_OF_ERROR.get(type(error), 500), {"error": said(error)}, {}
+    if status == 204 or status == 304 or method == "HEAD":
+        body = None
+    return (status, body, headers), error
+
+
+def _is_status(status: Any) -> bool:
+    return isinstance(status, int) and not isinstance(status, bool) and 200 <= status <= 599

@@ -13,7 +13,7 @@ from typing import Any
 
 from statelab.checked import MAX_SECONDS
 from statelab.message import Request, shown
-from statelab.node import STATUS_OF_ERROR
+from statelab.task import STATUS_OF_ERROR
 
 ALGORITHM = "HS256"
 _URL = str.maketrans("-_", "+/")  # what RFC 4648, section 5, writes otherwise

@@ -14,9 +14,9 @@ from typing import Any
 
 from statelab.checked import YOU
 from statelab.client import Client, ClientWorld, Pending, keep_token
-from statelab.effects import Call, Disk
+from statelab.effects import Call, Disk, memory
 from statelab.message import NoReply, Refused, Response, said, text_of
-from statelab.node import Node, born, memory
+from statelab.node import Node, born
 from statelab.sim.clock import Clock
 from statelab.sim.connection import Connection, Endpoint, Host
 from statelab.task import Task

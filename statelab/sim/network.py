@@ -15,13 +15,12 @@ from typing import Any
 
 from statelab.effects import Call
 from statelab.message import NoReply, Refused, Request, Response, said
-from statelab.node import answer
 from statelab.rows import LOST, NOBODY_THERE
 from statelab.sim.clock import Clock, Timers
 from statelab.sim.connection import Connection, Endpoint, Host, Hosts, Ports
 from statelab.sim.life import Life
 from statelab.sim.link import Link
-from statelab.task import Task
+from statelab.task import Task, answer
 from statelab.unawaited import kept
 
 

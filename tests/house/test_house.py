@@ -162,7 +162,7 @@ def test_the_page_for_who_takes_over_shows_the_rooms_as_they_are():
     assert picture() in text, f"python -m tests.house.test_house\n{picture()}"
 
 
-FOLDERS = ("statelab", "tests", "docs", "notebooks")
+FOLDERS = ("statelab", "browser", "tests", "docs", "notebooks")
 
 
 def gone(text):

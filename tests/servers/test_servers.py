@@ -444,4 +444,5 @@ def test_the_servers_import_neither_a_world_nor_anything_from_outside():
         imported = [line.split()[1] for line in source.splitlines() if line.startswith("from ")]
         assert {name for name in imported if name.startswith("statelab")} <= {
             "statelab.checked", "statelab.message", "statelab.node", "statelab.servers",
+            "statelab.task",
         }  # fmt: skip

@@ -17,6 +17,7 @@ from statelab import (
     effects,
     message,
     node,
+    task,
 )
 from statelab.sim import network
 
@@ -404,7 +405,7 @@ def test_nodes_share_no_objects():
 
 def test_without_copies_nodes_would_share_objects(monkeypatch):
     monkeypatch.setattr(message, "copied", lambda body: body)
-    monkeypatch.setattr(node, "copied", lambda body: body)
+    monkeypatch.setattr(task, "copied", lambda body: body)
     world = world_with(greedy=Greedy, web=Sender)
     assert world.call("web").body != [["sent"], []]
 

@@ -10,10 +10,10 @@ from types import FrameType
 from typing import Any
 
 from statelab.canonical import canonical
-from statelab.effects import Call
+from statelab.effects import Call, memory
 from statelab.lab.trials.nondeterminism import is_learners_code, place
 from statelab.message import Request, Response
-from statelab.node import Node, memory
+from statelab.node import Node
 
 MOST_LINES = 50_000  # lines: the first that differs comes early, or a run is too long for this
 

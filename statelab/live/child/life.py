@@ -16,13 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from statelab.effects import Disk, UnknownNode
+from statelab.effects import Disk, UnknownNode, memory
 from statelab.live.child.disk import DiskFile
 from statelab.live.transport.control import as_plain
 from statelab.live.transport.http_client import Caller
 from statelab.message import Request, Response, said
-from statelab.node import Node, answer, born, memory
-from statelab.task import Task, loopless
+from statelab.node import Node, born
+from statelab.task import Task, answer, loopless
 from statelab.unawaited import kept
 
 
