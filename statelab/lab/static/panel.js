@@ -92,12 +92,12 @@ function renderPanel({ model, el, book }) {
     : move("follow", Math.max(eye.weight, eye.run.weight[from + 1] ?? eye.run.length));
 
   function header(latest, now) {
-    const { title, level, mode, modes, error } = traits;
+    const { title, gate, level, mode, modes, error } = traits;
     const names = { simulated: t("Simulated"), live: t("Live") };
-    return [h("header.header", h("h3.title", title), h("span.space"),
+    return [h("header.header", h("h3.title", title), h("span.space"), !gate && [
       modes.length > 1 && choice(t("world"), modes.map((one) => [one, names[one]]), mode, (one) => act("world", one)),
       level > 0 && mode !== "live" && button(t("Wait"), "later", () => act("wait"), { title: t("let time pass") }),
-      button(t("Start over"), "again", () => act("again"), { title: t("begin the run anew") })),
+      button(t("Start over"), "again", () => act("again"), { title: t("begin the run anew") })]),
     h("div.error", { role: "alert", is: !gone && waits() && "late" }, gone || (waits() ? SILENT() : error)),
     latest && strip(loudest(latest), now, latest.find(({ kind }) => kind === "breach"))];
   }
