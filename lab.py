@@ -411,10 +411,10 @@ def check_new(folder):
 def make_site(environment, folder):
     """Make the browser edition in a new or empty folder, with tools of its own."""
     check_new(folder)
-    if not shutil.which("npm"):
+    if not (shutil.which("npm") and shutil.which("node")):
         raise Trouble(
-            "npm is missing, by which Python for browsers (Pyodide) comes: install Node.js with "
-            "npm (on Debian and Ubuntu: sudo apt install npm), then run this again."
+            "npm or node is missing, by which Python for browsers (Pyodide) comes: install "
+            "Node.js with npm (on Debian and Ubuntu: sudo apt install npm), then run this again."
         )
     environment.ensure()
     # Apart from the lessons' environment, whose JupyterLab would load JupyterLite's extensions.

@@ -100,7 +100,7 @@ def site(*arguments, **variables):
 def test_where_npm_is_missing_it_says_so_and_makes_nothing(tmp_path):
     done = site(tmp_path / "new", PATH=str(tmp_path))
     assert done.returncode == 1
-    assert done.stderr.startswith("npm is missing, by which Python for browsers (Pyodide) comes:")
+    assert done.stderr.startswith("npm or node is missing, by which Python for browsers")
     assert list(tmp_path.iterdir()) == []
 
 
