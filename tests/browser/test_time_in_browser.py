@@ -156,6 +156,20 @@ def test_the_cursor_is_dragged_stepped_and_played_and_nothing_is_asked_of_the_ke
     assert in_kernel(notebook, "one.handled") == handled
 
 
+def test_cards_scroll_except_while_time_is_played(day):
+    _, panel = day
+    card = panel.locator(".sl-card").first
+    overflow = "(card) => getComputedStyle(card).overflowY"
+    panel.get_by_label("speed").select_option("0.25")
+    assert card.evaluate(overflow) == "auto"
+    press(panel, "Play")
+    panel.get_by_role("button", name="Pause", exact=True).wait_for()
+    assert card.evaluate(overflow) == "hidden"  # or each is a layer: with twenty, half the frames
+    panel.get_by_role("button", name="Pause", exact=True).click()
+    panel.get_by_role("button", name="Play", exact=True).wait_for()
+    assert card.evaluate(overflow) == "auto"
+
+
 def test_a_light_leads_to_the_moment_of_its_first_breach(day):
     _, panel = day
     moment = panel.locator(".sl-moment")

@@ -97,11 +97,14 @@ def site(*arguments, **variables):
     return subprocess.run(program, capture_output=True, text=True, env={**os.environ, **variables})
 
 
-def test_where_npm_is_missing_it_says_so_and_makes_nothing(tmp_path):
+@pytest.mark.parametrize("there", [[], ["npm"], ["node"]])
+def test_where_npm_or_node_is_missing_it_says_so_and_makes_nothing(tmp_path, there):
+    for name in there:
+        (tmp_path / name).symlink_to(sys.executable)
     done = site(tmp_path / "new", PATH=str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.startswith("npm or node is missing, by which Python for browsers")
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path):

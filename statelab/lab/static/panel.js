@@ -207,7 +207,7 @@ function renderPanel({ model, el, book }) {
     const { run, row, time, weight } = eye;
     const { gate, level, actions, pids } = traits;
     root.ariaBusy = String(waits());
-    root.classList.toggle("sl-moving", ["play", "follow", "drag"].includes(eye.how));
+    root.classList.toggle("sl-moving", ["play", "drag"].includes(eye.how));
     if (gate) return patch(root, trees([header(), gated(gate, t("Skip the prediction"), () => act("skip"))]));
     if (!run) return;
     const now = clock(time, run.time[row], run.time[row - 1], run.time[row + 1]);
