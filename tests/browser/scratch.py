@@ -154,6 +154,28 @@ lab.Panel(crossing, actions=[
     for client in ("alice", "bob") for shop in ("left", "right")
 ])"""
 
+CROWD = """
+from statelab import Node, Response, lab, scenario
+
+NAMES = ("alice", "alice-mobile", "bob")
+
+
+class Door(Node):
+    async def handle(self, request):
+        return Response(401, "nobody of that name has come in by this door")
+
+
+@scenario
+def crowd(world):
+    world.start("door", Door)
+    for name in NAMES:
+        world.client(name)
+
+
+lab.Panel(crowd, expected=lambda rows, request: 200, actions=[
+    lab.Action(name, label, "GET", "door") for name in NAMES for label in ("log in", "profile")
+])"""
+
 
 def write(path, sources=CELLS):
     """Writes one, of a source for each cell's id."""

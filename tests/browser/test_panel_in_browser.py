@@ -215,6 +215,28 @@ def test_a_word_stands_clear_of_the_next_bar_and_a_name_of_its_outcome(house):
     assert panel.evaluate(COVERED) == []
 
 
+# Whether the first words of a line of text are seen whole: where they end, it goes on or is cut.
+SHOWS = """(line, words) => {
+  const range = document.createRange();
+  range.setStart(line.firstChild, 0);
+  range.setEnd(line.firstChild, words.length);
+  const [text, box] = [range.getBoundingClientRect(), line.getBoundingClientRect()];
+  return line.textContent.startsWith(words) && text.right <= box.right && text.bottom <= box.bottom;
+}"""
+
+
+def test_where_cards_have_little_room_one_still_reads_on_them_what_was_due(scratched):
+    panel = scratched("crowd.ipynb", {"crowd": scratch.CROWD}).page.locator(".sl-panel").first
+    names = ("alice", "alice-mobile", "bob")
+    for name in names:
+        press(panel, f"{name}: profile")
+    until_outcomes(panel, *["401 Unauthorized"] * 3)
+    for name in names:
+        card = panel.locator(f"[data-node={name}]")
+        assert "sl-tight" in card.get_attribute("class")
+        assert card.locator(".sl-answer").evaluate(SHOWS, "should be 200")
+
+
 @pytest.fixture
 def stuck(scratched):
     """A panel on a server that loops, ends its process, and says half a character."""

@@ -12,6 +12,7 @@ const NEVER = 1e6; // s: whoever has so much time left has it without an end
 const words = () => ({ up: t("up"), paused: t("paused"), dead: t("dead"), kill: t("Kill"), restart: t("Restart"),
   pause: t("Pause"), resume: t("Resume") });
 
+const brief = (word) => word.match(/^\d+|.*/)[0]; // a status without its name
 const outcome = ({ mark, word }) => h("span.outcome", { is: [mark, `icon-${mark}`] }, word);
 
 // What can be done to a link: [its label, the verb, the two names].
@@ -111,7 +112,7 @@ function makeStage(act) {
         { key: verb, "data-verb": verb, title: words()[verb], "aria-label": t("{0} {1}", words()[verb], name) })),
       actions.map((a, n) => a.client === name && button(a.label, "", () => act("action", n),
         { title: a.line, "data-action": a.label, "aria-label": `${name}: ${a.label}` }))),
-    !lives && h("div.last", last && [outcome(last), h("span.answer", { title: last.answer }, last.answer)]),
+    !lives && h("div.last", last && [outcome(tight ? { ...last, word: brief(last.word) } : last), h("span.answer", { title: last.answer }, last.answer)]),
     (lives || kept.length + ports.length > 0) && h("div.memory", { is: gone, tabindex: "-1" },
       h("div.caption", caption || t("memory")), kept.map((l) => line(l, view)),
       ports.length > 1 ? h("details.ports", h("summary", t("{0} connections", ports.length)),

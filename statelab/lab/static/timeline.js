@@ -50,7 +50,7 @@ function bars(book, run, places, x, width, ghost, since = 0) {
     made.push(h("rect.bar", { is: `bar-${ghost ? "ghost" : mark}`, x: left, y: y + down, rx: Math.min(height / 3, 3),
       width: right - left, height }, h("title", request ? `${text}: ${said || t("waiting")}` : text || kind)));
     // A word stands after its bar, where nothing else is; a holder's name in its own time.
-    const word = ghost ? "" : soft || mark === "fault" ? text : mark === "fail" ? said.match(/^\d+|.*/)[0] : "";
+    const word = ghost ? "" : soft || mark === "fault" ? text : mark === "fail" ? brief(said) : "";
     const from = soft ? left + 4 : right + 4;
     if (!word || from + 8 + 6.5 * word.length > room) continue;
     words.push(h("text.tag", { is: soft ? "soft-tag" : "bad", x: from, y: y + (soft ? 18 : 14) }, word));
