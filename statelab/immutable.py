@@ -7,7 +7,8 @@ import sys
 import types
 from typing import Any
 
-ATOMS = (type(None), bool, int, float, complex, str, bytes, range, slice, type(...), object,
+SCALARS = (int, float, complex, str, bytes)
+ATOMS = (*SCALARS, type(None), bool, range, slice, type(...), object,
           type(NotImplemented), types.GenericAlias, types.UnionType)  # fmt: skip
 # By name, so that nothing is imported for it. Of `typing` all is welcome.
 _CONSTANTS = frozenset(
@@ -59,6 +60,16 @@ def _installed() -> tuple[str, ...]:
 def is_frozen(kind: type) -> bool:
     """Whether it is a dataclass whose fields are not assigned."""
     return getattr(getattr(kind, "__dataclass_params__", None), "frozen", False)
+
+
+def is_installed(name: str) -> bool:
+    """Whether the module of that name, which need not be imported yet, is no learner's."""
+    import importlib.util
+
+    if (top := name.partition(".")[0]) in _OURS:
+        return True
+    found = importlib.util.find_spec(top)
+    return found is None or (found.origin or "").startswith(_installed())
 
 
 class _Plain:

@@ -172,7 +172,7 @@ class LiveWorld(LiveClients, LiveLinkFaults):
             if why := factory.lacks():
                 raise EngineMissing(why)
         else:
-            reach = vetting.vet(factory, options)
+            reach = vetting.vet(factory, args, options)
             what = _parcel(name, factory, args), reach.keeps
         self._driver.loop.do(self._driver.nodes.start(name, what))
 

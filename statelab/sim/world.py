@@ -93,7 +93,7 @@ class World(Inputs, LinkFaults):
         from statelab.vetting.vetting import vet  # it reads bytecode, and not all need that
 
         checked_name(name)
-        reach = vet(factory, options)
+        reach = vet(factory, args, options)
         if name in self._hosts or name in self._clients:
             raise WrongState(f"the name {name} is taken: choose another, or restart {name}")
         self._advance(self._clock.now_us)

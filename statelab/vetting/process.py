@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
+import linecache
 import re
+import sys
+import types
 
-from statelab.immutable import is_learners
+from statelab.immutable import is_installed, is_learners
 
 _LOOPS = ("asyncio", "_asyncio", "concurrent", "multiprocessing", "_thread")
 # What these set, and what these give, is its limits, registries and contexts.
@@ -13,10 +18,31 @@ _SHARED = re.compile(
     r"|(getcontext|current_thread|main_thread)$"
 )
 
+# By these, code reaches objects that it has no name for.
+_WAYS = {
+    "gc": ("get_objects", "get_referents", "get_referrers"),
+    "importlib": ("import_module", "reload"),
+    "inspect": ("currentframe", "getmodule", "stack"),
+    "sys": ("_current_frames", "_getframe", "modules"),
+}
+_ALL_WAYS = {name for names in _WAYS.values() for name in names}
+
 
 def is_shared(name: str) -> bool:
-    """Whether what a module of Python's or of a package calls so reaches its process."""
-    return _SHARED.match(name) is not None
+    """Whether what a module of Python's or of a package calls so may reach its process."""
+    return name in _ALL_WAYS or _SHARED.match(name) is not None
+
+
+def module_of(name: str, package: str | None) -> types.ModuleType | None:
+    """The module that code of a package imports by that name, None if there is none.
+
+    A learner's is imported now: else nobody would look at it. What fails, fails again in its time.
+    """
+    with contextlib.suppress(Exception, SystemExit):
+        name = importlib.util.resolve_name(name, package)
+        if name not in sys.modules and not is_installed(name):
+            importlib.import_module(name)
+    return sys.modules.get(name)
 
 
 def refuse_beside(module: str | None, name: str, where: str, line: int) -> None:
@@ -33,7 +59,12 @@ def refuse_beside(module: str | None, name: str, where: str, line: int) -> None:
 
 
 def refuse_shared(module: str | None, name: str, where: str, line: int) -> None:
-    """Raises TypeError for what sets the process, or gives what all in it share."""
+    """Raises TypeError for what sets the process, or gives what all in it share, or all in it."""
+    if name in _WAYS.get(module or "", ()):
+        raise TypeError(
+            f"{where}{in_line(line)}, by which it reaches what a kill would not erase: name what "
+            "it needs, or keep it in self"
+        )
     if module and is_shared(name) and not is_learners(module):
         raise TypeError(
             f"{where}{in_line(line)}, which reaches what is the process's: all nodes would share "
@@ -44,3 +75,14 @@ def refuse_shared(module: str | None, name: str, where: str, line: int) -> None:
 def in_line(line: int) -> str:
     """A line, if it is known, as part of a sentence."""
     return f", in line {line}" if line else ""
+
+
+def text_at(function: types.FunctionType, line: int) -> str:
+    """A line of a function, as it is written."""
+    return linecache.getline(function.__code__.co_filename, line).strip()
+
+
+def at_line(function: types.FunctionType, line: int) -> str:
+    """A line of a function, as part of a sentence."""
+    text = text_at(function, line)
+    return f", in line {line}" + (f", {text}" if text else "")

@@ -15,39 +15,55 @@ import builtins
 import enum
 import functools
 import inspect
-import linecache
 import random
 import sys
 import types
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 from statelab.effects import Disk
-from statelab.immutable import ATOMS, PYTHONS, is_constant, is_frozen, is_learners, is_plain
+from statelab.immutable import (
+    ATOMS,
+    PYTHONS,
+    SCALARS,
+    is_constant,
+    is_frozen,
+    is_learners,
+)
 from statelab.loose import EFFECTS, loose
 from statelab.message import Request, Response
 from statelab.node import Node
 from statelab.vetting.bindings import ABSENT, Bindings, content
-from statelab.vetting.process import in_line, refuse_beside, refuse_shared
-from statelab.vetting.uses import first_use, uses
-
-_MAKERS = ("__init__", "__post_init__", "__set_name__")
+from statelab.vetting.process import (
+    at_line,
+    in_line,
+    module_of,
+    refuse_beside,
+    refuse_shared,
+    text_at,
+)
+from statelab.vetting.uses import first_use, stays, uses
 
 
 class Reach:
-    """What the code of one class reaches: names, and what they are bound to."""
+    """What the code of one class reaches: names, and what they are bound to.
 
-    def __init__(self, factory: type[Node]):
+    `given` are the classes and functions that it finds in its arguments.
+    """
+
+    def __init__(self, factory: type[Node], given: Iterable[Any] = ()):
         self.factory = factory
         self.binds = False  # whether the code may bind one of the names anew
         self.keeps = False  # whether it may keep a coroutine of its own, or an effect, unawaited
         self._bindings = Bindings()
         self._stores: list[tuple[str, str, int, str]] = []  # attribute, function, line, its text
         self._seen: dict[int, Any] = {}
+        self._asked: set[tuple[int, tuple]] = set()  # modules, and for what
         self._methods: set[types.FunctionType] = set()  # whose first argument is one instance
         for cls in (Node, Request, Response, Disk):
             self._bindings.all_of(f"{cls.__name__}.", vars(cls))
         self._class(factory)
+        self._all(given, f"an argument of {factory.__name__}", 0)
         self._seen.clear()
 
     # --------------------------------------------------------------------------- later
@@ -71,19 +87,19 @@ class Reach:
     # --------------------------------------------------------------------------- looking
     def _class(self, cls: type) -> None:
         self._value(type(cls), cls.__name__, 0)
-        if isinstance(cls, enum.EnumMeta):
+        is_enum = isinstance(cls, enum.EnumMeta)
+        if is_enum:
             self._all(cls, cls.__name__, 0)
-        kept = {
-            name: value
-            for name, value in vars(cls).items()
-            if name not in PYTHONS and not (isinstance(cls, enum.EnumMeta) and name[:1] == "_")
-        }
-        is_enum = isinstance(cls, enum.EnumMeta)  # a member has a dict of its own
-        keep = self._bindings.some_of if is_enum else self._bindings.all_of
-        keep(f"{cls.__name__}.", vars(cls), kept)
+            for name in ("_member_map_", "_value2member_map_"):
+                self._bindings.within(f"{cls.__name__}.{name}", vars(cls)[name])
+        kept = {name: value for name, value in vars(cls).items() if name not in PYTHONS}
+        self._bindings.all_of(f"{cls.__name__}.", vars(cls), kept)
         for name, value in kept.items():
+            if is_enum and name[:1] == "_":  # what Python keeps there, such as lists of the members
+                continue
             where = f"{cls.__name__}.{name}"
-            if type(value) is types.FunctionType and not issubclass(cls, type):
+            # The `self` of a class or of an enum's member is no node's own.
+            if type(value) is types.FunctionType and not (is_enum or issubclass(cls, type)):
                 self._methods.add(value)
             if isinstance(value, (staticmethod, classmethod)):
                 value = value.__func__
@@ -104,6 +120,7 @@ class Reach:
         if kind in ATOMS or value is random._inst or self._met(value):
             return
         if isinstance(value, (tuple, frozenset)):
+            self._value(kind, where, line)
             for item in value:
                 self._value(item, f"{where} and what is in it", line)
         elif kind is types.MappingProxyType:
@@ -144,7 +161,7 @@ class Reach:
             self._all((value.func, value.dispatcher), where, line)
         elif is_constant(value):
             self._all(getattr(value, "__metadata__", ()), f"{where}.__metadata__", line)
-        elif isinstance(value, enum.Enum) or is_frozen(kind) or _stays(kind):
+        elif isinstance(value, (enum.Enum, *SCALARS)) or is_frozen(kind) or stays(kind):
             self._object(value, where, line)
         else:
             raise TypeError(
@@ -168,7 +185,7 @@ class Reach:
         for name, item in kept.items():
             self._value(item, f"{where}.{name}", line)
         self._bindings.all_of(f"{kind.__name__}.", kept)
-        self.binds = self.binds or _stays(kind)
+        self.binds = self.binds or isinstance(value, SCALARS) or stays(kind)
 
     def _watch(self, name: str, value: Any) -> None:
         self.binds = True
@@ -186,6 +203,7 @@ class Reach:
     def _function(self, function: types.FunctionType, where: str, line: int) -> None:
         if registry := getattr(function, "registry", None):  # of functools.singledispatch
             self._all(registry.values(), function.__qualname__, 0)
+            self._bindings.within(f"{function.__qualname__}.registry", registry)
         if not is_learners(function.__globals__.get("__name__")):
             refuse_beside(function.__module__, function.__name__, where, line)
             refuse_shared(function.__module__, function.__name__, where, line)
@@ -218,7 +236,7 @@ class Reach:
                     how = f"{where} uses the global {use.name}"
                     self._named(names[use.name], use.name, how, use.line, use.attributes)
                 read[use.name] = names.get(use.name, ABSENT)
-            elif use.what == "assigned":
+            elif use.what == "assigned" and function.__name__ != "__init_subclass__":
                 last = use.name.rpartition(".")[2].split()[-1]
                 raise TypeError(
                     f"{where} assigns {use.name}, which a kill would not erase"
@@ -230,20 +248,22 @@ class Reach:
                     f"{at_line(function, use.line)}: name what it needs, or keep it in self"
                 )
             elif use.what == "import":
-                how = f"{where} uses {use.name}"
+                name = use.name.lstrip(".")
+                how = f"{where} uses {name}"
                 refuse_beside(use.name, "", how, use.line)
-                self._named(sys.modules.get(use.name), use.name, how, use.line, use.attributes)
+                module = module_of(use.name, names.get("__package__"))
+                self._named(module, name, how, use.line, use.attributes)
             elif use.what == "asked":
-                *path, last = use.name.split(".")
-                owner = names.get(path[0]) or sys.modules.get(path[0])
-                for step in path[1:]:
+                first, *path, last = use.name.split(".")
+                owner = names.get(first) or sys.modules.get(first)
+                for step in path:
                     owner = getattr(owner, step, None)
                 if isinstance(owner, types.ModuleType):
                     refuse_shared(owner.__name__, last, f"{where} uses {use.name}", use.line)
-            elif use.what in ("stored", "binder"):
+            elif use.what in ("stored", "binder", "assigned"):
                 self.binds = True
                 name = use.name if use.what == "stored" else ""
-                self._stores.append((name, where, use.line, f": {_text(function, use.line)}"))
+                self._stores.append((name, where, use.line, f": {text_at(function, use.line)}"))
         self._bindings.some_of("the global ", names, read)
 
     def _named(self, value: Any, name: str, where: str, line: int, attributes: tuple) -> None:
@@ -251,14 +271,16 @@ class Reach:
         if not isinstance(value, types.ModuleType):
             self._value(value, where, line)
             return
+        if (id(value), attributes) in self._asked:
+            return
+        self._asked.add((id(value), attributes))
         for attribute in attributes:
             refuse_beside(value.__name__, attribute, where, line)
         asked = {a: vars(value).get(a, ABSENT) for a in attributes}
         self._bindings.some_of(f"{name}.", vars(value), asked)
         for attribute, item in asked.items():
             if isinstance(item, types.ModuleType):
-                of_it = {a: vars(item).get(a, ABSENT) for a in attributes}
-                self._bindings.some_of(f"{attribute}.", vars(item), of_it)
+                self._named(item, f"{name}.{attribute}", f"{where}.{attribute}", line, attributes)
             elif is_learners(value):
                 self._value(item, f"{where}.{attribute}", line)
             elif isinstance(item, (list, set, MutableMapping)):
@@ -266,29 +288,5 @@ class Reach:
                 self._stores.append((attribute, where, line, ""))
 
 
-def _stays(kind: type) -> bool:
-    """Whether its instances keep what they keep in their dict, and no method of theirs changes it.
-
-    Others may; that is found by what they have done.
-    """
-    return is_plain(kind) and not any(
-        len(uses(function.__code__, False)) > len(uses(function.__code__, True))
-        for cls in kind.__mro__
-        if is_learners(cls.__module__)
-        for name, function in vars(cls).items()
-        if type(function) is types.FunctionType and name not in _MAKERS
-    )
-
-
 def _short(qualname: str) -> str:
     return qualname.rpartition("<locals>.")[2]
-
-
-def _text(function: types.FunctionType, line: int) -> str:
-    return linecache.getline(function.__code__.co_filename, line).strip()
-
-
-def at_line(function: types.FunctionType, line: int) -> str:
-    """A line of a function, as part of a sentence."""
-    text = _text(function, line)
-    return f", in line {line}" + (f", {text}" if text else "")

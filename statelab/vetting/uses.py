@@ -7,18 +7,21 @@ import functools
 import types
 from collections.abc import Iterator
 
-from statelab.immutable import PYTHONS
+from statelab.immutable import PYTHONS, is_learners, is_plain
 from statelab.vetting.process import is_shared
 
-_BINDERS = frozenset({"setattr", "delattr", "vars", "__dict__", "__setattr__", "__delattr__"})
+_BINDERS = frozenset(
+    {"setattr", "delattr", "vars", "__dict__", "__setattr__", "__delattr__", "register",
+     "_member_map_", "_value2member_map_"}
+)  # fmt: skip
 OF_A_NODE = frozenset({"call", "disk", "gather", "handle", "log", "now", "random", "run", "sleep"})
-_WAYS = frozenset({"globals", "modules", "import_module", "__import__", "exec", "eval"})
+_WAYS = frozenset({"globals", "__import__", "exec", "eval"})
 # Whoever names these, also in a text, reaches what no look at names can find.
 _INSIDES = frozenset({"__globals__", "f_globals", "__builtins__", "_door"}) | PYTHONS - {
     "__dict__", "__doc__", "__module__", "__qualname__"
 }  # fmt: skip
-
-_IMPORTLIB = ("LOAD_GLOBAL", "importlib")
+_MAKERS = ("__init__", "__post_init__", "__set_name__")
+_OF_A_FUNCTION = frozenset({"__code__", "__defaults__", "__kwdefaults__"})
 
 
 class Use:
@@ -27,7 +30,8 @@ class Use:
     `what` is 'global' (read), 'assigned' (a name that outlives the node), 'stored' (an attribute of
     anything), 'taken' (one of `self` that every node has), 'binder' (of _BINDERS), 'way round' (of
     _WAYS), 'import', or 'asked' (by dots of a global or an import, for what may be the process's).
-    `attributes` are the names that the code asks anything for, by dots or by texts.
+    `attributes` are the names that the code asks anything for, by dots or by texts. What is
+    imported has a dot before it for each level up, as in its text.
     """
 
     __slots__ = ("attributes", "line", "name", "what")
@@ -48,7 +52,9 @@ def uses(code: types.CodeType, is_method: bool) -> tuple[Use, ...]:
 def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
     """What `code` does with names; `outer` are those of a function around all of it."""
     starts: dict[tuple, list] = {}  # where in the text an expression begins → what was loaded there
-    previous, imported = None, set()
+    before = [None, None]  # the two instructions before
+    imported: dict[str, str] = {}  # its name here → a module
+    read: set[str] = set()  # globals
     line = code.co_firstlineno
     texts = (text for text in code.co_consts if type(text) is str and text.isidentifier())
     asked = (*code.co_names, *texts)
@@ -56,48 +62,50 @@ def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
         op, name, at = it.opname, it.argval, it.positions
         line = at.lineno or line
         here = starts.setdefault((at.lineno, at.col_offset), [])
+        length = (at.end_col_offset or 0) - (at.col_offset or 0)
         if op in ("LOAD_GLOBAL", "LOAD_NAME"):
             yield Use("way round" if name in _WAYS else "global", name, line, asked)
+            read.add(name)
             if name in _BINDERS:
                 yield Use("binder", name, line)
         elif op in ("STORE_GLOBAL", "DELETE_GLOBAL"):
             yield Use("assigned", f"the global {name}", line)
         elif op in ("STORE_DEREF", "DELETE_DEREF") and name in outer:
             yield Use("assigned", f"the outer {name}", line)
-        elif op in ("STORE_ATTR", "DELETE_ATTR") and name in PYTHONS:
+        elif op in ("STORE_ATTR", "DELETE_ATTR") and name in PYTHONS | _OF_A_FUNCTION:
             yield Use("assigned", f"its {name}", line)
         elif type(name) is str and name in _INSIDES:
             yield Use("way round", name, line)
         elif op in ("STORE_ATTR", "DELETE_ATTR"):
-            loaded = here[0] if here else previous
-            is_name = loaded is not None and (at.end_col_offset or 0) - (at.col_offset or 0) == len(
-                f"{loaded[1]}.{name}".encode()
-            )
-            if is_name and loaded[0] == "LOAD_GLOBAL":
-                yield Use("assigned", f"{loaded[1]}.{name}", line)
-            elif not (is_name and loaded[0] == "LOAD_FAST" and (loaded[1],) == first):
+            path = here[:-1] if len(here) > 1 and here[-1] == name else here  # it was read, for +=
+            is_path = bool(path) and length == len(".".join([*path, name]).encode())
+            if is_path and (path[0] in imported or path[0] in read):
+                yield Use("assigned", ".".join([*path, name]), line)
+            elif not (is_path and tuple(path) == first):
                 yield Use("stored", name, line)
             elif name in OF_A_NODE:
                 yield Use("taken", name, line)
         elif op in ("LOAD_ATTR", "LOAD_METHOD") and name in _BINDERS:
             yield Use("binder", name, line)
-        elif op in ("LOAD_ATTR", "LOAD_METHOD") and name in _WAYS:
-            if previous in (("LOAD_GLOBAL", "sys"), _IMPORTLIB):
-                yield Use("way round", name, line)
         elif op == "IMPORT_NAME":
-            yield Use("import", name, line, asked)
-            imported.add(name.partition(".")[0])
-        if op.startswith("LOAD_FAST"):
-            previous = ("LOAD_FAST", name[-1] if isinstance(name, tuple) else name)
-            here.append(previous)
-        elif op in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_ATTR", "LOAD_METHOD"):
-            previous = ("LOAD_GLOBAL" if op == "LOAD_NAME" else op, name)
-            here.append(previous)
-            path = ".".join(part for _, part in here)
-            is_path = (at.end_col_offset or 0) - (at.col_offset or 0) == len(path.encode())
-            of_a_module = here[0][0] == "LOAD_GLOBAL" or here[0][1] in imported
-            if is_path and len(here) > 1 and of_a_module and is_shared(name):
-                yield Use("asked", path, line)
+            level, parts = (one.argval for one in before)
+            module = "." * level + name
+            yield Use("import", module, line, asked)
+            for part in parts or ():
+                yield Use("import", f"{module}.{part}" if name else module + part, line, asked)
+                if is_shared(part):
+                    yield Use("asked", f"{name}.{part}", line)
+            imported[name.partition(".")[0]] = name.partition(".")[0]
+        elif op == "STORE_FAST" and before[-1].opname == "IMPORT_NAME":
+            imported[name] = before[-1].argval.partition(".")[0]
+        if op.startswith("LOAD_FAST") or op in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):
+            here[:] = [name[-1] if isinstance(name, tuple) else name]
+        elif op in ("LOAD_ATTR", "LOAD_METHOD"):
+            here.append(name)
+            of_a_module = here[0] in imported or here[0] in read
+            if is_shared(name) and of_a_module and length == len(".".join(here).encode()):
+                yield Use("asked", ".".join([imported.get(here[0], here[0]), *here[1:]]), line)
+        before = [before[1], it]
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _uses_of(constant, outer, first)
@@ -107,3 +115,17 @@ def first_use(code: types.CodeType, name: str) -> int:
     """The line in which code first uses a name of a function around it."""
     its = (i for i in dis.get_instructions(code) if i.argval == name and "DEREF" in i.opname)
     return next((i.positions.lineno for i in its), None) or code.co_firstlineno
+
+
+def stays(kind: type) -> bool:
+    """Whether its instances keep what they keep in their dict, and no method of theirs changes it.
+
+    Others may; that is found by what they have done.
+    """
+    return is_plain(kind) and not any(
+        len(uses(function.__code__, False)) > len(uses(function.__code__, True))
+        for cls in kind.__mro__
+        if is_learners(cls.__module__)
+        for name, function in vars(cls).items()
+        if type(function) is types.FunctionType and name not in _MAKERS
+    )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
+import pickle
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -10,17 +13,19 @@ from typing import Any
 from statelab.immutable import PYTHONS
 from statelab.message import shown
 from statelab.node import Node
-from statelab.vetting.reach import Reach, at_line
+from statelab.vetting.process import at_line
+from statelab.vetting.reach import Reach
 from statelab.vetting.uses import OF_A_NODE, uses
 
-_known: dict[type[Node], Reach] = {}
+_known: dict[tuple, Reach] = {}  # by a class, and what was found in the arguments
 _MANY = 256  # classes whose reach is kept
 
 
-def vet(factory: Any, options: Mapping[str, Any] | None = None) -> Reach:
+def vet(factory: Any, args: tuple = (), options: Mapping[str, Any] | None = None) -> Reach:
     """What the code of a class reaches; raises TypeError unless it is a Node that shares no state.
 
-    A real server is none, and only such a one takes `options`.
+    The same of the code in its arguments, which themselves are made anew for each life. A real
+    server is none, and only such a one takes `options`.
     """
     if isinstance(factory, Node) or hasattr(type(factory), "only_live"):
         name = type(factory).__name__
@@ -36,7 +41,8 @@ def vet(factory: Any, options: Mapping[str, Any] | None = None) -> Reach:
             f"start gives a node its arguments in their order, so that restart can: write "
             f"{', '.join(map(repr, options.values()))} without {', '.join(options)}"
         )
-    reach = _known.get(factory)
+    given = _code_in(args)
+    reach = _known.get((factory, *given))
     if reach is None or reach.rebound():
         # Of anything that has not been bound anew since, all is as it was: it cannot change.
         for name in ("handle", "run"):
@@ -45,11 +51,26 @@ def vet(factory: Any, options: Mapping[str, Any] | None = None) -> Reach:
             for name, value in vars(cls).items():
                 if issubclass(cls, Node) and cls is not Node and name not in PYTHONS:
                     _check_name(value, name, f"{cls.__name__}.{name}")
-        reach = Reach(factory)
+        reach = Reach(factory, given)
         while len(_known) >= _MANY:
             del _known[next(iter(_known))]
-        _known[factory] = reach
+        _known[factory, *given] = reach
     return reach
+
+
+def _code_in(values: tuple) -> tuple[Any, ...]:
+    """The classes and functions that are found in values as they are pickled."""
+    found: dict[Any, None] = {}
+
+    class Finder(pickle.Pickler):
+        def reducer_override(self, value: Any) -> Any:
+            is_code = isinstance(value, (type, types.FunctionType))
+            found[value if is_code else type(value)] = None
+            return NotImplemented
+
+    with contextlib.suppress(Exception):  # what cannot be pickled is said where it matters
+        Finder(io.BytesIO()).dump(values)
+    return tuple(found)
 
 
 def _check_method(factory: type[Node], name: str) -> None:

@@ -47,6 +47,7 @@ def test_the_first_lesson_tells_who_was_right_and_its_run_travels_as_text(opened
     notebook = opened("notebooks/00_start_here.ipynb")
     page = notebook.page
     ask, panel = page.locator(".sl-predict").first, page.locator(".sl-panel").first
+    panel.scroll_into_view_if_needed()  # out of view it may not be drawn yet
     panel.get_by_text("Predict first, or skip").wait_for()
     assert panel.locator(".sl-card").count() == 0
     ask.get_by_label("both").click()

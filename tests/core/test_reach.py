@@ -9,6 +9,9 @@ import contextvars
 import dataclasses
 import enum
 import functools
+import gc
+import importlib
+import inspect
 import itertools
 import json
 import logging
@@ -18,7 +21,7 @@ import re
 import string
 import sys
 import types
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
@@ -752,6 +755,192 @@ class CachedOnAConstant(Base):
         return len(CACHES_A_LIST.kept)
 
 
+# ------------------------------------------------------------------------------- ways round
+LOG = []
+
+
+def logged():
+    LOG.append(1)
+    return len(LOG)
+
+
+class Price(NamedTuple):
+    cents: int
+
+    def record(self):
+        return logged()
+
+
+APPLE = Price(3)
+
+
+@case
+class NamedTuplesMethod(Base):
+    def step(self):
+        return APPLE.record()
+
+
+class Names(frozenset):
+    def record(self):
+        return logged()
+
+
+NAMES = Names()
+
+
+@case
+class FrozensetsMethod(Base):
+    def step(self):
+        return NAMES.record()
+
+
+class Counted(enum.Enum):
+    UP = 1
+    __n = 0
+
+    @classmethod
+    def seen(cls):
+        cls.n = getattr(cls, "n", 0) + 1
+        return cls.n
+
+    @classmethod
+    def seen_in_private(cls):
+        cls.__n += 1
+        return cls.__n
+
+    @classmethod
+    def made(cls):
+        cls._value2member_map_[str(len(cls._value2member_map_))] = cls.UP
+        return len(cls._value2member_map_)
+
+    def up(self):
+        self.count = getattr(self, "count", 0) + 1
+        return self.count
+
+
+@case
+class EnumsNewName(Base):
+    def step(self):
+        return Counted.seen()
+
+
+@case
+class EnumsPrivateName(Base):
+    def step(self):
+        return Counted.seen_in_private()
+
+
+@case
+class EnumsMembers(Base):
+    def step(self):
+        return Counted.made()
+
+
+@case
+class EnumsMember(Base):
+    def step(self):
+        return Counted.UP.up()
+
+
+@functools.singledispatch
+def shown_as(what):
+    return 1
+
+
+@case
+class Registers(Base):
+    def step(self):
+        shown_as.register(type("Another", (), {}), str)
+        return len(shown_as.registry)
+
+
+@case
+class PythonsClass(Base):
+    def step(self):
+        json.JSONEncoder.n = getattr(json.JSONEncoder, "n", 0) + 1
+        return json.JSONEncoder.n
+
+
+@case
+class ImportedHere(Base):
+    def step(self):
+        import decimal
+
+        decimal.DefaultContext.prec += 1
+        return decimal.DefaultContext.prec
+
+
+@case
+class FunctionsDefaults(Base):
+    def step(self, n=1):
+        type(self).step.__defaults__ = (n + 1,)
+        return n
+
+
+@case
+class ModuleByItsClass(Base):
+    def step(self):
+        log = inspect.getmodule(type(self)).LOG
+        log.append(1)
+        return len(log)
+
+
+@case
+class ModulesByAnotherName(Base):
+    def step(self):
+        import sys as system
+
+        log = system.modules[type(self).__module__].LOG
+        log.append(1)
+        return len(log)
+
+
+@case
+class ModulesByTheirName(Base):
+    def step(self):
+        from sys import modules as loaded
+
+        log = loaded[type(self).__module__].LOG
+        log.append(1)
+        return len(log)
+
+
+@case
+class AllObjects(Base):
+    def step(self):
+        return sum(type(one) is AllObjects for one in gc.get_objects())
+
+
+class Repository:
+    rows = ()
+
+    def add(self):
+        return logged()
+
+    @classmethod
+    def keep(cls):
+        cls.rows += (1,)
+        return len(cls.rows)
+
+
+class Tally:
+    def __init__(self):
+        self.rows = []
+
+    def up(self):
+        self.rows.append(1)
+        return len(self.rows)
+
+
+class Given(Node):
+    def __init__(self, given, name=None):
+        self._given = given
+        self._name = name
+
+    async def handle(self, request):
+        return (getattr(self._given, self._name) if self._name else self._given)()
+
+
 this_module = sys.modules[__name__]
 
 
@@ -762,8 +951,8 @@ def the_process_as_it_was(monkeypatch):
     monkeypatch.setattr(sys, "path", sys.path[:])
 
 
-def lesson(world, server):
-    world.start("web", server)
+def lesson(world, server, *args):
+    world.start("web", server, *args)
     answers = [world.call("web").body for _ in range(2)]
     world.kill("web")
     world.restart("web")
@@ -775,6 +964,75 @@ def test_what_a_kill_would_not_erase_is_refused_and_a_second_world_does_not_see_
     for _ in range(2):
         with pytest.raises(TypeError, match=r"kill would not erase"):
             lesson(World(), CASES[name])
+
+
+@pytest.mark.parametrize(
+    "args",
+    [(logged,), (Repository(), "add"), (Repository(), "keep"), (Repository, "keep")],
+    ids=["a function", "what a method reaches", "its own class", "a class"],
+)
+def test_code_in_an_argument_is_looked_into(args):
+    with pytest.raises(TypeError, match=r"kill would not erase"):
+        lesson(World(), Given, *args)
+
+
+def test_what_an_object_that_is_given_keeps_for_itself_is_made_anew_for_each_life():
+    assert lesson(World(), Given, Tally(), "up") == [1, 2, 1]
+
+
+MODULE = """
+ROWS = []
+
+
+def bump():
+    ROWS.append(1)
+    return len(ROWS)
+"""
+SERVER = """
+from statelab import Node
+{top}
+
+class Imports(Node):
+    async def handle(self, request):
+        {inside}
+"""
+
+
+@pytest.mark.parametrize(
+    ("top", "inside"),
+    [
+        ("", "import late; late.ROWS.append(1); return len(late.ROWS)"),
+        ("", "from late import bump; return bump()"),
+        ("", "from late import bump as more; return more()"),
+        ("", "from shop import deep; return deep.bump()"),
+        ("", "import shop.deep; return shop.deep.bump()"),
+        ("", "import shop.deep as there; return there.bump()"),
+        ("", "from .deep import bump; return bump()"),
+        ("", "from . import deep; return deep.bump()"),
+        ("import shop.deep", "shop.deep.ROWS.append(1); return len(shop.deep.ROWS)"),
+        ("import shop.deep", "return shop.deep.bump()"),
+        ("from shop import deep", "return deep.bump()"),
+    ],
+)
+def test_a_learners_module_is_looked_into_however_and_whenever_it_is_imported(
+    tmp_path, monkeypatch, top, inside
+):
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "__init__.py").write_text("")
+    (shop / "server.py").write_text(SERVER.format(top=top, inside=inside))
+    (tmp_path / "late.py").write_text(MODULE)
+    (shop / "deep.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("shop", "shop.server", "shop.deep", "late"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    server = importlib.import_module("shop.server")
+    try:
+        with pytest.raises(TypeError, match=r"a list that a kill would not erase"):
+            lesson(World(), server.Imports)
+    finally:
+        for name in ("shop", "shop.server", "shop.deep", "late"):
+            sys.modules.pop(name, None)
 
 
 def test_what_a_frozen_object_or_the_environment_was_made_to_keep_is_told_by_its_name_and_line():
@@ -913,6 +1171,24 @@ class Fixed:
 MISSING, NOTHING, SENTINEL, ADDS, TABLE, FIXED = (
     Missing(), Nothing(), object(), Adds(1), Table(), Fixed()
 )  # fmt: skip
+
+
+class Named(str):
+    __slots__ = ()
+
+
+class Event:
+    kinds = ()
+
+    def __init_subclass__(cls, **named):
+        Event.kinds += (cls,)
+
+
+class Sold(Event):
+    pass
+
+
+ADMIN = Named("root")
 TEMPLATE, ENCODER = string.Template("$a"), json.JSONEncoder()
 LOGGER = logging.LoggerAdapter(logging.getLogger(__name__), None)
 BASE_TWO = functools.partial(int, base=2)
@@ -928,6 +1204,7 @@ class WelcomeObjects(Node):
         if request.body in (MISSING, NOTHING, SENTINEL) or not os.environ.get("PATH"):
             return "impossible"
         LOGGER.debug("a request")
+        assert (ADMIN.upper(), Sold().kinds[0]) == ("ROOT", Sold)
         self.count = ADDS(self.count)
         assert (self.limit, TABLE.doubled, FIXED.price) == (9, (6,), 3)
         assert (TEMPLATE.substitute(a="x"), ENCODER.encode([1]), BASE_TWO("11")) == ("x", "[1]", 3)
