@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import inspect
 import linecache
 import sys
 import types
@@ -72,3 +73,12 @@ def loose(code: types.CodeType, names: tuple[str, ...]) -> tuple[int, ...]:
     inner = (loose(c, names) for c in code.co_consts if isinstance(c, types.CodeType))
     lines = {at[0] for at in asked if not any(start <= at < end for start, end in awaited)}
     return (*sorted(lines), *(line for found in inner for line in found))
+
+
+def coroutines(code: types.CodeType) -> Iterator[types.CodeType]:
+    """The code of a function, if it makes a coroutine, and of each such function within."""
+    if code.co_flags & inspect.CO_COROUTINE:
+        yield code
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            yield from coroutines(inner)

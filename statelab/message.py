@@ -216,6 +216,8 @@ def _place(where: tuple) -> str:
 
 def shown(value: Any) -> str:
     """The value as an error may quote it: its repr, no longer than a line, or its kind."""
+    if isinstance(value, types.CoroutineType):
+        return f"{value.__name__}() without await"
     try:
         text = repr(value)
     except Exception:  # of an integer of 5,000 digits, or a class of the learner's

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from statelab.checked import DEFAULT_TIMEOUT, micros
 from statelab.effects import Call, Disk, Door, opened
 from statelab.message import Request, Response, shown
-from statelab.unawaited import effect, steps
+from statelab.unawaited import effect, nodes, steps
 
 
 class Node:
@@ -112,6 +112,7 @@ def born(factory: Callable[..., Node], args: tuple, door: Door) -> Node:
             f"{factory.__name__}.__new__ made {shown(node)}: let it make a {factory.__name__}"
         )
     node._door, door.node = door, node
+    nodes[id(node)] = node
     birth = types.SimpleNamespace(door=door, wrong=None)
     if (given := node.__init__(*args)) is not None:
         what = "a coroutine" if hasattr(given, "cr_code") else shown(given)

@@ -5,14 +5,23 @@ from __future__ import annotations
 import contextlib
 import sys
 import types
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from statelab.checked import checked_headers
 from statelab.effects import Call, Door, Killed, UnknownNode
 from statelab.immutable import is_learners
-from statelab.message import NoReply, NotAwaited, Refused, Response, copied, said, shown
-from statelab.unawaited import owed, steps, unawaited
+from statelab.message import (
+    NoReply,
+    NotAwaited,
+    Refused,
+    Response,
+    copied,
+    said,
+    shown,
+    text_of,
+)
+from statelab.unawaited import owed, steps, unawaited, within
 
 
 class Task:
@@ -87,10 +96,8 @@ class Task:
 
     def _gather(self, coroutines: tuple) -> None:
         for coroutine in coroutines:
-            if not hasattr(coroutine, "send"):
-                raise TypeError(
-                    f"gather takes coroutines like self.call(...), not {shown(coroutine)}"
-                )
+            if isinstance(coroutine, types.GeneratorType) or not hasattr(coroutine, "send"):
+                raise TypeError(_GATHERED)
         results: list = [None] * len(coroutines)
         errors: list = [None] * len(coroutines)
         left = len(coroutines)
@@ -143,6 +150,10 @@ class loopless:
 
 
 _NO_LOOP = _NoLoop()
+_GATHERED = (
+    "gather takes coroutines like self.call(...), one argument each: of several in a list or in a "
+    "generator, write self.gather(*those)"
+)
 _FOREIGN = {type(None): "a bare yield, such as asyncio's"}
 _LOOPLESS = "RuntimeError: no running event loop"
 
@@ -156,9 +167,23 @@ def _seen(raised: Exception, door: Door) -> Exception:
     if module.partition(".")[0] == "asyncio" or said(raised) == _LOOPLESS:
         return _foreign(door, "asyncio")
     coroutine = getattr(raised, "coroutine" if type(raised) is NotAwaited else "obj", None)
+    is_known = type(coroutine) is types.CoroutineType or text_of(raised) in (None, _GATHERED)
+    if not is_known and "coroutine" in text_of(raised):
+        coroutine = within([raised.args, *_locals(raised)])
     if type(coroutine) is types.CoroutineType:
-        return unawaited(door, coroutine, _learners(raised))
+        wrong = unawaited(door, coroutine, _learners(raised))
+        coroutine.close()
+        return wrong
     return raised
+
+
+def _locals(raised: Exception) -> Iterator[Any]:
+    """What the functions hold that an error came through."""
+    at = raised.__traceback__
+    while at is not None:
+        if at.tb_frame.f_globals is not globals():
+            yield from at.tb_frame.f_locals.values()
+        at = at.tb_next
 
 
 def _learners(raised: Exception) -> types.FrameType | None:

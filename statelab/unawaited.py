@@ -7,19 +7,26 @@ node is taken from there, and becomes the error of that step.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import sys
 import types
 import warnings
+import weakref
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
-from statelab.immutable import is_learners
+from statelab.immutable import ATOMS, is_learners
 
 # The functions in which a node's code runs, and the name of what takes the error there.
 steps: dict[types.CodeType, str] = {}
 _tell = warnings._warn_unawaited_coroutine
 _GENERATOR, _COROUTINE = 0x20, 0x80  # inspect.CO_GENERATOR and CO_COROUTINE
-_NEWEST = {list: reversed, tuple: reversed, deque: reversed, dict: lambda d: reversed(d.values())}
+_MOST = 10_000  # objects of a node's memory that are looked through
+
+# Each node that is there, by its id: one that Python's collector is about to take is not.
+nodes: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 
 def effect(task: Any, what: Any):
@@ -44,15 +51,23 @@ def _lost(coroutine: types.CoroutineType) -> None:
         if learners is None and is_learners(frame.f_globals.get("__name__")):
             learners = frame
         frame = frame.f_back
-    if frame is not None:
-        step = frame.f_locals[steps[frame.f_code]]
+    node, step = _owner(coroutine), frame and frame.f_locals.get(steps[frame.f_code])
+    if node is not None and (node._door.shut or nodes.get(id(node)) is not node):
+        return  # of a dead node, or of a world that nobody has any more, all goes away
+    if step is not None and node in (None, step.door.node):
         if not step.door.shut:
             step.wrong = step.wrong or unawaited(step.door, coroutine, learners)
-        return
-    first = next(iter(coroutine.cr_frame.f_locals.values()), None)
-    door = getattr(first, "door", None) or getattr(first, "_door", None)
-    if door is None or not door.shut:  # of a dead node, all goes away
+    else:
         _tell(coroutine)
+
+
+def _owner(coroutine: types.CoroutineType) -> Any:
+    """The node that asked for it, if that can be told."""
+    for value in coroutine.cr_frame.f_locals.values():
+        for name in ("_door", "door"):  # of a node, of a task
+            with contextlib.suppress(AttributeError):
+                return object.__getattribute__(value, name).node  # no code of a learner's is asked
+    return None
 
 
 warnings._warn_unawaited_coroutine = _lost
@@ -64,13 +79,37 @@ def kept(node: Any, returned: Any = None) -> TypeError | None:
     From now on it cannot begin.
     """
     for name, value in [("", returned), *vars(node).items()]:
-        if type(value) in _NEWEST:
-            value = next(_NEWEST[type(value)](value), None)
-        if type(value) is types.CoroutineType and _never_began(value):
-            error = unawaited(node._door, value, None, name and f"self.{name}")
-            value.close()
+        coroutine = None if name == "_door" else within([value])
+        if coroutine is not None:
+            error = unawaited(node._door, coroutine, None, name and f"self.{name}")
+            coroutine.close()
             return error
     return None
+
+
+def within(values: Iterable[Any]) -> types.CoroutineType | None:
+    """A coroutine that never began and is kept by one of the values, however deep."""
+    todo, met = deque(values), set()
+    while todo and len(met) < _MOST:
+        value = todo.popleft()
+        kind = type(value)
+        if kind is types.CoroutineType and _never_began(value):
+            return value
+        if kind in ATOMS or isinstance(value, _BESIDE) or id(value) in met:
+            continue
+        met.add(id(value))
+        if kind is types.FunctionType:
+            todo.append(value.__defaults__)
+            for cell in value.__closure__ or ():
+                todo += gc.get_referents(cell)
+        elif nodes.get(id(value)) is value:
+            todo += [item for name, item in vars(value).items() if name != "_door"]
+        elif kind.__module__.partition(".")[0] != "statelab":  # else it leads to all of a world
+            todo += gc.get_referents(value)
+    return None
+
+
+_BESIDE = (type, types.ModuleType, types.FrameType, types.CodeType)  # no place to keep one
 
 
 def _never_began(coroutine: types.CoroutineType) -> bool:

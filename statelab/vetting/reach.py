@@ -14,7 +14,6 @@ from __future__ import annotations
 import builtins
 import enum
 import functools
-import inspect
 import random
 import sys
 import types
@@ -30,7 +29,7 @@ from statelab.immutable import (
     is_frozen,
     is_learners,
 )
-from statelab.loose import EFFECTS, loose
+from statelab.loose import EFFECTS, coroutines, loose
 from statelab.message import Request, Response
 from statelab.node import Node
 from statelab.vetting.bindings import ABSENT, Bindings, content
@@ -48,23 +47,26 @@ from statelab.vetting.uses import first_use, stays, uses
 class Reach:
     """What the code of one class reaches: names, and what they are bound to.
 
-    `given` are the classes and functions that it finds in its arguments.
+    `given` are the classes and functions that it finds in its arguments. `binds` is whether it may
+    bind one of the names anew, `keeps` whether it may keep a coroutine, or an effect, unawaited.
     """
 
     def __init__(self, factory: type[Node], given: Iterable[Any] = ()):
         self.factory = factory
-        self.binds = False  # whether the code may bind one of the names anew
-        self.keeps = False  # whether it may keep a coroutine of its own, or an effect, unawaited
+        self.binds = False
         self._bindings = Bindings()
         self._stores: list[tuple[str, str, int, str]] = []  # attribute, function, line, its text
         self._seen: dict[int, Any] = {}
         self._asked: set[tuple[int, tuple]] = set()  # modules, and for what
+        self._codes: list[types.CodeType] = []
         self._methods: set[types.FunctionType] = set()  # whose first argument is one instance
         for cls in (Node, Request, Response, Disk):
             self._bindings.all_of(f"{cls.__name__}.", vars(cls))
         self._class(factory)
         self._all(given, f"an argument of {factory.__name__}", 0)
         self._seen.clear()
+        asked = tuple({*EFFECTS, *(c.co_name for one in self._codes for c in coroutines(one))})
+        self.keeps = any(loose(code, asked) for code in self._codes)
 
     # --------------------------------------------------------------------------- later
     def rebound(self) -> str:
@@ -211,9 +213,7 @@ class Reach:
             self._value(getattr(function, "__wrapped__", None), function.__qualname__, 0)
             return
         code, where = function.__code__, _short(function.__qualname__)
-        helps = inspect.iscoroutinefunction(function) and code.co_name not in ("handle", "run")
-        if helps or loose(code, EFFECTS):
-            self.keeps = True
+        self._codes.append(code)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             value = content(cell)
             self._bindings.cell(name, cell)

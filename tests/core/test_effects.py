@@ -4,6 +4,9 @@ import asyncio
 import contextlib
 import enum
 import functools
+import gc
+import json
+import queue
 import signal
 import sys
 import threading
@@ -52,6 +55,8 @@ class Hasty(Node):
     def __init__(self):
         self._helper = Helper(self)
         self._todo = []
+        self._jobs = {"mail": []}
+        self._queue = queue.Queue()
 
     async def handle(self, request):
         return await getattr(self, request.body)()
@@ -145,6 +150,57 @@ class Hasty(Node):
         self._todo.append(self.save())
         return "saved"
 
+    async def own_kept_deep_in_self(self):
+        self._jobs["mail"].append(("now", self.save()))
+        return "saved"
+
+    async def own_kept_but_not_last(self):
+        self._todo[:] = [self.save(), 1]
+        return "saved"
+
+    async def own_kept_in_a_queue(self):
+        self._queue.put(self.save())
+        return "saved"
+
+    async def own_kept_in_another_object(self):
+        self._helper.later = {self.save()}
+        return "saved"
+
+    async def own_kept_in_a_closure(self):
+        kept = self.save()
+        self._todo.append(lambda: kept)
+        return "saved"
+
+    async def own_kept_in_a_partial(self):
+        self._todo.append(functools.partial(print, self.save()))
+        return "saved"
+
+    async def kept_deep_in_self(self):
+        self._jobs["mail"].append(("now", self.put()))
+        return "saved"
+
+    async def own_subscripted(self):
+        saved = self.save()
+        return saved["n"]
+
+    async def own_added(self):
+        saved = self.save()
+        return saved + 1
+
+    async def own_as_json(self):
+        return json.dumps({"saved": self.save()})
+
+    async def own_joined(self):
+        saved = [self.save()]
+        return ", ".join(saved)
+
+    async def own_unpacked(self):
+        saved = self.save()
+        return [*saved]
+
+    async def own_in_an_error(self):
+        raise ValueError(self.save())
+
     async def own_as_the_answer(self):
         return self.save()
 
@@ -218,6 +274,58 @@ def test_a_forgotten_await_is_an_error_by_its_line_and_nothing_was_done(world, h
 def test_what_is_awaited_later_or_by_another_is_done(world, how):
     assert world.call("web", "/", how).body in ([200, 200], [1, 1])
     world.call("store", "/delete", {"key": "k"})
+
+
+@pytest.mark.parametrize("many", ["[self.save()]", "(self.save() for _ in 'ab')"])
+def test_gather_of_a_list_says_how_to_give_it_one(world, many):
+    names = {"Hasty": Hasty}
+    exec(
+        "class Gathers(Hasty):\n"
+        "    async def handle(self, request):\n"
+        f"        return await self.gather({many})",
+        names,
+    )
+    world.start(many, names["Gathers"])
+    assert "write self.gather(*those)" in world.call(many).body["error"]
+    world.kill(many)
+
+
+class Waits(Node):
+    async def save(self):
+        await self.sleep(1)
+
+    async def handle(self, request):
+        later = self.save()
+        await self.sleep(5)
+        await later
+
+
+class Collects(Node):
+    async def handle(self, request):
+        return gc.collect() > 0
+
+
+def test_a_node_is_not_blamed_for_what_another_world_left_when_nobody_had_it_any_more():
+    gc.collect()
+    for _ in range(20):
+        world = World()
+        world.start("waits", Waits)
+        world.call("waits", wait=False)
+        world.run(1)
+        del world
+        world = World()
+        world.start("collects", Collects)
+        assert world.call("collects").body is True
+
+
+def test_what_a_text_is_given_that_was_not_awaited_is_told_by_its_name(world):
+    class Named(Waits):
+        async def handle(self, request):
+            return Response(self.save())
+
+    world.start("named", Named)
+    assert "the status save() without await is not an int" in world.call("named").body["error"]
+    world.kill("named")
 
 
 class Coro(Node):
