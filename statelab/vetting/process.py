@@ -12,6 +12,7 @@ import types
 from statelab.immutable import is_installed, is_learners
 
 _LOOPS = ("asyncio", "_asyncio", "concurrent", "multiprocessing", "_thread")
+_BESIDE = (("threading", "Thread"), ("threading", "Timer"), ("time", "sleep"))
 # What these set, and what these give, is its limits, registries and contexts.
 _SHARED = re.compile(
     r"set_?(?!$|item$)|(un)?register_|install_|(add_type|f?chdir|field_size_limit)$"
@@ -28,9 +29,9 @@ _WAYS = {
 _ALL_WAYS = {name for names in _WAYS.values() for name in names}
 
 
-def is_shared(name: str) -> bool:
-    """Whether what a module of Python's or of a package calls so may reach its process."""
-    return name in _ALL_WAYS or _SHARED.match(name) is not None
+def is_asked(name: str) -> bool:
+    """Whether what a module calls so may reach its process, or stop it: then ask which module."""
+    return name == "sleep" or name in _ALL_WAYS or _SHARED.match(name) is not None
 
 
 def module_of(name: str, package: str | None) -> types.ModuleType | None:
@@ -46,12 +47,10 @@ def module_of(name: str, package: str | None) -> types.ModuleType | None:
 
 
 def refuse_beside(module: str | None, name: str, where: str, line: int) -> None:
-    """Raises TypeError for what would run beside the node: no world could wait for it."""
+    """Raises TypeError for what runs beside the node, or stops it: no world could wait for it."""
     module = module or ""
-    if module.partition(".")[0] in _LOOPS or (module, name) in (
-        ("threading", "Thread"), ("threading", "Timer"),
-    ):  # fmt: skip
-        of = "" if where.endswith(module) else f" of {module}"
+    if module.partition(".")[0] in _LOOPS or (module, name) in _BESIDE:
+        of = "" if module in where else f" of {module}"
         raise TypeError(
             f"{where}{of}{in_line(line)}: a node waits with self.sleep, self.call and "
             "self.gather only, and does several things at once by self.gather"
@@ -65,7 +64,7 @@ def refuse_shared(module: str | None, name: str, where: str, line: int) -> None:
             f"{where}{in_line(line)}, by which it reaches what a kill would not erase: name what "
             "it needs, or keep it in self"
         )
-    if module and is_shared(name) and not is_learners(module):
+    if module and _SHARED.match(name) and not is_learners(module):
         raise TypeError(
             f"{where}{in_line(line)}, which reaches what is the process's: all nodes would share "
             "it, and a kill would not erase it. Keep it in self"

@@ -259,7 +259,9 @@ class Reach:
                 for step in path:
                     owner = getattr(owner, step, None)
                 if isinstance(owner, types.ModuleType):
-                    refuse_shared(owner.__name__, last, f"{where} uses {use.name}", use.line)
+                    how = f"{where} uses {use.name}"
+                    refuse_beside(owner.__name__, last, how, use.line)
+                    refuse_shared(owner.__name__, last, how, use.line)
             elif use.what in ("stored", "binder", "assigned"):
                 self.binds = True
                 name = use.name if use.what == "stored" else ""
@@ -274,7 +276,7 @@ class Reach:
         if (id(value), attributes) in self._asked:
             return
         self._asked.add((id(value), attributes))
-        for attribute in attributes:
+        for attribute in set(attributes) - {"sleep"}:  # that is asked of self, too
             refuse_beside(value.__name__, attribute, where, line)
         asked = {a: vars(value).get(a, ABSENT) for a in attributes}
         self._bindings.some_of(f"{name}.", vars(value), asked)

@@ -8,7 +8,7 @@ import types
 from collections.abc import Iterator
 
 from statelab.immutable import PYTHONS, is_learners, is_plain
-from statelab.vetting.process import is_shared
+from statelab.vetting.process import is_asked
 
 _BINDERS = frozenset(
     {"setattr", "delattr", "vars", "__dict__", "__setattr__", "__delattr__", "register",
@@ -93,7 +93,7 @@ def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
             yield Use("import", module, line, asked)
             for part in parts or ():
                 yield Use("import", f"{module}.{part}" if name else module + part, line, asked)
-                if is_shared(part):
+                if is_asked(part):
                     yield Use("asked", f"{name}.{part}", line)
             imported[name.partition(".")[0]] = name.partition(".")[0]
         elif op == "STORE_FAST" and before[-1].opname == "IMPORT_NAME":
@@ -103,7 +103,7 @@ def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
         elif op in ("LOAD_ATTR", "LOAD_METHOD"):
             here.append(name)
             of_a_module = here[0] in imported or here[0] in read
-            if is_shared(name) and of_a_module and length == len(".".join(here).encode()):
+            if is_asked(name) and of_a_module and length == len(".".join(here).encode()):
                 yield Use("asked", ".".join([imported.get(here[0], here[0]), *here[1:]]), line)
         before = [before[1], it]
     for constant in code.co_consts:

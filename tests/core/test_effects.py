@@ -10,9 +10,11 @@ import queue
 import signal
 import sys
 import threading
+import time
 from asyncio import sleep as nap
 from concurrent import futures
 from concurrent.futures import ProcessPoolExecutor as ThePool
+from time import sleep as stop
 
 import anyio
 import pytest
@@ -496,14 +498,39 @@ class Processes(Plain):
             return pool.submit(len, "").result()
 
 
+class Stops(Plain):
+    async def handle(self, request):
+        time.sleep(0.1)
+
+
+class StopsByItsName(Plain):
+    async def handle(self, request):
+        stop(0.1)
+
+
+class StopsByAnImport(Plain):
+    async def handle(self, request):
+        import time as clocks
+
+        clocks.sleep(0.1)
+
+
+class StopsByAnotherImport(Plain):
+    async def handle(self, request):
+        from time import sleep as wait
+
+        wait(0.1)
+
+
 BESIDE = [
+    Stops, StopsByItsName, StopsByAnImport, StopsByAnotherImport,
     MakesATask, AsksThePolicy, CatchesAll, InInit, Gathers, ByItsName, Imports, Threads,
     ThreadsOfItsOwn, Pools, Processes,
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("factory", BESIDE)
-def test_what_would_run_beside_a_node_is_refused_at_its_start(world, factory):
+def test_what_would_run_beside_a_node_or_stop_it_is_refused_at_its_start(world, factory):
     with pytest.raises(TypeError, match=WAITS) as refused:
         world.start("new", factory)
     assert "in line " in str(refused.value) or factory is ThreadsOfItsOwn  # it is its base

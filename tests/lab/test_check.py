@@ -4,6 +4,7 @@ import atexit  # which keeps an object, so that the next lies elsewhere
 import contextlib
 import copy
 import ctypes
+import dataclasses
 import enum
 import functools
 import getpass
@@ -411,6 +412,64 @@ class KeepsAnothers(Born, Carrier):
     pass
 
 
+@dataclasses.dataclass(frozen=True)
+class Made:
+    born: float = time.time()
+
+
+class MadeTuple(NamedTuple):
+    born: float = time.monotonic()
+
+
+MADE, MADE_TUPLE = Made(), MadeTuple()
+TOTAL = 0
+TOTAL += time.time_ns()
+MODE = "production"
+if os.getenv("STATELAB_DEBUG"):
+    MODE = "debug"
+for LAST in [time.perf_counter()]:  # noqa: B007
+    pass
+LATER = (SOON := time.process_time()) + 1
+OVER = time.time()
+OVER = 3
+
+
+async def reads_an_object(self, request):
+    return MADE.born
+
+
+async def reads_a_named_tuple(self, request):
+    return MADE_TUPLE.born
+
+
+async def reads_what_was_added(self, request):
+    return TOTAL
+
+
+async def reads_what_was_decided(self, request):
+    return MODE
+
+
+async def reads_the_last(self, request):
+    return LAST
+
+
+async def reads_a_walrus(self, request):
+    return SOON
+
+
+async def reads_a_default_by_name(self, request, at=STARTED):
+    return at
+
+
+async def reads_what_is_over(self, request):
+    return OVER
+
+
+class KeepsAGlobal(Carrier):
+    born = STARTED
+
+
 class KeepsWhatNeverChanges(Carrier):
     size, name = SIZE + len("four"), "Ann".lower()
 
@@ -426,6 +485,14 @@ class KeepsWhatNeverChanges(Carrier):
         (handling(around()), "since = date.today()"),
         (KeepsATime, "salt: str = secrets.token_hex(4)"),
         (KeepsAnothers, "born = time.time()"),
+        (KeepsAGlobal, 'STARTED, SIZE = time.time(), len("three")'),
+        (handling(reads_a_default_by_name), 'STARTED, SIZE = time.time(), len("three")'),
+        (handling(reads_an_object), "born: float = time.time()"),
+        (handling(reads_a_named_tuple), "born: float = time.monotonic()"),
+        (handling(reads_what_was_added), "TOTAL += time.time_ns()"),
+        (handling(reads_what_was_decided), 'if os.getenv("STATELAB_DEBUG"):'),
+        (handling(reads_the_last), "for LAST in [time.perf_counter()]:"),
+        (handling(reads_a_walrus), "LATER = (SOON := time.process_time()) + 1"),
     ],
 )
 def test_what_was_asked_when_a_class_was_made_is_found_with_its_line(carrier, line):
@@ -466,9 +533,12 @@ def test_what_another_cell_made_is_found_if_it_was_the_last_to_make_it(ran, pass
 
 def test_what_a_class_works_out_for_itself_is_welcome():
     assert check(KeepsWhatNeverChanges, seeds=1).passed
+    assert check(handling(reads_what_is_over), seeds=1).passed
 
 
-@pytest.mark.parametrize("pair", ["ab", "xy", "pq", "kl"])
+@pytest.mark.parametrize(
+    "pair", ["ab", "xy", "pq", "kl", ("alice", "bob"), ("bob", "store"), ("cleo", "store")]
+)
 def test_a_set_of_two_is_found_though_half_of_the_processes_agree_on_its_order(pair):
     async def orders(self, request):
         return list(set(pair))

@@ -11,6 +11,7 @@ import ast
 import contextlib
 import functools
 import inspect
+import itertools
 import linecache
 import pickle
 import types
@@ -31,23 +32,41 @@ def makings(things: list[Any]) -> dict[bytes, str]:
     Each is packed with what its names stand for, and has its file; one that cannot travel is left
     out.
     """
-    reached = list(_reached(things))
+    reached, read = list(_reached(things)), set()
+    while True:  # what an expression names was made, too
+        found = _expressions(reached, read)
+        words = {word for _, _, known in found for word in known}
+        named = [value for _, _, known in found for value in known.values()]
+        more = list(_reached([*reached, *named]))
+        if words <= read and len(more) == len(reached):
+            break
+        reached, read = more, read | words
+    made = {}
+    for text, file, known in found:
+        with contextlib.suppress(Exception):
+            made[packed((text, file, known), things)] = file
+    return made
+
+
+def _expressions(reached: list[Any], read: set[str]) -> list[tuple[str, str, dict[str, Any]]]:
+    """What was worked out for these, and for the names in `read`: text, file, and what it names."""
     modules = {f.__code__.co_filename: f.__globals__ for f in reached if _is_function(f)}
     cells = {file: names for names in modules.values() for file in _cells(names)}
-    found: dict[Any, tuple[bytes, str]] = {}  # of a name of a module, what came last counts
+    found: dict[Any, list] = {}  # of a name of a module, what came last counts
     for file, names in {**cells, **modules}.items():
         scopes = (ast.Module, *_DEFS)
         for node in ast.walk(_tree(file)):
             if not isinstance(node, scopes):
                 continue
-            for key, value in _given(node, [t for t in reached if _is_of(t, file, names, node)]):
+            its = [t for t in reached if _is_of(t, file, names, node)]
+            for key, anew, value in _given(node, its, read):
                 words = {word.id for word in ast.walk(value) if isinstance(word, ast.Name)}
                 known = {word: names[word] for word in sorted(words & names.keys())}
                 text = "\n" * (value.lineno - 1) + f"({ast.unparse(value)})"
-                found.pop(key, None)
-                with contextlib.suppress(Exception):
-                    found[key] = packed((text, file, known), things), file
-    return dict(found.values())
+                if anew:
+                    found.pop(key, None)
+                found.setdefault(key, []).append((text, file, known))
+    return list(itertools.chain(*found.values()))
 
 
 def work_out(made: list[bytes]) -> None:
@@ -59,12 +78,13 @@ def work_out(made: list[bytes]) -> None:
 
 
 def _reached(things: list[Any]) -> Iterator[Any]:
-    """These classes and functions, and those that they name."""
+    """These classes and functions, those that they name, and those of objects that they name."""
     todo, seen = list(things), set()
     while todo:
         thing = todo.pop(0)
-        known = isinstance(thing, type) or _is_function(thing)
-        if not known or thing in seen or not is_learners(thing.__module__):
+        if not isinstance(thing, type) and not _is_function(thing):
+            thing = type(thing)
+        if thing in seen or not is_learners(thing.__module__):
             continue
         seen.add(thing)
         yield thing
@@ -116,29 +136,53 @@ def _spans(node: ast.AST, line: int) -> bool:
     return first <= line <= node.end_lineno
 
 
-def _given(node: ast.AST, things: list[Any]) -> Iterator[tuple[Any, ast.expr]]:
+def _given(
+    node: ast.AST, things: list[Any], read: set[str]
+) -> Iterator[tuple[Any, bool, ast.expr]]:
     """What a class, or what is around a function, gives to the names of these things.
 
-    Each with what stands for it: the names, if they are a module's.
+    Each with what stands for it, the names if they are a module's, and whether that is given anew.
     """
-    kept = set().union(*map(_names, things))
+    is_module = isinstance(node, ast.Module)
+    kept = set().union(*map(_names, things), read if is_module else ())
     if isinstance(node, _FUNCTIONS) and things:
         values = filter(None, (*node.args.defaults, *node.args.kw_defaults))
-        yield from ((value, value) for value in values)
-    for part in _within(node):
-        targets = getattr(part, "targets", None) or [part.target]
+        yield from ((value, True, value) for value in values)
+    for targets, anew, value in _within(node, ()):
         words = {word.id for t in targets for word in ast.walk(t) if isinstance(word, ast.Name)}
-        if kept & words and part.value is not None:
-            yield frozenset(words) if isinstance(node, ast.Module) else part, part.value
+        if kept & words:
+            yield (frozenset(words) if is_module else value), anew, value
 
 
-def _within(node: ast.AST) -> Iterator[ast.Assign | ast.AnnAssign]:
-    """The assignments of one module, class or function, and not of what it defines."""
+def _within(node: ast.AST, tests: tuple) -> Iterator[tuple[list, bool, ast.expr]]:
+    """The assignments of one module, class or function, and not of what it defines.
+
+    Each as what is assigned, whether anew, and the value; `tests` had come out so before.
+    """
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, (ast.Assign, ast.AnnAssign)):
-            yield child
-        elif not isinstance(child, _DEFS):
-            yield from _within(child)
+        targets, value = getattr(child, "targets", [getattr(child, "target", None)]), None
+        if isinstance(child, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr)):
+            value = child.value
+        elif isinstance(child, (ast.For, ast.comprehension)):
+            value = child.iter
+        elif isinstance(child, ast.withitem) and child.optional_vars is not None:
+            targets, value = [child.optional_vars], child.context_expr
+        for target, given in _pairs(targets, value):
+            yield target, isinstance(child, (ast.Assign, ast.AnnAssign)), given
+            yield from ((target, False, test) for test in tests)
+        if not isinstance(child, _DEFS):
+            branches = isinstance(child, (ast.If, ast.While, ast.IfExp))
+            yield from _within(child, (*tests, child.test) if branches else tests)
+
+
+def _pairs(targets: list, value: ast.expr | None) -> Iterator[tuple[list, ast.expr]]:
+    """What is assigned, and of what: of `a, b = 1, 2` one after the other."""
+    several = isinstance(targets[0], ast.Tuple) and isinstance(value, ast.Tuple)
+    if several and len(targets) == 1 and len(targets[0].elts) == len(value.elts):
+        for target, part in zip(targets[0].elts, value.elts, strict=True):
+            yield from _pairs([target], part)
+    elif value is not None:
+        yield targets, value
 
 
 @functools.lru_cache(maxsize=8)

@@ -4,7 +4,8 @@ Rules of this file:
 
 1. A line is a suspect because it asked, whatever it made of the answer: `8 <= hour < 18` may come
    out the same in two runs of a check, and otherwise tomorrow.
-2. Python's own machinery asks for purposes of its own: imports, logging, time zones' files.
+2. Python's own machinery asks for purposes of its own: imports, logging, time zones' files, the
+   names of months.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _OWN = os.path.dirname(os.path.abspath(statelab.__file__)) + os.sep
 # In a browser Python's own modules lie in an archive, of which sysconfig does not know.
 _LIBRARIES = (os.path.dirname(os.__file__), *map(sysconfig.get_path, ("stdlib", "platstdlib")))
 _INSTALLED = tuple(folder + os.sep for folder in _LIBRARIES)
-_MACHINERY = frozenset({"importlib", "linecache", "logging", "warnings", "zoneinfo"})
+_MACHINERY = frozenset({"_strptime", "importlib", "linecache", "logging", "warnings", "zoneinfo"})
 
 
 class Suspect(NamedTuple):
