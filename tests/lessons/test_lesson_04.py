@@ -19,6 +19,18 @@ def test_each_server_forgets_what_the_lesson_says_it_forgets():
         assert seen == ["alice", "nobody", "nobody", "nobody"]
 
 
+@pytest.mark.parametrize("server", ["LogoutThatCounts", "LogoutThatLasts"])
+def test_a_token_that_was_taken_back_opens_no_path_and_a_login_gives_another(server):
+    world = World(seed=7)
+    lesson.shop_with_a_key(world, server=getattr(lesson, server))
+    token = world.call("web", "/login", {"user": "alice"}).body["token"]
+    brings = {"headers": lesson.bearer(token)}
+    assert world.call("web", "/logout", **brings).status == 200
+    for path in ("/profile", "/profile/", "/profile?x", "//profile", "/x"):
+        assert world.call("web", path, **brings).status == 401
+    assert world.call("web", "/login", {"user": "alice"}, **brings).status == 200
+
+
 # ------------------------------------------------------------------------------- the panels
 RESTART = (("kill", "web"), ("restart", "web"))
 A_BUTTON = {
