@@ -170,11 +170,16 @@ def _seen(raised: Exception, door: Door) -> Exception:
     is_known = type(coroutine) is types.CoroutineType or text_of(raised) in (None, _GATHERED)
     if not is_known and "coroutine" in text_of(raised):
         coroutine = within([raised.args, *_locals(raised)])
-    if type(coroutine) is types.CoroutineType:
-        wrong = unawaited(door, coroutine, _learners(raised))
-        coroutine.close()
-        return wrong
-    return raised
+    return _not_awaited(door, coroutine, _learners(raised)) or raised
+
+
+def _not_awaited(door: Door, coroutine: Any, frame: Any = None) -> TypeError | None:
+    """The error for a coroutine that stands where its result should; it cannot begin any more."""
+    if type(coroutine) is not types.CoroutineType:
+        return None
+    wrong = unawaited(door, coroutine, frame)
+    coroutine.close()
+    return wrong
 
 
 def _locals(raised: Exception) -> Iterator[Any]:
@@ -225,9 +230,10 @@ def answer(
                 status, body = int(value.status), value.frozen_body()
                 headers = checked_headers(value.headers) if value.headers else {}
         except NotAwaited as wrong:
-            error = unawaited(door, wrong.coroutine)
+            error = _not_awaited(door, wrong.coroutine)
         except Exception as wrong:  # a class of the learner's may raise whatever it is asked
-            error = wrong
+            parts = [value.status, value.headers] if type(value) is Response else [value]
+            error = _not_awaited(door, within(parts)) or wrong
     if error is not None:
         status, body, headers = STATUS_OF_ERROR.get(type(error), 500), {"error": said(error)}, {}
     if status == 204 or status == 304 or method == "HEAD":

@@ -85,6 +85,7 @@ class Inputs:
         self._script: deque[tuple] | None = None  # in a replay: the inputs to come
         self._unseen: int | None = None  # memory is recorded once so many of them are left
         self._each: Callable[[], None] | None = None  # after each event
+        self._reaches: dict[Any, None] = {}  # (vetting/reach.py) of code that may bind names anew
 
     @verb
     def attempt(self, verb: str, *args: Any) -> Any:
@@ -161,6 +162,16 @@ class Inputs:
 
     def _advance(self, target_us: int, ended: Callable[[], bool] | None = None) -> None:
         """Moves to `target_us`, or to the end of the microsecond in which `ended()` comes true."""
+        for reach in self._reaches:
+            reach.renew()
+        self._drain(target_us, ended)
+        self._check_reaches()
+
+    def _check_reaches(self) -> None:
+        for reach in self._reaches:
+            reach.check()
+
+    def _drain(self, target_us: int, ended: Callable[[], bool] | None) -> None:
         clock = self._clock
         clock.check()
         while self._setting_up and self._script and self._script[0][0] < target_us:

@@ -10,7 +10,6 @@ Rules of this file:
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 from statelab.canonical import canonical_memory
@@ -44,7 +43,6 @@ class World(Inputs, LinkFaults):
         self._network = Network(self.seed, self._clock, self._rows, self._record, self._hosts)
         self._observer = Observer(self._clock, self._rows, self._hosts, self._clients)
         self.trace = Trace(self._rows, self._observer.memory, self._observer.states)
-        self._reaches: dict[type[Node], Any] = {}  # whose code may bind names anew
         # Coroutines of a world that is garbage are closed by Python: nothing they run in a
         # `finally` may have an effect, or end in an error that nobody can catch.
         self._doors: list[list[bool]] = []
@@ -97,11 +95,11 @@ class World(Inputs, LinkFaults):
         if name in self._hosts or name in self._clients:
             raise WrongState(f"the name {name} is taken: choose another, or restart {name}")
         self._advance(self._clock.now_us)
+        if reach.binds:
+            self._reaches[reach] = None
         host = Host(name, factory, args, reach.keeps)
         self._begin(host)
         self._hosts[name] = host
-        if reach.binds:
-            self._reaches[factory] = reach
         if not self._setting_up:
             self.setup = f"{name} was started outside of a scenario"
 
@@ -244,11 +242,6 @@ class World(Inputs, LinkFaults):
         rows.append((seq, self._clock.now_us, kind, node, life, other, message, cause, data))
         return seq
 
-    def _advance(self, target_us: int, ended: Callable[[], bool] | None = None) -> None:
-        super()._advance(target_us, ended)
-        for reach in self._reaches.values():
-            reach.check()
-
     def _host(self, name: str) -> Host:
         return self._hosts[checked_name(name, "somebody")]
 
@@ -267,6 +260,7 @@ class World(Inputs, LinkFaults):
     def _begin(self, host: Host) -> None:
         life = Life(host, self.seed, self._clock, self._record, self._network.call, self._crash)
         canonical_memory(host.name, life.memory)  # raises before the node is there
+        self._check_reaches()
         host.lives, host.life = life.number, life
         self._doors.append(life.shut)
         name = host.factory.__name__

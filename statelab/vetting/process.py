@@ -58,7 +58,8 @@ def refuse_beside(module: str | None, name: str, where: str, line: int) -> None:
 
 
 def refuse_shared(module: str | None, name: str, where: str, line: int) -> None:
-    """Raises TypeError for what sets the process, or gives what all in it share, or all in it."""
+    """Raises TypeError for what does that, sets the process, or gives what all in it share."""
+    refuse_beside(module, name, where, line)
     if name in _WAYS.get(module or "", ()):
         raise TypeError(
             f"{where}{in_line(line)}, by which it reaches what a kill would not erase: name what "

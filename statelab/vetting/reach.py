@@ -47,13 +47,15 @@ from statelab.vetting.uses import first_use, stays, uses
 class Reach:
     """What the code of one class reaches: names, and what they are bound to.
 
-    `given` are the classes and functions that it finds in its arguments. `binds` is whether it may
-    bind one of the names anew, `keeps` whether it may keep a coroutine, or an effect, unawaited.
+    `given` is code that is found in its arguments. `binds` is whether it may bind a name anew,
+    `keeps` whether it may keep a coroutine, or an effect, unawaited.
     """
 
     def __init__(self, factory: type[Node], given: Iterable[Any] = ()):
         self.factory = factory
         self.binds = False
+        self._given = given
+        self._wrong = ""  # said again at each verb: state that outlived a kill stays
         self._bindings = Bindings()
         self._stores: list[tuple[str, str, int, str]] = []  # attribute, function, line, its text
         self._seen: dict[int, Any] = {}
@@ -75,16 +77,24 @@ class Reach:
 
     def check(self) -> None:
         """Raises TypeError if the code has bound a name anew, which a kill would not undo."""
+        if self._wrong:
+            raise TypeError(self._wrong)
         if not (name := self.rebound()):
             return
         last = name.rpartition(".")[2]
         found = [store for store in self._stores if store[0] == last] or self._stores
         where = f" ({found[0][1]}, line {found[0][2]}{found[0][3]})" if found else ""
-        raise TypeError(
+        self._wrong = (
             f"{self.factory.__name__} has changed {name}, which a kill would not erase, and which "
             f"all its lives share{where}: keep in self what changes. This world goes on as it is; "
             "make a new one when the class is mended"
         )
+        raise TypeError(self._wrong)
+
+    def renew(self) -> None:
+        """Looks anew, before a verb, if somebody else has bound a name anew, such as a cell."""
+        if not self._wrong and self.rebound():
+            self.__init__(self.factory, self._given)
 
     # --------------------------------------------------------------------------- looking
     def _class(self, cls: type) -> None:
@@ -146,7 +156,6 @@ class Reach:
                 "them: leave the cache out, or keep the results in self"
             )
         elif isinstance(value, types.BuiltinFunctionType):
-            refuse_beside(value.__module__, value.__name__, where, line)
             refuse_shared(value.__module__, value.__name__, where, line)
             if not isinstance(value.__self__, (types.ModuleType, type, type(None))):
                 self._value(value.__self__, where, line)
@@ -207,7 +216,6 @@ class Reach:
             self._all(registry.values(), function.__qualname__, 0)
             self._bindings.within(f"{function.__qualname__}.registry", registry)
         if not is_learners(function.__globals__.get("__name__")):
-            refuse_beside(function.__module__, function.__name__, where, line)
             refuse_shared(function.__module__, function.__name__, where, line)
             # One of Python's own decorators; what it keeps besides is its own affair.
             self._value(getattr(function, "__wrapped__", None), function.__qualname__, 0)
@@ -260,7 +268,6 @@ class Reach:
                     owner = getattr(owner, step, None)
                 if isinstance(owner, types.ModuleType):
                     how = f"{where} uses {use.name}"
-                    refuse_beside(owner.__name__, last, how, use.line)
                     refuse_shared(owner.__name__, last, how, use.line)
             elif use.what in ("stored", "binder", "assigned"):
                 self.binds = True

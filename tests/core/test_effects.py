@@ -320,14 +320,16 @@ def test_a_node_is_not_blamed_for_what_another_world_left_when_nobody_had_it_any
         assert world.call("collects").body is True
 
 
-def test_what_a_text_is_given_that_was_not_awaited_is_told_by_its_name(world):
-    class Named(Waits):
-        async def handle(self, request):
-            return Response(self.save())
-
-    world.start("named", Named)
-    assert "the status save() without await is not an int" in world.call("named").body["error"]
-    world.kill("named")
+@pytest.mark.parametrize("answer", ["Response(self.save())", "{self.save(): 1}"])
+def test_what_stands_in_an_answer_that_was_not_awaited_is_told_by_its_name(world, answer):
+    names = {"Waits": Waits, "Response": Response}
+    exec(
+        f"class Named(Waits):\n    async def handle(self, request):\n        return {answer}",
+        names,
+    )
+    world.start(answer, names["Named"])
+    assert "did not await save(), so nothing" in world.call(answer).body["error"]
+    world.kill(answer)
 
 
 class Coro(Node):

@@ -6,6 +6,7 @@ table as Markdown, for the docs.
 
 import asyncio
 import sys
+import time
 from enum import Enum
 from pathlib import Path
 
@@ -465,14 +466,42 @@ def test_an_effect_that_is_not_awaited_is_an_error(world):
     assert 'self.call("web", "/raise")' in answer.body["error"]
 
 
-@row("asyncio in a node", "an error: a node waits by its own effects only")
-def test_a_node_that_waits_by_asyncio_is_told_so(world):
+@row("asyncio or `time.sleep` in a node", "an error: a node waits by its own effects only")
+def test_a_node_that_waits_by_asyncio_or_stops_its_process_is_told_so(world):
     class Sleeps(Node):
         async def handle(self, request):
             await asyncio.sleep(1)
 
-    with pytest.raises(TypeError, match=r"a node waits with self.sleep"):
-        world.start("web", Sleeps)
+    class Stops(Node):
+        async def handle(self, request):
+            time.sleep(1)
+
+    for server in (Sleeps, Stops):
+        with pytest.raises(TypeError, match=r"a node waits with self.sleep"):
+            world.start("web", server)
+
+
+LIMIT = 3
+
+
+class Limited(Node):
+    async def handle(self, request):
+        vars(self)["asked"] = 1
+        return LIMIT
+
+
+@row(
+    "a global that another cell binds anew",
+    "all lives find what it is now",
+    "a life finds what it was at the first start",
+)
+def test_a_global_that_is_bound_anew_is_found_as_the_table_says(world, monkeypatch):
+    world.start("web", Limited)
+    assert world.call("web").body == 3
+    monkeypatch.setitem(globals(), "LIMIT", 5)
+    world.kill("web")
+    world.restart("web")
+    assert world.call("web").body == (5 if isinstance(world, World) else 3)
 
 
 @row("`sys.exit()` in a handler", "the node dies, and the trace says of what")
