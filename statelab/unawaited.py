@@ -95,7 +95,7 @@ def within(values: Iterable[Any]) -> types.CoroutineType | None:
         kind = type(value)
         if kind is types.CoroutineType and _never_began(value):
             return value
-        if kind in ATOMS or isinstance(value, _BESIDE) or id(value) in met:
+        if kind in ATOMS or issubclass(kind, _BESIDE) or id(value) in met:
             continue
         met.add(id(value))
         if kind is types.FunctionType:
@@ -104,11 +104,12 @@ def within(values: Iterable[Any]) -> types.CoroutineType | None:
                 todo += gc.get_referents(cell)
         elif nodes.get(id(value)) is value:
             todo += [item for name, item in vars(value).items() if name != "_door"]
-        elif kind.__module__.partition(".")[0] != "statelab":  # else it leads to all of a world
+        elif not str(_module_of(kind)).startswith("statelab."):  # else it leads to all of a world
             todo += gc.get_referents(value)
     return None
 
 
+_module_of = type.__dict__["__module__"].__get__  # no metaclass of a learner's is asked
 _BESIDE = (type, types.ModuleType, types.FrameType, types.CodeType)  # no place to keep one
 
 

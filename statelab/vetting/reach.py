@@ -53,8 +53,7 @@ class Reach:
 
     def __init__(self, factory: type[Node], given: Iterable[Any] = ()):
         self.factory = factory
-        self.binds = False
-        self._given = given
+        self.binds, self._given = False, given
         self._wrong = ""  # said again at each verb: state that outlived a kill stays
         self._bindings = Bindings()
         self._stores: list[tuple[str, str, int, str]] = []  # attribute, function, line, its text
