@@ -83,7 +83,7 @@ class Driver:
 
     def _exited(self, key: int, code: int) -> None:
         if key == RELAY:
-            self._orphaned("proxy", "")
+            self.links.exited()
         else:
             self.nodes.exited(key, code)
 

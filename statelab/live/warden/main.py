@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 import traceback
-from typing import Any
+from typing import Any, NoReturn
 
 from statelab.live.transport import ports
 from statelab.live.transport.control import Frames, connect, pack, say
@@ -149,13 +149,17 @@ class Warden:
             argv = [sys.executable, "-P", "-m", module]
             kept = [spec["holder"]] if "holder" in spec else []
             return self._spawn(key, argv, spec["log"], pack(spec), pass_fds=kept)
-        pid = os.fork()
-        if not pid:
-            self._become(module, spec)
+        out = _log(spec["log"])
+        try:
+            pid = os.fork()
+            if not pid:
+                self._become(module, spec, out)
+        finally:
+            os.close(out)
         self._pids[pid] = key
         return pid
 
-    def _become(self, module: str, spec: dict[str, Any]) -> None:
+    def _become(self, module: str, spec: dict[str, Any], out: int) -> NoReturn:
         """In a fork: forgets that this was the warden, and becomes something else."""
         try:
             os.setsid()
@@ -168,16 +172,16 @@ class Warden:
             with contextlib.suppress(OSError), open("/proc/self/comm", "w") as comm:
                 # What `top` and `ps` show, and whoever reads /proc line by line.
                 comm.write(re.sub(r"[^\w.-]", "_", spec["name"]))
-
-            out = _log(spec["log"])
             os.dup2(out, 1)
             os.dup2(out, 2)
             importlib.import_module(module).live(spec)
         except BaseException:
             traceback.print_exc()
-        finally:
-            sys.stderr.flush()
-            os._exit(1)
+        finally:  # whatever fails here, too: else this would go on as a second warden
+            try:
+                sys.stderr.flush()
+            finally:
+                os._exit(1)
 
     def _spawn(self, key: int, argv: list[str], log: str, stdin: bytes, **options: Any) -> int:
         out = _log(log)
