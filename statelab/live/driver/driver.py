@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from statelab.live.driver.host import last_lines
 from statelab.live.driver.links import RELAY, Links
 from statelab.live.driver.loop import Loop
 from statelab.live.driver.merge import LiveRows
@@ -89,8 +90,7 @@ class Driver:
 
     def _orphaned(self, who: str, words: str) -> None:
         """The warden, or the relay, is gone, which nobody asked it: so the world ends."""
-        with contextlib.suppress(OSError):  # it may have removed the folder
-            words = words or (self.folder / f"{who}.log").read_text(errors="replace").strip()
+        words = words or last_lines(self.folder / f"{who}.log")
         if self.loop.closed:
             return
         self.loop.why_closed = f", for its {who} is gone" + (f" ({words[-500:]})" if words else "")

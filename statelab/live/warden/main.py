@@ -169,9 +169,9 @@ class Warden:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             for sock in (self._channel, self._wake, self._wakes):
                 sock.close()
-            with contextlib.suppress(OSError), open("/proc/self/comm", "w") as comm:
+            with contextlib.suppress(OSError), open("/proc/self/comm", "wb") as comm:
                 # What `top` and `ps` show, and whoever reads /proc line by line.
-                comm.write(re.sub(r"[^\w.-]", "_", spec["name"]))
+                comm.write(re.sub(r"[^\w.-]", "_", spec["name"]).encode(errors="replace"))
             os.dup2(out, 1)
             os.dup2(out, 2)
             importlib.import_module(module).live(spec)
