@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from functools import partial
@@ -26,6 +25,7 @@ from statelab.live.driver.whereabouts import Whereabouts
 from statelab.live.transport import fdpass
 from statelab.live.transport.control import Desk
 from statelab.live.transport.unanswered import CLOSED
+from statelab.live.warden.folder import remove
 
 
 class Driver:
@@ -65,7 +65,7 @@ class Driver:
         finally:
             await self._let_go()
             self.warden.end()  # it sees its channel end, and does the rest
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove(self.folder)
             self.rows.grown.clear()
 
     async def _let_go(self) -> None:

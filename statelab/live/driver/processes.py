@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import itertools
 import secrets
-import shutil
 import signal
 from asyncio import FIRST_COMPLETED
 from functools import partial
@@ -28,6 +27,7 @@ from statelab.live.driver.warden import STEP_S, WardenProcess
 from statelab.live.driver.whereabouts import Whereabouts
 from statelab.live.transport.control import Channel
 from statelab.live.warden import trees
+from statelab.live.warden.folder import remove
 
 GRACE_S = 0.1  # for the channel of a process that died at once to be accepted
 
@@ -76,7 +76,7 @@ class Processes:
             self._lives.pop(life.key, None)
             self._rows.held.discard(life.source)
             self._rows.flush_soon()
-            shutil.rmtree(folder, ignore_errors=True)  # first, for it may be what fills the disk
+            remove(folder)  # first, for it may be what fills the disk
             where.remove(host)
             if isinstance(wrong, OSError) and wrong.errno:
                 raise RuntimeError(

@@ -15,7 +15,6 @@ import json
 import os
 import re
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +25,7 @@ from typing import Any, NoReturn
 
 from statelab.live.transport import ports
 from statelab.live.transport.control import Frames, connect, pack, say
+from statelab.live.warden.folder import remove
 from statelab.message import said
 
 POSIX = os.name == "posix"
@@ -287,7 +287,7 @@ def _serve(config: dict[str, Any]) -> None:
 
 def _remove(folder: str) -> None:
     for _ in range(20):
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
         if not os.path.exists(folder):
             break
         time.sleep(0.05)
