@@ -353,7 +353,7 @@ def test_an_option_that_cannot_be_meant_is_refused_and_leaves_the_name_free(
 
 
 # Any of them may stand in TMPDIR.
-FOLDERS = [" it's a\"b a\\b a$b%s{x} a:b;c#d 앨리스\t ", "x" * 90]
+FOLDERS = [" it\n's a\"b a\\b a$b%s{x} a:b;c#d 앨리스\t ", "x" * 90]
 
 
 @each_engine
