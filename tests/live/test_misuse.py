@@ -228,8 +228,12 @@ def test_a_closed_world_says_so():
         lambda: world.start("b", Counter),
         lambda: alice.post("web"),
         alice.reconnect,
+        lambda: world.folder,
+        lambda: world.port("web", caller="alice"),
+        lambda: world.client("bob"),
+        lambda: world.hold("alice", "web"),
     ):
-        with pytest.raises(WrongState, match="this world is closed"):
+        with pytest.raises(WrongState, match="this world is closed: make a new one"):
             verb()
     assert world.status("web") == "dead"
     assert world.trace.rows[0].kind == "start"
