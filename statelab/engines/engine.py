@@ -78,8 +78,8 @@ class Place(NamedTuple):
     def write(self, name: str, text: str) -> Path:
         """Writes a file that only its owner may read."""
         path = self.folder / name
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(text.encode())
         return path
 
 

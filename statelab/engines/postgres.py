@@ -110,11 +110,16 @@ class Postgres(Engine):
             make += ["-U", "postgres", "--no-locale", "-E", "UTF8", "--no-sync"]
         else:
             host, port = place.upstream(self.standby_of)
-            secret = place.write("password", f"*:*:*:postgres:{place.password}")
-            primary = f"host={host} port={port} user=postgres passfile={_quoted(str(secret))}"
+            place.write("password", f"*:*:*:postgres:{place.password}")
+            # As the server will see it, which runs in `data`: in its settings no path may have a
+            # line's end, as TMPDIR may. So the copy is made from there, too.
+            primary = f"host={host} port={port} user=postgres passfile=../password"
             primary += f" application_name={_known_as(place.name)}"
-            make = ["pg_basebackup", "-D", "data", "-R", "-X", "stream", "-c", "fast", "--no-sync"]
+            (place.folder / "data").mkdir(mode=0o700)
+            make = ["pg_basebackup", "-D", ".", "-R", "-X", "stream", "-c", "fast", "--no-sync"]
             make += ["-d", f"{primary} sslmode=disable gssencmode=disable"]
+            copy = _command(place, make)
+            return [Command(copy.argv, {**copy.options, "cwd": str(place.folder / "data")})]
         return [_command(place, make)]
 
     def command(self, place: Place) -> Command:

@@ -122,7 +122,9 @@ class ZooKeeper(Engine):
         """The server, in the foreground."""
         main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
         login = "-Djava.security.auth.login.config=jaas.conf"
-        return Command(["java", *_JAVA, login, "-cp", str(JAR), main, "zoo.cfg"])
+        # In a locale of ASCII, Java would not find its own folder, if that is named otherwise.
+        options = {"env": {"LC_ALL": "C.UTF-8"}}
+        return Command(["java", *_JAVA, login, "-cp", str(JAR), main, "zoo.cfg"], options)
 
     async def is_up(self, place: Place, life: int) -> bool:
         """Whether it serves requests, or cannot for want of others."""

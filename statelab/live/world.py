@@ -132,9 +132,15 @@ class LiveWorld(LiveClients, LiveLinkFaults):
 
     @property
     def folder(self) -> Path:
-        """A folder for files of this world's nodes; it goes with the world, whatever ends it."""
+        """A folder for files of this world's nodes; it goes with the world, whatever ends it.
+
+        Raises WrongState if that has ended.
+        """
         folder = self._driver.folder / "files"
-        folder.mkdir(exist_ok=True)
+        try:
+            folder.mkdir(exist_ok=True)
+        except FileNotFoundError:
+            raise self._driver.loop.closed_error() from None
         return folder
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:

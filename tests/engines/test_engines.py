@@ -11,7 +11,7 @@ import engine_clients
 import psutil
 import pytest
 import redis
-from processes import folder_of, warden_of
+from processes import folder_of, in_ascii, warden_of
 
 from statelab import Node, UnknownNode, World, WrongState
 from statelab.engines import ENGINES, EngineMissing
@@ -353,7 +353,7 @@ def test_an_option_that_cannot_be_meant_is_refused_and_leaves_the_name_free(
 
 
 # Any of them may stand in TMPDIR.
-FOLDERS = [" it's a\"b a\\b a$b%s{x} a:b;c#d 앨리스\t ", "x" * 90]
+FOLDERS = [" it\n's a\"b a\\b a$b%s{x} a:b;c#d 앨리스\t ", "x" * 90]
 
 
 @each_engine
@@ -367,6 +367,31 @@ def test_an_engine_lives_in_a_folder_of_any_name(name, tmp_path, monkeypatch):
             client.put("kept")
             world.kill(name)
             world.restart(name)
+
+
+KERNEL = """
+import sys
+from statelab import LiveWorld
+from statelab.engines import ENGINES
+
+with LiveWorld() as world:
+    world.start("엔진", ENGINES[sys.argv[1]])
+    world.kill("엔진")
+    world.restart("엔진")
+    print(world.status("엔진"))
+"""
+
+
+@each_engine
+def test_an_engine_and_its_folder_have_any_name_where_the_locale_knows_only_ascii(name, tmp_path):
+    code, home = tmp_path / "kernel.py", tmp_path / "집"
+    code.write_text(KERNEL, "utf-8")
+    home.mkdir()
+    done = subprocess.run(
+        [sys.executable, code, name], env=in_ascii(home), capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("up\n", "")
+    assert list(home.iterdir()) == []
 
 
 @each_engine

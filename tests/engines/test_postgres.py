@@ -251,6 +251,19 @@ def test_a_standby_follows_through_any_address_that_leads_to_its_primary(world, 
     assert name.fetchone()[0].startswith("standby_")
 
 
+def test_a_standby_lives_in_a_folder_of_any_name_through_all_its_lives(tmp_path, monkeypatch):
+    home = tmp_path / 'it\'s\n\\ a "home" = 집 '
+    home.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(home))
+    with LiveWorld() as world:
+        world.start("primary", Postgres)
+        world.start("standby", Postgres, standby_of="primary")
+        world.kill("standby")
+        world.restart("standby")
+        with psycopg.connect(world.address("primary"), autocommit=True) as primary:
+            until(lambda: sync_state(primary) == "async")
+
+
 @pytest.mark.parametrize("name", ["복제본", "s" * 64, 'it\'s \\ "x", y', "a,b", "*", "FIRST 1 (x)"])
 def test_a_standby_of_any_name_is_the_one_that_the_primary_waits_for(world, connect, name):
     world.start("primary", Postgres, synchronous_standby=name)

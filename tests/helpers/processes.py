@@ -64,6 +64,14 @@ def kernel(then, fork=True):
     return process, [int(pid) for pid in pids], Path(folder)
 
 
+def in_ascii(folder):
+    """The environment of a kernel whose locale knows only ASCII, and whose files are elsewhere."""
+    return {
+        **os.environ, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C",
+        "TMPDIR": str(folder), "PYTHONPATH": str(Path(__file__).parents[2]),
+    }  # fmt: skip
+
+
 class Counter(Node):
     """Counts its requests."""
 

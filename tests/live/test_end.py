@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -185,6 +186,54 @@ def test_a_kernel_that_dies_before_its_warden_is_there_leaves_no_folder(tmp_path
             input=line, text=True, env={**os.environ, "PYTHONPATH": root}, timeout=20, check=True,
         )  # fmt: skip
         assert not folder.exists()
+
+
+LOCKED = """
+import os, sys
+from pathlib import Path
+from statelab import LiveWorld, Node
+
+class Keeper(Node):
+    def __init__(self, folder, name, away):
+        inner = Path(folder, name, "modules", "one")
+        inner.mkdir(parents=True)
+        (inner / "file").write_text("data")
+        for path, mode in ((inner / "file", 0o444), (inner, 0o555), (inner.parent, 0)):
+            path.chmod(mode)
+        (Path(folder, name) / "away").symlink_to(away)
+        if name == "2":
+            raise ValueError("bad")
+
+world = LiveWorld()
+world.start("a", Keeper, world.folder, "a", sys.argv[1])
+try:
+    world.start("b", Keeper, world.folder.parent, "2", sys.argv[1])
+except RuntimeError:
+    print(sorted(os.listdir(world.folder.parent)), flush=True)
+world.close() if sys.argv[2] == "close" else os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("end", ["close", "kill"])
+def test_a_folder_that_a_node_made_read_only_goes_too(end, tmp_path):
+    away = tmp_path / "somebody's"
+    away.mkdir(mode=0o500)
+    home = tmp_path / "home"
+    home.mkdir()
+    as_others = []
+    if os.geteuid() == 0:  # who may empty any folder
+        if not shutil.which("setpriv"):
+            pytest.skip("only setpriv takes from root what others have not")
+        caps = "-dac_override,-dac_read_search"
+        as_others = ["setpriv", f"--bounding-set={caps}", f"--inh-caps={caps}"]
+    done = subprocess.run(
+        [*as_others, sys.executable, "-c", LOCKED, away, end], capture_output=True, text=True,
+        env={**os.environ, "TMPDIR": str(home), "PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    assert "'files'" in done.stdout, done.stderr
+    assert "'2'" not in done.stdout
+    wait_until(lambda: not list(home.iterdir()), 5)
+    assert away.stat().st_mode & 0o777 == 0o500
 
 
 def test_who_calls_while_the_world_closes_is_not_left_waiting():

@@ -71,6 +71,31 @@ def test_the_disk_outlives_a_kill(world):
     ]
 
 
+def test_what_is_acknowledged_after_a_disk_was_full_outlives_a_kill(world):
+    resource = pytest.importorskip("resource")
+
+    class Store(Node):
+        async def handle(self, request):
+            match request.body:
+                case "room", size:  # of its largest file
+                    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+                    resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
+                case key, value:
+                    self.disk[key] = value
+            return dict(self.disk)
+
+    world.start("store", Store)
+    for number in range(5):
+        world.call("store", body=["a", number])
+        world.call("store", body=["room", 36 * number + 20])  # each line has nine bytes
+        assert world.call("store", body=["b", "long" * 100]).status == 500
+        world.call("store", body=["room", 10_000])
+        world.call("store", body=["c", number])
+        world.kill("store")
+        world.restart("store")
+        assert world.call("store", body=["d", number]).body == dict.fromkeys("acd", number)
+
+
 def test_an_argument_is_made_anew_for_each_life(world):
     class Keeper(Node):
         def __init__(self, things):

@@ -1,15 +1,18 @@
 """Verbs that do not apply, and nodes that cannot start."""
 
+import contextlib
 import os
 import threading
+import time
 
 import pytest
-from live_nodes import Counter, Sleeper, kinds
-from processes import wait_until
+from live_nodes import Caller, Counter, Sleeper, kinds
+from processes import folder_of, wait_until, warden_of
 
 from statelab.effects import UnknownNode, WrongState
+from statelab.engines.engine import Engine
 from statelab.live.world import LiveWorld
-from statelab.message import NoReply
+from statelab.message import NoReply, Refused
 from statelab.node import Node
 
 pytestmark = pytest.mark.live
@@ -88,6 +91,120 @@ def test_a_process_that_dies_while_it_starts_shows_its_last_lines(world):
     world.start("web", Counter)
 
 
+@contextlib.contextmanager
+def no_room(pid=0):
+    """In the block, a process can write no file; nor can those that it starts."""
+    resource = pytest.importorskip("resource")
+    if not hasattr(resource, "prlimit"):
+        pytest.skip("only Linux limits another process")
+    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+
+class Writer(Engine):
+    @classmethod
+    def missing(cls):
+        return ""
+
+    def prepare(self, place):
+        place.write("conf", "text")
+
+
+@pytest.mark.parametrize("factory", [Counter, Writer])
+def test_a_start_where_no_file_can_be_written_says_so_and_leaves_the_name_free(world, factory):
+    world.start("a", Caller)
+    with no_room(), pytest.raises(RuntimeError, match="b did not start, and nothing of it is left"):
+        world.start("b", factory)
+    assert world.names == {"a": "up"}
+    with pytest.raises(UnknownNode):
+        world.call("b")
+    assert world.call("a", body={"to": "b"}).body["error"].startswith("UnknownNode")
+    world.start("b", Counter)
+    assert world.call("a", body={"to": "b"}).body == [1]
+
+
+def test_a_node_that_cannot_say_why_it_fails_in_its_log_says_it_all_the_same(world):
+    class Picky(Node):
+        def __init__(self):
+            raise ValueError("no good day")
+
+    world.start("a", Counter)
+    with no_room(warden_of(world).pid):
+        with pytest.raises(RuntimeError, match="b did not start: ValueError: no good day"):
+            world.start("b", Picky)
+        world.start("b", Counter)
+        world.kill("b")
+        world.restart("b")
+        assert (world.call("a").body, world.call("b").body) == (1, 1)
+
+
+def test_a_process_that_cannot_have_its_log_is_not_started(world):
+    world.start("a", Counter)
+    world.start("b", Counter)
+    world.kill("b")
+    verbs = {
+        "2.log": lambda: world.restart("b"),
+        "3.log": lambda: world.start("c", Counter),
+        "proxy.log": lambda: world.partition("a", "b"),
+    }
+    for name, verb in verbs.items():
+        log = folder_of(world) / name
+        log.unlink(missing_ok=True)
+        log.mkdir()
+        with pytest.raises(RuntimeError, match=f"Is a directory: .*{name}"):
+            verb()
+        log.rmdir()
+    assert world.names == {"a": "up", "b": "dead"}
+    world.restart("b")
+    world.partition("a", "b")
+    world.start("c", Counter)
+    assert world.call("a").body == 1
+
+
+def test_a_link_proxy_that_cannot_start_fails_its_verb_and_not_the_world(world):
+    world.start("a", Counter)
+    world.client("alice")
+    taken = folder_of(world) / "links"
+    taken.mkdir()
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match=r"(?s)the link proxy did not start.*in use"):
+            world.hold("alice", "a")
+    assert world.client("alice").post("a").body == 1
+    taken.rmdir()
+    world.hold("alice", "a")
+    with pytest.raises(NoReply):
+        world.client("alice").post("a", timeout=0.1)
+
+
+def test_a_call_to_a_node_that_is_still_starting_ends(world):
+    class Slow(Node):
+        def __init__(self):
+            time.sleep(0.5)
+
+        async def handle(self, request):
+            return "here"
+
+    def call():
+        wait_until(lambda: "slow" in world.names)
+        while not ended or ended[-1] != "here":
+            try:
+                ended.append(world.call("slow", timeout=0.1).body)
+            except (Refused, NoReply) as error:
+                ended.append(type(error))
+
+    ended = []
+    thread = threading.Thread(target=call)
+    thread.start()
+    world.start("slow", Slow)
+    thread.join(5)
+    assert ended[0] is Refused
+    assert ended[-1] == "here"
+
+
 def test_the_end_of_a_world_of_many_nodes_is_silent(caplog):
     with LiveWorld() as world:
         for number in range(9):
@@ -111,8 +228,12 @@ def test_a_closed_world_says_so():
         lambda: world.start("b", Counter),
         lambda: alice.post("web"),
         alice.reconnect,
+        lambda: world.folder,
+        lambda: world.port("web", caller="alice"),
+        lambda: world.client("bob"),
+        lambda: world.hold("alice", "web"),
     ):
-        with pytest.raises(WrongState, match="this world is closed"):
+        with pytest.raises(WrongState, match="this world is closed: make a new one"):
             verb()
     assert world.status("web") == "dead"
     assert world.trace.rows[0].kind == "start"

@@ -1,10 +1,12 @@
 """A name is data: no name of a learner's is ever a path, or goes raw into a header."""
 
+import subprocess
+import sys
 import tempfile
 import unicodedata
 
 import pytest
-from processes import folder_of
+from processes import folder_of, in_ascii
 
 from statelab.effects import UnknownNode
 from statelab.engines import Redis
@@ -90,6 +92,51 @@ def test_nodes_of_any_names_live_beside_each_other_and_keep_their_own_disks(else
         assert sorted(path.name for path in elsewhere.iterdir()) == [
             "precious", folder_of(world).name
         ]  # fmt: skip
+
+
+KERNEL = """
+import os
+from statelab import LiveWorld, Node
+
+class Keeper(Node):
+    async def handle(self, request):
+        if request.path == "/다른":
+            return (await self.call(request.body)).body
+        print("한 줄", flush=True)
+        self.log("기록")
+        self.disk["열쇠"] = "값"
+        return dict(self.disk)
+
+class Stillborn(Node):
+    def __init__(self):
+        os.write(2, "마지막 말".encode())
+        os._exit(3)
+
+with LiveWorld() as world:
+    world.start("웹", Keeper)
+    world.start("앨리스", Keeper)
+    world.kill("웹")
+    world.restart("웹")
+    said = [world.call("앨리스", "/다른", "웹").body, world.client("밥").post("웹").body]
+    world.hold("밥", "웹")
+    world.release("밥", "웹")
+    try:
+        world.start("죽음", Stillborn)
+    except RuntimeError as error:
+        said.append(str(error))
+    print(ascii(said))
+"""
+
+
+def test_all_that_has_a_name_may_be_in_any_script_where_the_locale_knows_only_ascii(tmp_path):
+    code, home = tmp_path / "kernel.py", tmp_path / "집"
+    code.write_text(KERNEL, "utf-8")
+    home.mkdir()
+    done = subprocess.run([sys.executable, code], env=in_ascii(home), capture_output=True)
+    kept = {"열쇠": "값"}
+    said = [kept, kept, "죽음 did not start: 마지막 말"]
+    assert (done.stdout.decode().strip(), done.stderr.decode()) == (ascii(said), "")
+    assert list(home.iterdir()) == []
 
 
 def test_clients_of_any_names_call_and_are_told_apart():

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
 import json
 import os
@@ -66,6 +67,36 @@ def test_a_write_is_on_the_disk_when_it_returns(tmp_path, monkeypatch):
     disk = DiskFile(tmp_path / "disk.jsonl")
     disk.append("a", 1)
     assert synced == [len(b'["a", 1]\n')]
+
+
+def test_a_write_that_fails_is_not_there_and_those_after_it_stay(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    def write_a_part(file, data, write=os.write):
+        if len(data) < 9:
+            fail()
+        return write(file, data[:-7])
+
+    path = tmp_path / "disk.jsonl"
+    for broken in ({"write": write_a_part}, {"fsync": fail}):
+        path.unlink(missing_ok=True)
+        disk = DiskFile(path)
+        disk.append("a", 1)
+        with monkeypatch.context() as patch:
+            for name, function in broken.items():
+                patch.setattr(os, name, function)
+            with pytest.raises(OSError, match="Input/output error; nothing was written"):
+                disk.append("b", "long" * 9)
+        assert DiskFile(path).data == {"a": 1}
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "ftruncate", fail)
+            with pytest.raises(OSError, match="nothing was written"):
+                disk.append("c", 3)  # for nobody knows that it would stay
+        assert DiskFile(path).data == {"a": 1}
+        disk.append("d", 4)
+        disk.append("a")
+        assert DiskFile(path).data == {"d": 4}
 
 
 # ------------------------------------------------------------------------------- frames

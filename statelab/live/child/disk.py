@@ -1,11 +1,12 @@
 """A node's disk in the live world: a file of JSON lines that only grows.
 
-A write is durable when it returns. SIGKILL may tear the last line: what was not finished was not
-written, and the next write takes its place.
+A write is durable when it returns. SIGKILL, or a disk that is full, may tear the last line: what
+was not finished was not written, and the next write takes its place.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -26,7 +27,7 @@ class DiskFile:
                 self._apply(json.loads(line))
             except (ValueError, TypeError, IndexError, KeyError):
                 raise ValueError(f"the disk {path} is damaged at line {number}") from None
-        os.lseek(self._file, sum(len(line) + 1 for line in whole), os.SEEK_SET)
+        self._end = sum(len(line) + 1 for line in whole)  # of the last line that was written
 
     def _apply(self, entry: list) -> None:
         if len(entry) == 2:
@@ -35,8 +36,24 @@ class DiskFile:
             del self.data[entry[0]]
 
     def append(self, *entry: Any) -> None:
-        """Writes (key, value), or (key,) for an erased one; durable on return."""
-        line = memoryview(json.dumps(entry).encode() + b"\n")
-        while line:
-            line = line[os.write(self._file, line) :]
-        os.fsync(self._file)
+        """Writes (key, value), or (key,) for an erased one; durable on return.
+
+        Raises OSError, if the disk is full say: then nothing is written.
+        """
+        line = json.dumps(entry).encode() + b"\n"
+        try:
+            self._cut()
+            left = memoryview(line)
+            while left:
+                left = left[os.write(self._file, left) :]
+            os.fsync(self._file)
+        except OSError as wrong:
+            with contextlib.suppress(OSError):  # the next write will try again, before all else
+                self._cut()
+            raise OSError(wrong.errno, f"{wrong.strerror}; nothing was written") from None
+        self._end += len(line)
+
+    def _cut(self) -> None:
+        """Cuts off what was not finished: behind it, a write would be lost with it."""
+        os.ftruncate(self._file, self._end)
+        os.lseek(self._file, self._end, os.SEEK_SET)

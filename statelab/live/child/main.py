@@ -39,7 +39,8 @@ def live(spec: dict[str, Any]) -> None:
             sock = listener(spec["port"], holder)
         life = Incarnation(spec, loop, partial(say, channel))
     except BaseException as wrong:
-        traceback.print_exc()
+        with contextlib.suppress(OSError):  # where it is written to, there may be no room
+            traceback.print_exc()
         say(channel, "failed", said(wrong))
         channel.recv(1)  # until the driver has read it, and has this process killed
         raise

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from statelab.live.driver.host import last_lines
 from statelab.live.driver.links import RELAY, Links
 from statelab.live.driver.loop import Loop
 from statelab.live.driver.merge import LiveRows
@@ -25,6 +25,7 @@ from statelab.live.driver.whereabouts import Whereabouts
 from statelab.live.transport import fdpass
 from statelab.live.transport.control import Desk
 from statelab.live.transport.unanswered import CLOSED
+from statelab.live.warden.folder import remove
 
 
 class Driver:
@@ -64,7 +65,7 @@ class Driver:
         finally:
             await self._let_go()
             self.warden.end()  # it sees its channel end, and does the rest
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove(self.folder)
             self.rows.grown.clear()
 
     async def _let_go(self) -> None:
@@ -83,14 +84,13 @@ class Driver:
 
     def _exited(self, key: int, code: int) -> None:
         if key == RELAY:
-            self._orphaned("proxy", "")
+            self.links.exited()
         else:
             self.nodes.exited(key, code)
 
     def _orphaned(self, who: str, words: str) -> None:
         """The warden, or the relay, is gone, which nobody asked it: so the world ends."""
-        with contextlib.suppress(OSError):  # it may have removed the folder
-            words = words or (self.folder / f"{who}.log").read_text(errors="replace").strip()
+        words = words or last_lines(self.folder / f"{who}.log")
         if self.loop.closed:
             return
         self.loop.why_closed = f", for its {who} is gone" + (f" ({words[-500:]})" if words else "")

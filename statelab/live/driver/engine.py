@@ -10,7 +10,7 @@ from typing import Any
 
 from statelab.engines import outside
 from statelab.engines.engine import Command, Engine, Place
-from statelab.live.driver.host import LiveHost
+from statelab.live.driver.host import LiveHost, last_lines
 from statelab.live.driver.merge import LiveRows
 from statelab.live.driver.warden import WardenProcess
 from statelab.message import IP
@@ -86,7 +86,7 @@ class LiveEngine(LiveHost):
         await self._spawn(warden, command)
         code, self._step = await self._step, None
         if code:
-            raise RuntimeError(f"{self.name} did not start: {self.last_lines()}")
+            raise RuntimeError(f"{self.name} did not start: {last_lines(self.log)}")
 
     def exited(self, code: int) -> bool:
         """Takes note of a process's end; returns whether that ends its life."""
@@ -99,7 +99,7 @@ class LiveEngine(LiveHost):
     @property
     def why_slow(self) -> str:
         """What it said when it took too long."""
-        return f": {self.last_lines()}"
+        return f": {last_lines(self.log)}"
 
     def address(self, port: int) -> str:
         """What its client library connects to, if it is reached by that port."""

@@ -110,11 +110,12 @@ class LiveHost:
         self.life.exit_code = code
         return True
 
-    def last_lines(self) -> str:
-        """The end of what its process has printed."""
-        with contextlib.suppress(OSError):
-            return "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
-        return ""
+
+def last_lines(log: Path) -> str:
+    """The end of what a process has printed."""
+    with contextlib.suppress(OSError):
+        return "\n".join(log.read_text("utf-8", "replace").splitlines()[-5:])
+    return ""
 
 
 def _cwd() -> str:

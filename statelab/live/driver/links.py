@@ -16,6 +16,7 @@ from typing import Any
 
 from statelab.checked import checked_name
 from statelab.effects import UnknownNode, WrongState
+from statelab.live.driver.host import last_lines
 from statelab.live.driver.merge import LiveRows
 from statelab.live.driver.warden import WardenProcess
 from statelab.live.driver.whereabouts import Whereabouts
@@ -176,14 +177,38 @@ class Links:
                 "process to another (Linux, macOS); the simulated World has them everywhere"
             )
         if self._begun is None:
-            self._begun = asyncio.get_running_loop().create_future()
-            log = Path(self._told["world"], "proxy.log")
-            spec = {**self._told, "name": fdpass.NAME, "log": str(log)}
-            await self._warden.ask("relay", RELAY, spec)
-        return await asyncio.wait_for(asyncio.shield(self._begun), RELAY_S)
+            begun = self._begun = asyncio.get_running_loop().create_future()
+            spec = {**self._told, "name": fdpass.NAME, "log": str(self._log)}
+            try:
+                await self._warden.ask("relay", RELAY, spec)
+            except RuntimeError as wrong:
+                self._failed(f"{wrong}")
+        else:
+            begun = self._begun
+        return await asyncio.wait_for(asyncio.shield(begun), RELAY_S)
+
+    @property
+    def _log(self) -> Path:
+        return Path(self._told["world"], "proxy.log")
+
+    def exited(self) -> None:
+        """The relay has ended: if it was never there, who waits for it hears why."""
+        if self._begun is None or self._begun.done():
+            self._orphaned()
+        else:
+            self._failed(last_lines(self._log))
+
+    def _failed(self, why: str) -> None:
+        begun, self._begun = self._begun, None
+        begun.set_exception(
+            RuntimeError(f"the link proxy did not start, so nothing was done: {why}")
+        )
 
     def joined(self, relay: Channel, pid: int) -> None:
         """The relay is there."""
+        if self._begun is None:  # and has ended, as was told meanwhile
+            relay.transport.abort()
+            return
         self.pid = pid
         relay.hears["dropped"] = self._dropped
         relay.ended = self._orphaned

@@ -94,6 +94,10 @@ class Loop:
         """In a fork of this process: lets go of its connections, which would not end otherwise."""
         let_go(self._selector)
 
+    def closed_error(self) -> WrongState:
+        """What says that the world has ended, and why."""
+        return WrongState(f"this world is closed{self.why_closed}: make a new one")
+
     def submit(self, function: Callable[..., Any], *args: Any) -> None:
         """Calls a function on the loop's thread, soon; raises WrongState if the world has ended."""
         if os.getpid() != self._pid:
@@ -103,7 +107,7 @@ class Loop:
             )
         with self._lock:
             if self.closed:
-                raise WrongState(f"this world is closed{self.why_closed}: make a new one")
+                raise self.closed_error()
             self._loop.call_soon_threadsafe(function, *args)
 
     def do(self, coroutine: Coroutine) -> Any:

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import itertools
 import secrets
-import shutil
 import signal
 from asyncio import FIRST_COMPLETED
 from functools import partial
@@ -21,13 +20,14 @@ import psutil
 from statelab.effects import WrongState
 from statelab.engines.engine import Engine, Place
 from statelab.live.driver.engine import LiveEngine
-from statelab.live.driver.host import LiveHost, LiveLife, State
+from statelab.live.driver.host import LiveHost, LiveLife, State, last_lines
 from statelab.live.driver.links import LISTENS_S, Links
 from statelab.live.driver.merge import LiveRows
 from statelab.live.driver.warden import STEP_S, WardenProcess
 from statelab.live.driver.whereabouts import Whereabouts
 from statelab.live.transport.control import Channel
 from statelab.live.warden import trees
+from statelab.live.warden.folder import remove
 
 GRACE_S = 0.1  # for the channel of a process that died at once to be accepted
 
@@ -69,13 +69,20 @@ class Processes:
             host = LiveHost(*place)
             host.parcel = what
         life = self.new_life(host)
-        where.add(host)
         try:
+            where.add(host)
             await self._begin(host)
-        except Exception:  # and not the world's end: then its process still runs in the folder
-            where.remove(host)
+        except Exception as wrong:  # and not the world's end: then its process still runs there
             self._lives.pop(life.key, None)
-            shutil.rmtree(folder, ignore_errors=True)
+            self._rows.held.discard(life.source)
+            self._rows.flush_soon()
+            remove(folder)  # first, for it may be what fills the disk
+            where.remove(host)
+            if isinstance(wrong, OSError) and wrong.errno:
+                raise RuntimeError(
+                    f"{name} did not start, and nothing of it is left: no file can be written in "
+                    f"{folder.parent} ({wrong}); make room there, and start it again"
+                ) from None
             raise
 
     async def restart(self, name: str) -> None:
@@ -231,7 +238,9 @@ class Processes:
         So whoever learns of a death finds that the world knows of it.
         """
         host, held = self._where.hosts.get(name), self._rows.held
-        if host is not None and host.life.state is not State.DEAD and host.life.source not in held:
+        if host is None or not host.speaks_http or not host.life.pid:
+            return  # who has not come yet has said nothing, and nobody learns of its death
+        if host.life.state is not State.DEAD and host.life.source not in held:
             held.add(host.life.source)
             if host.life.channel is not None:
                 asking = self._ask_whether_it_lives(host.life)
@@ -259,7 +268,7 @@ class Processes:
         rows.held.discard(life.source)
         rows.flush()
         if not life.up.done():
-            text = life.failure or life.host.last_lines() or f"its process ended: status {code}"
+            text = life.failure or last_lines(life.host.log) or f"its process ended: status {code}"
             life.up.set_exception(RuntimeError(f"{life.host.name} did not start: {text}"))
         life.gone.set_result(None)
 

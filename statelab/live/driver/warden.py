@@ -54,7 +54,10 @@ class WardenProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "statelab.live.warden.main", str(folder)],
                 stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+                env={
+                    **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+                    "PYTHONIOENCODING": "utf-8:backslashreplace",  # of its logs, in any locale
+                },
             )  # fmt: skip
         token = self._desk.token.hex()
         config = {"desk": self._desk.port, "token": token, "forks": FORKS}

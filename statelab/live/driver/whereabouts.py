@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -46,7 +47,8 @@ class Whereabouts:
         del self.hosts[host.name], self._ports[host.name, ""]
         if host.speaks_http:
             del self.book[host.name]
-            self._write()
+            with contextlib.suppress(OSError):  # nobody listens at its port; the next start tells
+                self._write()
 
     def _write(self) -> None:
         new = self.file.with_suffix(".new")

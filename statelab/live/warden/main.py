@@ -15,17 +15,17 @@ import json
 import os
 import re
 import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 import traceback
-from typing import Any
+from typing import Any, NoReturn
 
 from statelab.live.transport import ports
 from statelab.live.transport.control import Frames, connect, pack, say
+from statelab.live.warden.folder import remove
 from statelab.message import said
 
 POSIX = os.name == "posix"
@@ -149,13 +149,17 @@ class Warden:
             argv = [sys.executable, "-P", "-m", module]
             kept = [spec["holder"]] if "holder" in spec else []
             return self._spawn(key, argv, spec["log"], pack(spec), pass_fds=kept)
-        pid = os.fork()
-        if not pid:
-            self._become(module, spec)
+        out = _log(spec["log"])
+        try:
+            pid = os.fork()
+            if not pid:
+                self._become(module, spec, out)
+        finally:
+            os.close(out)
         self._pids[pid] = key
         return pid
 
-    def _become(self, module: str, spec: dict[str, Any]) -> None:
+    def _become(self, module: str, spec: dict[str, Any], out: int) -> NoReturn:
         """In a fork: forgets that this was the warden, and becomes something else."""
         try:
             os.setsid()
@@ -165,19 +169,19 @@ class Warden:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             for sock in (self._channel, self._wake, self._wakes):
                 sock.close()
-            with contextlib.suppress(OSError), open("/proc/self/comm", "w") as comm:
+            with contextlib.suppress(OSError), open("/proc/self/comm", "wb") as comm:
                 # What `top` and `ps` show, and whoever reads /proc line by line.
-                comm.write(re.sub(r"[^\w.-]", "_", spec["name"]))
-
-            out = _log(spec["log"])
+                comm.write(re.sub(r"[^\w.-]", "_", spec["name"]).encode(errors="replace"))
             os.dup2(out, 1)
             os.dup2(out, 2)
             importlib.import_module(module).live(spec)
         except BaseException:
             traceback.print_exc()
-        finally:
-            sys.stderr.flush()
-            os._exit(1)
+        finally:  # whatever fails here, too: else this would go on as a second warden
+            try:
+                sys.stderr.flush()
+            finally:
+                os._exit(1)
 
     def _spawn(self, key: int, argv: list[str], log: str, stdin: bytes, **options: Any) -> int:
         out = _log(log)
@@ -283,7 +287,7 @@ def _serve(config: dict[str, Any]) -> None:
 
 def _remove(folder: str) -> None:
     for _ in range(20):
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
         if not os.path.exists(folder):
             break
         time.sleep(0.05)

@@ -81,7 +81,8 @@ def _kill(processes: list[psutil.Process]) -> None:
     _wait(makers, (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE))
     for process in makers:
         with contextlib.suppress(OSError):
-            segments.update(_SEGMENT.findall(Path(f"/proc/{process.pid}/maps").read_text()))
+            maps = Path(f"/proc/{process.pid}/maps").read_text("utf-8", "replace")
+            segments.update(_SEGMENT.findall(maps))
         with contextlib.suppress(OSError):
             files = Path(f"/proc/{process.pid}/fd").iterdir()
             segments.update(_SEGMENT.findall("\n".join(os.readlink(file) for file in files)))

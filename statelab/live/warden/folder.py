@@ -1,0 +1,25 @@
+"""A folder of a live world, and how it goes, whatever its nodes have done to what is in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+
+
+def remove(folder: str | os.PathLike) -> None:
+    """Removes a folder with all that is in it, as far as that can be done.
+
+    What is read-only, as a cache of modules is, opens first: only root may empty it as it is.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    if os.path.isdir(folder):
+        with contextlib.suppress(OSError):
+            os.chmod(folder, 0o700)
+        for parent, names, _ in os.walk(folder):  # each opens before it is looked into
+            for name in names:
+                path = os.path.join(parent, name)
+                with contextlib.suppress(OSError):
+                    if not os.path.islink(path):
+                        os.chmod(path, 0o700)
+        shutil.rmtree(folder, ignore_errors=True)
