@@ -77,6 +77,8 @@ def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
         elif type(name) is str and name in _INSIDES:
             yield Use("way round", name, line)
         elif op in ("STORE_ATTR", "DELETE_ATTR"):
+            if not here and before[1].opname.startswith("LOAD_FAST"):
+                here = [_last(before[1].argval)]  # loaded with another local, in whose place it is
             path = here[:-1] if len(here) > 1 and here[-1] == name else here  # it was read, for +=
             is_path = bool(path) and length == len(".".join([*path, name]).encode())
             if is_path and (path[0] in imported or path[0] in read):
@@ -99,7 +101,7 @@ def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
         elif op == "STORE_FAST" and before[-1].opname == "IMPORT_NAME":
             imported[name] = before[-1].argval.partition(".")[0]
         if op.startswith("LOAD_FAST") or op in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):
-            here[:] = [name[-1] if isinstance(name, tuple) else name]
+            here[:] = [_last(name)]
         elif op in ("LOAD_ATTR", "LOAD_METHOD"):
             here.append(name)
             of_a_module = here[0] in imported or here[0] in read
@@ -109,6 +111,11 @@ def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _uses_of(constant, outer, first)
+
+
+def _last(names: str | tuple[str, str]) -> str:
+    """What an instruction has loaded last: since Python 3.13 it may be two locals."""
+    return names if isinstance(names, str) else names[-1]
 
 
 def first_use(code: types.CodeType, name: str) -> int:
