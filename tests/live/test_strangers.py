@@ -6,6 +6,7 @@ import resource
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 
 import psutil
@@ -495,6 +496,34 @@ def test_no_stranger_pushes_out_a_call_of_this_worlds(world, says, after):
         assert [call.result().status for call in calls] == [200] * 6
 
 
+COMING_AND_GOING = """
+import socket, sys, time
+socks = []
+while True:
+    for _ in range(100):  # at once, but no more than a busy machine can take in
+        socks.append(socket.socket())
+        socks[-1].setblocking(False)
+        socks[-1].connect_ex(("127.0.0.1", int(sys.argv[1])))
+    time.sleep(0.05)
+    for sock in socks[:-100]:
+        sock.close()
+    del socks[:-100]
+"""
+
+
+def test_who_comes_to_the_driver_all_the_time_keeps_no_node_from_starting():
+    with LiveWorld() as world:
+        world.start("bank", Bank)
+        flood = [sys.executable, "-c", COMING_AND_GOING, str(desk_of(world))]
+        with subprocess.Popen(flood) as process:
+            try:
+                for number in range(20):
+                    world.start(f"bank-{number}", Bank)
+                    assert world.call(f"bank-{number}", "/ask", timeout=10).status == 200
+            finally:
+                process.kill()
+
+
 @pytest.mark.parametrize("sends", [b"", b"x"])
 def test_silent_connections_to_the_driver_and_the_proxy_end_no_world(sends):
     files = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -509,8 +538,12 @@ def test_silent_connections_to_the_driver_and_the_proxy_end_no_world(sends):
             with contextlib.suppress(OSError):  # it is closed already
                 sock.sendall(sends)
         world.run(0.3)
-        ours = psutil.Process().net_connections("tcp")
-        assert len([c for c in ours if c.laddr.port == desk and c.raddr]) < 60
+
+        def open_at_the_desk():
+            ours = psutil.Process().net_connections("tcp")
+            return [c for c in ours if c.laddr.port == desk and c.raddr]
+
+        wait_until(lambda: len(open_at_the_desk()) < 60)
         world.start("store", Bank)
         assert world.call("store", "/ask").status == 200
         socks.close()

@@ -24,7 +24,7 @@ from statelab.live.child import strangers
 from statelab.live.child.life import Incarnation
 from statelab.live.child.strangers import Unfit
 from statelab.live.transport import http
-from statelab.live.transport.control import unread
+from statelab.live.transport.control import who_must_go
 from statelab.message import Request, Response, copied
 
 MAX_HEAD = 1 << 17  # bytes: a path and headers of the largest size, with all that HTTP adds
@@ -54,14 +54,10 @@ class Server:
         sock.listen(_BACKLOG)  # more may wait, while the node is paused say
 
     def came(self, inbound: Inbound) -> None:
-        """Somebody has come; of too many who say nothing, one must go."""
+        """Somebody has come; of too many who say nothing, some must go."""
         self._unknown[inbound] = None
-        if len(self._unknown) > strangers.MOST_SILENT:
-            words = {other: unread(other.transport) for other in self._unknown}
-            gone = [other for other, word in words.items() if word == b""]
-            silent = [other for other, word in words.items() if word is None]
-            for other in gone or silent[:1]:
-                other.leave()
+        for other in who_must_go(self._unknown, strangers.MOST_SILENT):
+            other.leave()
 
     def hear(self, stranger: Inbound) -> None:
         """A stranger says something; of too many strangers, another must go."""

@@ -30,6 +30,7 @@ from statelab.live.transport.control import Channel
 from statelab.live.warden import trees
 
 GRACE_S = 0.1  # for the channel of a process that died at once to be accepted
+_KILLED = "its process was killed, or lost its connection to this one; start it again"
 
 
 class Processes:
@@ -248,9 +249,10 @@ class Processes:
         if not life.is_over or self._lives.pop(life.key, None) is None:
             return
         rows, code, was = self._rows, life.exit_code, life.state
+        was_killed = code == -getattr(signal, "SIGKILL", 9)
         life.state, life.source.memory = State.DEAD, {}
         if was in (State.UP, State.PAUSED, State.DYING) and not life.source.crashed:
-            if was is State.DYING or code == -getattr(signal, "SIGKILL", 9):
+            if was is State.DYING or was_killed:
                 rows.record(life.source, "kill", time_us=life.killed_us)
             else:
                 rows.record(life.source, "crash", data=f"its process ended with status {code}")
@@ -259,7 +261,8 @@ class Processes:
         rows.held.discard(life.source)
         rows.flush()
         if not life.up.done():
-            text = life.failure or life.host.last_lines() or f"its process ended: status {code}"
+            text = life.failure or (_KILLED if was_killed else life.host.last_lines())
+            text = text or f"its process ended: status {code}"
             life.up.set_exception(RuntimeError(f"{life.host.name} did not start: {text}"))
         life.gone.set_result(None)
 
