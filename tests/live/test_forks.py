@@ -398,6 +398,22 @@ def test_what_an_engine_has_let_go_of_stops_goes_on_and_ends_with_it():
         assert stops_goes_on_and_ends(world, "daemons", psutil.Process(int(log.read_text())))
 
 
+@linux
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_warden_that_is_killed_leaves_no_daemon_though_its_world_closes_at_once(seen):
+    with LiveWorld() as world:
+        world.start("web", Daemonizer, fork_of_a_fork)
+        world.start("daemons", Daemons)
+        world.call("web", timeout=10)
+        wait_until(lambda: len(warden_of(world).children(recursive=True)) == 4)
+        pids, folder = [p.pid for p in warden_of(world).children(recursive=True)], folder_of(world)
+        warden_of(world).kill()
+        if seen:
+            wait_until(lambda: "web dead" in repr(world))
+    wait_until_over(pids, folder)
+
+
 # ------------------------------------------------------------------------------- shared memory
 @linux
 def test_a_database_that_is_being_made_leaves_no_shared_memory():

@@ -268,15 +268,20 @@ class Processes:
 
     # --------------------------------------------------------------------------- the end
     def orphaned(self) -> None:
-        """The warden is gone, which nobody asked it: ends its children in its place."""
+        """The warden is gone, which nobody asked it: all lives are over."""
+        self.kill_all()
         for life in list(self._lives.values()):
-            if life.pid:
-                with contextlib.suppress(psutil.Error):
-                    trees.kill(life.pid)
             life.up.cancel()
             life.exit_code = -9
             life.channel = None
             self._end_if_over(life)
+
+    def kill_all(self) -> None:
+        """Kills the processes of all lives, where the warden has not done so."""
+        for life in self._lives.values():
+            if life.pid:
+                with contextlib.suppress(psutil.Error):
+                    trees.kill(life.pid)
 
     def end(self) -> None:
         """The world is closed: nobody is up any more."""

@@ -94,6 +94,7 @@ def _kill(processes: list[psutil.Process]) -> None:
         _each(process.kill)
     for segment in segments:
         Path(segment).unlink(missing_ok=True)
+    free_shared_memory({process.pid for process in processes})
 
 
 def _name(process: psutil.Process) -> str:
