@@ -7,7 +7,7 @@ side by side.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Container, Iterable, Iterator, MutableMapping
 from typing import Any, NoReturn, Protocol
 
 from statelab.checked import (
@@ -23,6 +23,15 @@ from statelab.message import copied, shown
 
 class UnknownNode(LookupError):
     """A name that no node of this world has; nothing was sent."""
+
+
+def unknown_node(name: Any, nodes: Iterable[str], clients: Container[str] = ()) -> UnknownNode:
+    """The error for a name that is none of the `nodes`', said alike in both worlds."""
+    what = f"no node is named {shown(name)}"
+    if name in clients:
+        what = f"{name} is a client, not a node"
+    names = ", ".join(nodes) or "none yet"
+    return UnknownNode(f"{what}; nothing was sent or done. The nodes: {names}")
 
 
 class WrongState(RuntimeError):
@@ -61,10 +70,19 @@ class Call:
         if timeout == DEFAULT_TIMEOUT:
             self.timeout_us = DEFAULT_TIMEOUT_US
         else:
-            self.timeout_us = None if timeout is None else micros(timeout, "the timeout") or 1
+            self.timeout_us = None if timeout is None else _timeout_us(timeout)
         self.via = via
         self.connection = None  # until it is sent
         self.done = False
+
+
+def _timeout_us(timeout: float) -> int:
+    if not (us := micros(timeout, "the timeout")):
+        raise ValueError(
+            f"the timeout is {timeout:g} s, in which nobody can answer; nothing was sent: give a "
+            "microsecond or more, or None to wait for ever"
+        )
+    return us
 
 
 def _bad_call(to: Any, path: Any) -> NoReturn:

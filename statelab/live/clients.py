@@ -44,7 +44,7 @@ class Clients:
         if name in self.callers:
             self.callers[name].close_all()
         else:
-            self.callers[name] = self._caller(name)
+            driver.where.add_caller(self._caller(name))
         self.callers[name].port = port
         self.callers[name].record("client", None, None, None, port)
         driver.rows.flush()

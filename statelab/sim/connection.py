@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from statelab.effects import Call, UnknownNode, WrongState
+from statelab.effects import Call, WrongState, unknown_node
 from statelab.message import IP, shown
 from statelab.node import Node
 from statelab.sim.link import Link
@@ -81,13 +81,7 @@ class Hosts(dict[str, Host]):
         self._clients = clients
 
     def __missing__(self, name: Any) -> Host:
-        what = (
-            f"{name} is a client, not a node"
-            if name in self._clients
-            else f"no node is named {shown(name)}"
-        )
-        names = ", ".join(self) or "none yet"
-        raise UnknownNode(f"{what}; nothing was sent or done. The nodes: {names}")
+        raise unknown_node(name, self, self._clients)
 
 
 class Connection:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from processes import wait_until_over
+from processes import folder_of, wait_until, wait_until_over, warden_of
+
+from statelab.engines import Postgres
+from statelab.live.world import LiveWorld
 
 pytestmark = pytest.mark.live
 
@@ -72,6 +75,21 @@ def test_kill_9_of_the_kernel_leaves_nothing_of_an_engine_that_is_paused(name, k
         wait_until_over(pids, Path(folder), 20)
         assert {user.pw_name for user in pwd.getpwall()} == users
         assert not segments & set(shared_memory())
+
+
+@pytest.mark.engines("postgres")
+@pytest.mark.parametrize("seen", [True, False])
+def test_kill_9_of_the_warden_leaves_no_shared_memory(seen):
+    with LiveWorld() as world:
+        world.start("pg", Postgres)
+        pids, folder = [p.pid for p in warden_of(world).children(recursive=True)], folder_of(world)
+        segments = {number for number, maker in shared_memory().items() if maker in pids}
+        assert segments or not sys.platform.startswith("linux")
+        warden_of(world).kill()
+        if seen:
+            wait_until(lambda: "pg dead" in repr(world))
+    wait_until_over(pids, folder)
+    assert not segments & set(shared_memory())
 
 
 def shared_memory():

@@ -27,6 +27,8 @@ from processes import (
 
 from statelab.effects import WrongState
 from statelab.engines import Postgres
+from statelab.engines.engine import Command, Engine
+from statelab.live.driver import warden
 from statelab.live.world import LiveWorld
 from statelab.node import Node
 
@@ -317,6 +319,99 @@ def test_a_node_that_dies_is_dead_though_its_own_fork_lives_on():
         assert psutil.pid_exists(child)
         folder = folder_of(world)
     assert is_over([child], folder)
+
+
+# ------------------------------------------------------------------------------- daemons
+def command():
+    """A command that has left its parent, session and environment."""
+    line = "env -i setsid -f sh -c 'echo $$; exec sleep 1000 >&-'"
+    return int(subprocess.check_output(line, shell=True))
+
+
+def fork_of_a_fork():
+    """The same without a command, as a server does that goes into the background."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.setsid()
+        if not (daemon := os.fork()):
+            time.sleep(1000)
+        os.write(writer, str(daemon).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    return int(os.read(reader, 100))
+
+
+class Daemonizer(Node):
+    def __init__(self, daemon):
+        self.daemon = daemon
+
+    async def handle(self, request):
+        return self.daemon()
+
+
+class Daemons(Engine):
+    """A program that has a daemon, and says which in its log."""
+
+    @classmethod
+    def missing(cls):
+        return ""
+
+    def prepare(self, place):
+        return []
+
+    def command(self, place):
+        return Command(["sh", "-c", "setsid -f sh -c 'echo $$; exec sleep 1000'; exec sleep 1000"])
+
+    async def is_up(self, place, life):
+        return True
+
+
+def stops_goes_on_and_ends(world, name, daemon):
+    """Whether that process does so when its node does."""
+    world.pause(name)
+    assert daemon.status() == psutil.STATUS_STOPPED
+    world.resume(name)
+    wait_until(lambda: daemon.status() != psutil.STATUS_STOPPED)
+    world.kill(name)
+    return not daemon.is_running() or daemon.status() == psutil.STATUS_ZOMBIE
+
+
+@linux
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("way", [command, fork_of_a_fork])
+@pytest.mark.parametrize("fork", [True, False])
+def test_what_a_node_has_let_go_of_stops_goes_on_and_ends_with_it(fork, way, monkeypatch):
+    monkeypatch.setattr(warden, "FORKS", fork)
+    with LiveWorld() as world:
+        world.start("web", Daemonizer, way)
+        daemon = psutil.Process(world.call("web", timeout=10).body)
+        assert stops_goes_on_and_ends(world, "web", daemon)
+
+
+@linux
+def test_what_an_engine_has_let_go_of_stops_goes_on_and_ends_with_it():
+    with LiveWorld() as world:
+        world.start("daemons", Daemons)
+        (log,) = folder_of(world).glob("?.log")
+        wait_until(log.read_text)
+        assert stops_goes_on_and_ends(world, "daemons", psutil.Process(int(log.read_text())))
+
+
+@linux
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_warden_that_is_killed_leaves_no_daemon_though_its_world_closes_at_once(seen):
+    with LiveWorld() as world:
+        world.start("web", Daemonizer, fork_of_a_fork)
+        world.start("daemons", Daemons)
+        world.call("web", timeout=10)
+        wait_until(lambda: len(warden_of(world).children(recursive=True)) == 4)
+        pids, folder = [p.pid for p in warden_of(world).children(recursive=True)], folder_of(world)
+        warden_of(world).kill()
+        if seen:
+            wait_until(lambda: "web dead" in repr(world))
+    wait_until_over(pids, folder)
 
 
 # ------------------------------------------------------------------------------- shared memory

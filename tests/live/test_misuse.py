@@ -37,7 +37,7 @@ def test_wrong_verbs_say_so_and_the_world_goes_on(world):
         (lambda: world.call("web", "x"), ValueError, "begins with '/'"),
         (lambda: world.call("web", body={1, 2}), TypeError, "a set, which JSON has no form for"),
         (lambda: world.call("web", timeout=-1), ValueError, "the timeout"),
-        (lambda: world.partition("web", "wab"), UnknownNode, "nobody is named 'wab'"),
+        (lambda: world.partition("web", "wab"), UnknownNode, "no node is named 'wab'"),
         (lambda: world.link("web", "you", loss=1), NotImplementedError, "has no share of loss"),
     ]
     for verb, error, text in wrong:

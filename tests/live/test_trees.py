@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
@@ -16,6 +17,19 @@ PARENT = """
 import subprocess, sys
 subprocess.Popen([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"])
 sys.stdin.read()
+"""
+
+BEREAVED = """
+import os, time
+parent = os.getpid()
+if os.fork():
+    time.sleep(60)
+print("up", flush=True)
+while os.getppid() == parent:
+    time.sleep(0.001)
+if not os.fork():
+    time.sleep(2)  # until the others are dead
+    print("an heir", flush=True)
 """
 
 
@@ -46,6 +60,20 @@ def test_a_clock_that_is_set_back_hides_no_child(family, set_back):
     wait_until(lambda: child.status() == psutil.STATUS_SLEEPING)
     trees.kill(parent.pid)
     assert not runs(child)
+
+
+def test_an_heir_is_not_born_while_the_others_die(monkeypatch):
+    each = trees._each
+
+    def slowly(verb):
+        each(verb)
+        time.sleep(0.2)
+
+    monkeypatch.setattr(trees, "_each", slowly)
+    with subprocess.Popen([sys.executable, "-c", BEREAVED], stdin=-1, stdout=-1) as parent:
+        assert parent.stdout.readline() == b"up\n"
+        trees.kill(parent.pid)
+        assert parent.stdout.read() == b""  # nobody is left who could say something
 
 
 def test_whoever_ends_all_goes_on_until_all_are_gone(family, monkeypatch):

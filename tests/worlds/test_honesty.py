@@ -87,6 +87,13 @@ class Passer(Node):
         return answer.body
 
 
+class Waits(Node):
+    """Calls itself, and waits as long as it is told for the answer."""
+
+    async def handle(self, request):
+        await self.call("web", timeout=request.body)
+
+
 class Faulty(Node):
     """Answers with what is asked for, sendable or not."""
 
@@ -233,6 +240,36 @@ def test_an_unknown_name_is_an_error_and_nothing_is_sent(world):
     assert not [row for row in world.trace.rows if row.kind == "send"]
     answer = world.call("web", body=["nobody"])
     assert (answer.status, "UnknownNode" in answer.body["error"]) == (500, True)
+
+
+def test_an_unknown_name_is_told_in_the_same_words_in_both_worlds(world):
+    world.start("web", Passer)
+    world.client("alice")
+    rest = "; nothing was sent or done. The nodes: web"
+    told = {
+        "nobody": f"no node is named 'nobody'{rest}",
+        "alice": f"alice is a client, not a node{rest}",
+    }
+    for name, text in told.items():
+        verbs = [world.call, world.client("bob").get, world.kill, world.status]
+        if name == "nobody":
+            verbs.append(lambda name: world.partition("web", name))
+        for do in verbs:
+            with pytest.raises(UnknownNode) as failed:
+                do(name)
+            assert str(failed.value) == text
+        assert text in world.call("web", body=[name]).body["error"]
+
+
+@pytest.mark.parametrize("timeout", [0, 0.0, 1e-9])
+def test_a_timeout_in_which_nobody_can_answer_is_refused(world, timeout):
+    world.start("web", Waits)
+    for ask in (world.call, world.client("alice").get):
+        with pytest.raises(ValueError, match=r"nobody can answer; nothing was sent: give a "):
+            ask("web", timeout=timeout)
+    answer = world.call("web", body=timeout)
+    assert (answer.status, "ValueError: the timeout is" in answer.body["error"]) == (500, True)
+    assert [row.kind for row in world.trace.rows].count("send") == 1
 
 
 # ------------------------------------------------------------------------------- pause, resume

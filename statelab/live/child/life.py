@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from statelab.effects import Disk, UnknownNode, memory
+from statelab.effects import Disk, memory, unknown_node
 from statelab.live.child.disk import DiskFile
 from statelab.live.transport.control import as_plain
 from statelab.live.transport.http_client import Caller
@@ -98,11 +98,10 @@ class Incarnation:
     def _port_of(self, name: str) -> int:
         port = self._ports.get(name)
         if port is None:  # started after the last look
-            self._ports = json.loads(self._book.read_text())
+            self._ports, clients = json.loads(self._book.read_text())
             port = self._ports.get(name)
-        if port is None:
-            known = ", ".join(self._ports) or "none"
-            raise UnknownNode(f"no node is named {name!r}; there are: {known}")
+            if port is None:
+                raise unknown_node(name, self._ports, clients)
         return port
 
     # --------------------------------------------------------------------------- stepping

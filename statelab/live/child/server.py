@@ -6,6 +6,7 @@ Rules of this file:
 2. Whoever does not know the world's secret is a stranger: see strangers.py.
 3. Nobody is taken for a stranger before the first word, which shows who speaks.
 4. What comes is read a little at a time, and others have their turns in between.
+5. What strangers ask reaches the node one by one, and takes no more than half of its time.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from statelab.live.child import strangers
 from statelab.live.child.life import Incarnation
 from statelab.live.child.strangers import Unfit
 from statelab.live.transport import http
-from statelab.live.transport.control import unread
+from statelab.live.transport.control import who_must_go
 from statelab.message import Request, Response, copied
 
 MAX_HEAD = 1 << 17  # bytes: a path and headers of the largest size, with all that HTTP adds
@@ -34,7 +35,6 @@ _TURN = 50  # events of h11, a millisecond's work
 _ACCEPTS = 16  # new connections at once, between two looks at how many there are
 _BACKLOG = 2048
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
-_TOO_LARGE = f"the body is too large: more than {http.MAX_BYTES:,} bytes"
 
 
 class Server:
@@ -43,7 +43,7 @@ class Server:
     def __init__(self, life: Incarnation, secret: str):
         self.life = life
         self.secret = secret
-        self.held = 0  # bytes of strangers' requests that are not whole yet
+        self.turns = strangers.Turns()
         self._strangers: dict[Inbound, None] = {}  # who was silent for the longest is first
         self._unknown: dict[Inbound, None] = {}  # they have not said anything yet; likewise
 
@@ -54,18 +54,15 @@ class Server:
         sock.listen(_BACKLOG)  # more may wait, while the node is paused say
 
     def came(self, inbound: Inbound) -> None:
-        """Somebody has come; of too many who say nothing, one must go."""
+        """Somebody has come; of too many who say nothing, some must go."""
         self._unknown[inbound] = None
-        if len(self._unknown) > strangers.MOST_SILENT:
-            words = {other: unread(other.transport) for other in self._unknown}
-            gone = [other for other, word in words.items() if word == b""]
-            silent = [other for other, word in words.items() if word is None]
-            for other in gone or silent[:1]:
-                other.leave()
+        for other in who_must_go(self._unknown, strangers.MOST_SILENT):
+            other.leave()
 
     def hear(self, stranger: Inbound) -> None:
         """A stranger says something; of too many strangers, another must go."""
-        self.forget(stranger)
+        self._unknown.pop(stranger, None)
+        self._strangers.pop(stranger, None)
         if len(self._strangers) >= strangers.MOST_STRANGERS:
             first, *_ = self._strangers
             next((other for other in self._strangers if not other.waits), first).leave()
@@ -75,6 +72,7 @@ class Server:
         """It is gone, or no stranger."""
         self._strangers.pop(inbound, None)
         self._unknown.pop(inbound, None)
+        self.turns.forget(inbound)
 
 
 class Inbound(asyncio.Protocol):
@@ -122,7 +120,6 @@ class Inbound(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._deaf = True
-        self._let_go()
         self._server.forget(self)
 
     def pause_writing(self) -> None:
@@ -157,7 +154,11 @@ class Inbound(asyncio.Protocol):
                 elif type(event) is h11.Data:
                     self._keep(event.data)
                 elif type(event) is h11.EndOfMessage:
-                    self._handle()
+                    self._asked = True
+                    if self._is_ours:
+                        self.hand_over()
+                    else:
+                        self._server.turns.queue(self)
                 elif event is not h11.NEED_DATA:  # it is closed, or has said its last
                     return self.transport.close()
                 elif not self._feed():
@@ -210,31 +211,30 @@ class Inbound(asyncio.Protocol):
         if len(path) > MAX_PATH:
             raise Unfit(414, f"the path has more than {MAX_PATH:,} characters")
         headers = request.headers
-        if int(dict(headers).get(b"content-length", 0)) > http.MAX_BYTES:
-            raise Unfit(413, _TOO_LARGE)
+        self._measure(int(dict(headers).get(b"content-length", 0)))
         self._begun = http.visible(headers, mark), path, message
         self._size = len(self._http.trailing_data[0])
 
     def _keep(self, data: bytes) -> None:
         self._body += data
-        self._server.held += len(data)
-        if len(self._body) > http.MAX_BYTES:
-            raise Unfit(413, _TOO_LARGE)
-        if self._server.held > strangers.MOST_HELD and not self._is_ours:
-            raise Unfit(503, "too many large requests at once: try again later")
+        self._measure(len(self._body))
 
-    def _let_go(self) -> bytes:
-        """The body; it is not kept any longer."""
-        body, self._body = bytes(self._body), bytearray()
-        self._server.held -= len(body)
-        return body
+    def _measure(self, size: int) -> None:
+        """Raises Unfit if a body of so many bytes is too large; this world's own never is."""
+        if size > strangers.MOST_BYTES and not self._is_ours:
+            most = f"more than {strangers.MOST_BYTES:,} bytes from outside of its world"
+            raise Unfit(413, f"the body is too large: {most}")
 
-    def _handle(self) -> None:
-        """The request is whole."""
+    def hand_over(self) -> None:
+        """Has the node handle the request, which is whole."""
         (headers, path, message), self._begun = self._begun, None
-        request = Request(self._method, path, headers, _json(self._let_go()), self._peer[:2])
-        self._asked = True
-        self._server.life.handle(request, message, self._answer)
+        data, self._body = self._body, bytearray()
+        try:
+            request = Request(self._method, path, headers, _json(data), self._peer[:2])
+        except Unfit as unfit:
+            self._turn_away(unfit)
+        else:
+            self._server.life.handle(request, message, self._answer)
 
     # --------------------------------------------------------------------------- an answer
     def _answer(self, response: Response) -> None:
@@ -250,7 +250,7 @@ class Inbound(asyncio.Protocol):
             self._read()
 
     def _turn_away(self, unfit: Unfit) -> None:
-        self._let_go()
+        self._asked, self._body = False, bytearray()
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             allow = {"allow": ", ".join(METHODS)} if unfit.status == 405 else {}
             body = {"error": f"{unfit}"}
@@ -282,10 +282,8 @@ class Inbound(asyncio.Protocol):
         asyncio.get_running_loop().call_later(LINGER_S, self.transport.abort)
 
 
-def _json(data: bytes) -> Any:
+def _json(data: bytearray) -> Any:
     """What a body says; raises Unfit."""
-    if http.is_too_large(data):
-        raise Unfit(413, "the body is too large: it has too many values")
     try:
         return copied(http.read_body(data))
     except TypeError as wrong:

@@ -6,8 +6,10 @@ of a stranger's is kept without bound.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import re
+from typing import Any
 
 import h11
 
@@ -16,7 +18,7 @@ from statelab.live.transport import http
 
 MOST_STRANGERS = 100  # connections: some systems give a process no more than 256 descriptors
 MOST_SILENT = 100  # connections on which nothing was said yet
-MOST_HELD = 2 * http.MAX_BYTES  # of strangers' requests that are not whole yet
+MOST_BYTES = 1 << 17  # of a body: it is parsed in one go, and nobody else is heard meanwhile
 _HOST = re.compile(r"(\[[0-9a-f:.]*\]|[^:]*)(:[0-9]{0,5})?", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://(.*)", re.IGNORECASE)
 
@@ -27,6 +29,38 @@ class Unfit(Exception):
     def __init__(self, status: int, why: str):
         super().__init__(why)
         self.status = status
+
+
+class Turns:
+    """Strangers whose requests are whole wait here until one after the other is handed over.
+
+    They take no more than half of the node's time: whatever one costs, as long others are heard.
+    """
+
+    def __init__(self):
+        self._waiting: dict[Any, None] = {}
+        self._next: asyncio.Handle | None = None
+
+    def queue(self, stranger: Any) -> None:
+        """Calls its `hand_over` when those before it have had their turns."""
+        self._waiting[stranger] = None
+        if self._next is None:
+            self._next = asyncio.get_running_loop().call_soon(self._take)
+
+    def forget(self, stranger: Any) -> None:
+        """It is gone."""
+        self._waiting.pop(stranger, None)
+
+    def _take(self) -> None:
+        self._next = None
+        if self._waiting:
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            first, *_ = self._waiting
+            del self._waiting[first]
+            first.hand_over()
+            now = loop.time()
+            self._next = loop.call_at(now + (now - began), self._take)
 
 
 def admit(request: h11.Request, name: str) -> None:

@@ -64,7 +64,8 @@ class Driver:
             yield
         finally:
             await self._let_go()
-            self.warden.end()  # it sees its channel end, and does the rest
+            if not self.warden.end():  # it sees its channel end, and does the rest
+                self.nodes.kill_all()
             remove(self.folder)
             self.rows.grown.clear()
 

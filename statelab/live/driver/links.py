@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from statelab.checked import checked_name
-from statelab.effects import UnknownNode, WrongState
+from statelab.effects import WrongState, unknown_node
 from statelab.live.driver.host import last_lines
 from statelab.live.driver.merge import LiveRows
 from statelab.live.driver.warden import WardenProcess
@@ -129,8 +129,7 @@ class Links:
         known = {*hosts, *self._where.callers, *itertools.chain(*self._links)}
         for name in (a, b):
             if checked_name(name, "somebody") not in known:
-                names = ", ".join(sorted(known)) or "none yet"
-                raise UnknownNode(f"nobody is named {name!r}; nothing was done. There are: {names}")
+                raise unknown_node(name, hosts)
         if a == b:
             raise ValueError(f"{a} has no link to itself")
         for name, other in ((a, b), (b, a)):

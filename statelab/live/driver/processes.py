@@ -30,6 +30,7 @@ from statelab.live.warden import trees
 from statelab.live.warden.folder import remove
 
 GRACE_S = 0.1  # for the channel of a process that died at once to be accepted
+_KILLED = "its process was killed, or lost its connection to this one; start it again"
 
 
 class Processes:
@@ -257,9 +258,10 @@ class Processes:
         if not life.is_over or self._lives.pop(life.key, None) is None:
             return
         rows, code, was = self._rows, life.exit_code, life.state
+        was_killed = code == -getattr(signal, "SIGKILL", 9)
         life.state, life.source.memory = State.DEAD, {}
         if was in (State.UP, State.PAUSED, State.DYING) and not life.source.crashed:
-            if was is State.DYING or code == -getattr(signal, "SIGKILL", 9):
+            if was is State.DYING or was_killed:
                 rows.record(life.source, "kill", time_us=life.killed_us)
             else:
                 rows.record(life.source, "crash", data=f"its process ended with status {code}")
@@ -268,21 +270,27 @@ class Processes:
         rows.held.discard(life.source)
         rows.flush()
         if not life.up.done():
-            text = life.failure or last_lines(life.host.log) or f"its process ended: status {code}"
+            text = life.failure or (_KILLED if was_killed else last_lines(life.host.log))
+            text = text or f"its process ended: status {code}"
             life.up.set_exception(RuntimeError(f"{life.host.name} did not start: {text}"))
         life.gone.set_result(None)
 
     # --------------------------------------------------------------------------- the end
     def orphaned(self) -> None:
-        """The warden is gone, which nobody asked it: ends its children in its place."""
+        """The warden is gone, which nobody asked it: all lives are over."""
+        self.kill_all()
         for life in list(self._lives.values()):
-            if life.pid:
-                with contextlib.suppress(psutil.Error):
-                    trees.kill(life.pid)
             life.up.cancel()
             life.exit_code = -9
             life.channel = None
             self._end_if_over(life)
+
+    def kill_all(self) -> None:
+        """Kills the processes of all lives, where the warden has not done so."""
+        for life in self._lives.values():
+            if life.pid:
+                with contextlib.suppress(psutil.Error):
+                    trees.kill(life.pid)
 
     def end(self) -> None:
         """The world is closed: nobody is up any more."""

@@ -99,14 +99,17 @@ class WardenProcess:
         """Asks for something that has nothing to say."""
         self._channel.ask(verb, key, *args)
 
-    def end(self) -> None:
-        """Waits for its end, which comes with that of its channel."""
+    def end(self) -> bool:
+        """Waits for its end, which comes with that of its channel; returns whether it was its own.
+
+        Who was killed has ended nothing.
+        """
         if self._process is None:
-            return
+            return True
         if hasattr(signal, "SIGCONT"):  # stopped, it would not hear of the end
             self._process.send_signal(signal.SIGCONT)
         try:
-            self._process.wait(STEP_S)
+            return self._process.wait(STEP_S) == 0
         except subprocess.TimeoutExpired:
             trees.kill(self._process.pid)
-            self._process.wait()
+            return self._process.wait() == 0

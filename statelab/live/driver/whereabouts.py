@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from statelab.checked import checked_name
-from statelab.effects import UnknownNode
+from statelab.effects import UnknownNode, unknown_node
 from statelab.live.driver.host import LiveHost
 from statelab.live.transport import ports
 from statelab.live.transport.http_client import Caller
@@ -42,6 +42,12 @@ class Whereabouts:
             self.book[host.name] = host.port
             self._write()
 
+    def add_caller(self, caller: Caller) -> None:
+        """A client has come; if the disk is full, no node can say that it is one."""
+        self.callers[caller.name] = caller
+        with contextlib.suppress(OSError):
+            self._write()
+
     def remove(self, host: LiveHost) -> None:
         """Somebody who could not begin is not there, and has no port."""
         del self.hosts[host.name], self._ports[host.name, ""]
@@ -52,7 +58,7 @@ class Whereabouts:
 
     def _write(self) -> None:
         new = self.file.with_suffix(".new")
-        new.write_text(json.dumps(self.book))
+        new.write_text(json.dumps([self.book, list(self.callers)]))
         os.replace(new, self.file)
 
     def host(self, name: str) -> LiveHost:
@@ -61,13 +67,12 @@ class Whereabouts:
 
     def unknown(self, name: str) -> NoReturn:
         """Raises UnknownNode: nobody of that name takes requests."""
-        what = f"no node is named {name!r}"
-        if name in self.callers:
-            what = f"{name} is a client, which nobody can call"
-        elif name in self.hosts:
-            what = f"{name} takes no HTTP: give its address, world.address({name!r}), to its client"
-        names = ", ".join(self.book) or "none yet"
-        raise UnknownNode(f"{what}; nothing was sent or done. The nodes: {names}")
+        if name in self.hosts:
+            raise UnknownNode(
+                f"{name} takes no HTTP; nothing was sent: give its address, "
+                f"world.address({name!r}), to its client"
+            )
+        raise unknown_node(name, self.hosts, self.callers)
 
     def reserve(self, name: str, purpose: str = "") -> int:
         """A port for that name, chosen when first asked for."""

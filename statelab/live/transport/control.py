@@ -1,8 +1,10 @@
 """How the processes of one live world talk to one another: frames of plain data over loopback TCP.
 
-The driver listens; the warden, the relay and each node connect, and say the world's token first. A
-frame is a length and a pickle. Reading one makes as_plain values and `Soft` only, and runs no code.
-What asks for something gives it a number, and `("done", number, result, why not)` is the answer.
+The driver listens; the warden, the relay and each node connect, and say the world's token first,
+again and again until they are heard: of too many who are silent some must go, and it may be them.
+A frame is a length and a pickle. Reading one makes as_plain values and `Soft` only, and runs no
+code. What asks for something gives it a number, and `("done", number, result, why not)` is the
+answer.
 """
 
 from __future__ import annotations
@@ -18,14 +20,17 @@ import secrets
 import selectors
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Any
 
 from statelab.message import IP
 from statelab.node import Soft
 
 TOKEN_BYTES = 32
-MOST_UNKNOWN = 50  # connections that have not said the token yet: who came first must go
+MOST_UNKNOWN = 50  # connections that have not said the token yet
+HEARD = b"\0"
+_ACCEPTS, _BACKLOG = 16, 2048  # new connections at once; and how many may wait
 LENGTH = struct.Struct("!Q")
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 
@@ -74,15 +79,19 @@ def let_go(selector: selectors.BaseSelector) -> None:
 
 
 def connect(port: int, token: bytes, hello: tuple) -> socket.socket:
-    """A channel to the driver that listens on `port`; `hello` says who we are.
+    """A channel to the driver that listens on `port`, once it has heard `hello`: who we are.
 
     The socket blocks: what `sendall` has taken is in the kernel's hands, and so arrives even if
-    this process is killed the moment after.
+    this process is killed the moment after. Raises OSError if the driver is gone.
     """
-    channel = socket.create_connection((IP, port))
-    channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    channel.sendall(token + pack(hello))
-    return channel
+    while True:
+        channel = socket.create_connection((IP, port))
+        channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(ConnectionError):
+            channel.sendall(token + pack(hello))
+            if channel.recv(len(HEARD)):
+                return channel
+        channel.close()  # it was sent away before it could say a word
 
 
 def say(channel: socket.socket, *message: Any) -> None:
@@ -101,6 +110,20 @@ def unread(transport: asyncio.BaseTransport) -> bytes | None:
             return b""
 
 
+def who_must_go(unknown: Collection[Any], most: int) -> list[Any]:
+    """Who must go if more than `most` have said nothing yet, of whom the first came first.
+
+    It is who has gone already, else who is silent for the longest: half of them, for a look at all
+    takes time. Whose word has come, but was not read yet, is not silent.
+    """
+    if len(unknown) <= most:
+        return []
+    words = {each: unread(each.transport) for each in unknown}
+    gone = [each for each, word in words.items() if word == b""]
+    silent = [each for each, word in words.items() if word is None]
+    return gone or silent[: most // 2]
+
+
 # ------------------------------------------------------------------------------- the driver's end
 class Desk:
     """Where the others report. `joined[kind](channel, *more)` hears of who has come."""
@@ -115,8 +138,11 @@ class Desk:
     async def open(self) -> None:
         """Listens from here on."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Channel(self), IP, 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        listening = socket.create_server((IP, 0))
+        make = partial(Channel, self)
+        self._server = await loop.create_server(make, sock=listening, backlog=_ACCEPTS)
+        listening.listen(_BACKLOG)
+        self.port = listening.getsockname()[1]
 
     def shut(self) -> None:
         """Takes nobody in any more; who is coming in comes, or asyncio would lose the socket."""
@@ -154,11 +180,14 @@ class Channel(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        strangers = [channel for channel in self._desk.channels if channel.ended is None]
-        if len(strangers) >= MOST_UNKNOWN:
-            strangers[0].transport.abort()
-            del self._desk.channels[strangers[0]]
         self._desk.channels[self] = None
+        self._bound()
+
+    def _bound(self) -> None:
+        unknown = [each for each in self._desk.channels if len(each._token) < TOKEN_BYTES]
+        for channel in who_must_go(unknown, MOST_UNKNOWN):
+            channel.transport.abort()
+            del self._desk.channels[channel]
 
     def data_received(self, data: bytes) -> None:
         if len(self._token) < TOKEN_BYTES:
@@ -166,10 +195,12 @@ class Channel(asyncio.Protocol):
             self._token += data[:missing]
             data = data[missing:]
             if len(self._token) < TOKEN_BYTES:
+                self._bound()
                 return
-        if not hmac.compare_digest(self._token, self._desk.token):
-            self.transport.abort()
-            return
+            if not hmac.compare_digest(self._token, self._desk.token):
+                self.transport.abort()
+                return
+            self.transport.write(HEARD)
         for what, *rest in self._frames.feed(data):
             if self.ended is None:
                 self._desk.joined[what](self, *rest)

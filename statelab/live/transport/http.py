@@ -17,10 +17,8 @@ import h11
 
 from statelab.checked import FRAMING
 from statelab.effects import Call
-from statelab.message import MAX_BODY
 
 MARK = "statelab"
-MAX_BYTES = 32 * MAX_BODY  # more than any body of MAX_BODY takes as JSON
 _IN_URL = "/?=&:@!$'()*+,;-._~%[]"
 ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE)
 
@@ -34,16 +32,7 @@ def json_bytes(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def is_too_large(data: bytes) -> bool:
-    """Whether a body must have more than MAX_BODY values and characters.
-
-    Each of these bytes begins a value, or is a character. Counted before the body is parsed, for
-    that takes thirty times the memory.
-    """
-    return sum(map(data.count, (b"[", b"{", b","))) > MAX_BODY
-
-
-def read_body(data: bytes) -> Any:
+def read_body(data: bytes | bytearray) -> Any:
     """What `data` says as JSON, None if it is empty; raises NoJSON."""
     if not data.strip():
         return None

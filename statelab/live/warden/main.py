@@ -29,7 +29,8 @@ from statelab.live.warden.folder import remove
 from statelab.message import said
 
 POSIX = os.name == "posix"
-HOLDS = sys.platform == "linux"  # elsewhere two sockets cannot have one port, and only one listen
+LINUX = sys.platform == "linux"
+HOLDS = LINUX  # elsewhere two sockets cannot have one port, and only one listen
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # Linux
 _IDLE_S = 0.05
 _LOOK_S = 0.5  # how often it looks whether the kernel still lives
@@ -58,12 +59,10 @@ class Warden:
         self._wakes = wake
         self._wait_s = _IDLE_S
         self._parent = os.getppid()
-        if sys.platform == "linux":
-            prctl = ctypes.CDLL(None).prctl
-            # What its dead children leave behind is its own; and if it is stopped when its parent
-            # dies, it goes on.
-            prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-            prctl(_PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
+        if LINUX:
+            _adopt()
+            # If it is stopped when its parent dies, it goes on.
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
 
     def serve(self) -> None:
         """Does what the driver says until it is gone, then ends everything."""
@@ -163,6 +162,7 @@ class Warden:
         """In a fork: forgets that this was the warden, and becomes something else."""
         try:
             os.setsid()
+            _adopt()
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
@@ -188,7 +188,7 @@ class Warden:
         try:
             process = subprocess.Popen(
                 argv, stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True,
-                **options,
+                preexec_fn=_adopt if LINUX else None, **options,
             )  # fmt: skip
         finally:
             os.close(out)
@@ -237,6 +237,11 @@ class Warden:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, end - time.monotonic()))
         trees.end_all(self._ended)
+
+
+def _adopt() -> None:
+    """What comes of this process stays in its tree from here on, though its parent dies."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _log(path: str) -> int:

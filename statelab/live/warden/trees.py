@@ -26,21 +26,26 @@ _SEGMENT = re.compile(r"/dev/shm/PostgreSQL\.[0-9]+")  # Linux
 def kill(pid: int) -> None:
     """SIGKILL, whether paused or not; returns when nothing of what came of it runs any more.
 
-    The process itself is left to who waits for it.
+    The process itself is left to who waits for it. All are stopped before: what is born while the
+    others die would be nobody's.
     """
-    tree = _tree(pid)
+    tree = pause(pid)
     _kill(tree)
     _wait(tree[1:], (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD))
 
 
-def pause(pid: int) -> None:
-    """SIGSTOP; returns when all of them have stopped."""
+def pause(pid: int) -> list[psutil.Process]:
+    """SIGSTOP; returns when all of them have stopped, and who they are."""
     tree: list[psutil.Process] = []
+    end = time.monotonic() + _HEARING_S
     while more := [process for process in _tree(pid) if process not in tree]:
         for process in more:  # those that have just been born are found by the next look
             _each(process.suspend)
         _wait(more, (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE))
         tree += more
+        if time.monotonic() > end:  # they are born faster than one can look
+            break
+    return tree
 
 
 def resume(pid: int) -> None:
@@ -90,6 +95,7 @@ def _kill(processes: list[psutil.Process]) -> None:
         _each(process.kill)
     for segment in segments:
         Path(segment).unlink(missing_ok=True)
+    free_shared_memory({process.pid for process in processes})
 
 
 def _name(process: psutil.Process) -> str:
