@@ -10,7 +10,7 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
-from statelab.immutable import PYTHONS
+from statelab.immutable import PYTHONS, is_learners
 from statelab.message import shown
 from statelab.node import Node
 from statelab.vetting.process import at_line
@@ -59,13 +59,15 @@ def vet(factory: Any, args: tuple = (), options: Mapping[str, Any] | None = None
 
 
 def _code_in(values: tuple) -> tuple[Any, ...]:
-    """The classes and functions that are found in values as they are pickled."""
+    """A learner's classes and functions that are found in values as they are pickled."""
     found: dict[Any, None] = {}
 
     class Finder(pickle.Pickler):
         def reducer_override(self, value: Any) -> Any:
             is_code = isinstance(value, (type, types.FunctionType))
-            found[value if is_code else type(value)] = None
+            code = value if is_code else type(value)
+            if is_learners(code.__module__):
+                found[code] = None
             return NotImplemented
 
     with contextlib.suppress(Exception):  # what cannot be pickled is said where it matters

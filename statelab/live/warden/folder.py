@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 
 
 def remove(folder: str | os.PathLike) -> None:
@@ -23,3 +24,12 @@ def remove(folder: str | os.PathLike) -> None:
                     if not os.path.islink(path):
                         os.chmod(path, 0o700)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_at_last(folder: str | os.PathLike) -> None:
+    """Removes a folder into which what is just ending may still write."""
+    for _ in range(20):
+        remove(folder)
+        if not os.path.exists(folder):
+            break
+        time.sleep(0.05)

@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 
 from statelab.live.transport import ports
 from statelab.live.transport.control import Frames, connect, pack, say
-from statelab.live.warden.folder import remove
+from statelab.live.warden.folder import remove_at_last
 from statelab.message import said
 
 POSIX = os.name == "posix"
@@ -265,7 +265,7 @@ def main() -> None:
         if line:
             _serve(json.loads(line))
     finally:
-        _remove(folder)
+        remove_at_last(folder)
 
 
 def _serve(config: dict[str, Any]) -> None:
@@ -288,14 +288,6 @@ def _serve(config: dict[str, Any]) -> None:
         say(channel, "lost", said(wrong))
         while channel.recv(4096):  # until the driver has taken note
             pass
-
-
-def _remove(folder: str) -> None:
-    for _ in range(20):
-        remove(folder)
-        if not os.path.exists(folder):
-            break
-        time.sleep(0.05)
 
 
 if __name__ == "__main__":
