@@ -221,8 +221,8 @@ class Inbound(asyncio.Protocol):
 
     def _measure(self, size: int) -> None:
         """Raises Unfit if a body of so many bytes is too large; this world's own never is."""
-        if size > strangers.MOST_BYTES and not self._is_ours:
-            most = f"more than {strangers.MOST_BYTES:,} bytes from outside of its world"
+        if size > strangers.MOST_BODY and not self._is_ours:
+            most = f"more than {strangers.MOST_BODY:,} bytes from outside of its world"
             raise Unfit(413, f"the body is too large: {most}")
 
     def hand_over(self) -> None:

@@ -18,7 +18,7 @@ from statelab.live.transport import http
 
 MOST_STRANGERS = 100  # connections: some systems give a process no more than 256 descriptors
 MOST_SILENT = 100  # connections on which nothing was said yet
-MOST_BYTES = 1 << 17  # of a body: it is parsed in one go, and nobody else is heard meanwhile
+MOST_BODY = 1 << 17  # of a body: it is parsed in one go, and nobody else is heard meanwhile
 _HOST = re.compile(r"(\[[0-9a-f:.]*\]|[^:]*)(:[0-9]{0,5})?", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://(.*)", re.IGNORECASE)
 
