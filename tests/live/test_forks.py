@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import multiprocessing
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -306,7 +307,7 @@ def test_a_node_that_dies_is_dead_though_its_own_fork_lives_on():
                 os._exit(3)
             pid = os.fork()
             if not pid:
-                time.sleep(1000)
+                select.select((), (), (), 1000)
             return pid
 
     with LiveWorld() as world:
