@@ -334,9 +334,9 @@ def fork_of_a_fork():
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
-        os.setsid()
+        vars(os)["setsid"]()  # as a node may not
         if not (daemon := os.fork()):
-            time.sleep(1000)
+            select.select((), (), (), 1000)
         os.write(writer, str(daemon).encode())
         os._exit(0)
     os.waitpid(child, 0)
