@@ -97,6 +97,8 @@ class Task:
     def _gather(self, coroutines: tuple) -> None:
         for coroutine in coroutines:
             if isinstance(coroutine, types.GeneratorType) or not hasattr(coroutine, "send"):
+                while (lost := within(coroutines)) is not None:
+                    lost.close()  # this error tells of them
                 raise TypeError(_GATHERED)
         results: list = [None] * len(coroutines)
         errors: list = [None] * len(coroutines)
