@@ -32,15 +32,8 @@ from statelab.immutable import (
 from statelab.loose import EFFECTS, coroutines, loose
 from statelab.message import Request, Response
 from statelab.node import Node
+from statelab.vetting import process
 from statelab.vetting.bindings import ABSENT, Bindings, content
-from statelab.vetting.process import (
-    at_line,
-    in_line,
-    module_of,
-    refuse_beside,
-    refuse_shared,
-    text_at,
-)
 from statelab.vetting.uses import first_use, stays, uses
 
 
@@ -53,8 +46,12 @@ class Reach:
 
     def __init__(self, factory: type[Node], given: Iterable[Any] = ()):
         self.factory = factory
-        self.binds, self._given = False, given
+        self._given = given
         self._wrong = ""  # said again at each verb: state that outlived a kill stays
+        self._look()
+
+    def _look(self) -> None:
+        self.binds = False
         self._bindings = Bindings()
         self._stores: list[tuple[str, str, int, str]] = []  # attribute, function, line, its text
         self._seen: dict[int, Any] = {}
@@ -63,8 +60,8 @@ class Reach:
         self._methods: set[types.FunctionType] = set()  # whose first argument is one instance
         for cls in (Node, Request, Response, Disk):
             self._bindings.all_of(f"{cls.__name__}.", vars(cls))
-        self._class(factory)
-        self._all(given, f"an argument of {factory.__name__}", 0)
+        self._class(self.factory)
+        self._all(self._given, f"an argument of {self.factory.__name__}", 0)
         self._seen.clear()
         asked = tuple({*EFFECTS, *(c.co_name for one in self._codes for c in coroutines(one))})
         self.keeps = any(loose(code, asked) for code in self._codes)
@@ -93,7 +90,7 @@ class Reach:
     def renew(self) -> None:
         """Looks anew, before a verb, if somebody else has bound a name anew, such as a cell."""
         if not self._wrong and self.rebound():
-            self.__init__(self.factory, self._given)
+            self._look()
 
     # --------------------------------------------------------------------------- looking
     def _class(self, cls: type) -> None:
@@ -138,7 +135,7 @@ class Reach:
             for item in value.values():
                 self._value(item, f"{where} and what is in it", line)
         elif isinstance(value, type):
-            refuse_beside(value.__module__, value.__name__, where, line)
+            process.refuse_beside(value.__module__, value.__name__, where, line)
             if is_learners(value.__module__):
                 self._class(value)
         elif kind is types.FunctionType:
@@ -155,7 +152,7 @@ class Reach:
                 "them: leave the cache out, or keep the results in self"
             )
         elif isinstance(value, types.BuiltinFunctionType):
-            refuse_shared(value.__module__, value.__name__, where, line)
+            process.refuse_shared(value.__module__, value.__name__, where, line)
             if not isinstance(value.__self__, (types.ModuleType, type, type(None))):
                 self._value(value.__self__, where, line)
         elif isinstance(value, Response):
@@ -175,9 +172,9 @@ class Reach:
             self._object(value, where, line)
         else:
             raise TypeError(
-                f"{where}, a {kind.__name__} that a kill would not erase{in_line(line)}: keep it "
-                "in self, or give start what is needed as an argument; what never changes can be "
-                "a tuple, a frozenset or a types.MappingProxyType"
+                f"{where}, a {kind.__name__} that a kill would not erase{process.in_line(line)}: "
+                "keep it in self, or give start what is needed as an argument; what never changes "
+                "can be a tuple, a frozenset or a types.MappingProxyType"
             )
 
     def _object(self, value: Any, where: str, line: int) -> None:
@@ -215,7 +212,7 @@ class Reach:
             self._all(registry.values(), function.__qualname__, 0)
             self._bindings.within(f"{function.__qualname__}.registry", registry)
         if not is_learners(function.__globals__.get("__name__")):
-            refuse_shared(function.__module__, function.__name__, where, line)
+            process.refuse_shared(function.__module__, function.__name__, where, line)
             # One of Python's own decorators; what it keeps besides is its own affair.
             self._value(getattr(function, "__wrapped__", None), function.__qualname__, 0)
             return
@@ -247,18 +244,18 @@ class Reach:
                 last = use.name.rpartition(".")[2].split()[-1]
                 raise TypeError(
                     f"{where} assigns {use.name}, which a kill would not erase"
-                    f"{at_line(function, use.line)}: use self.{last}"
+                    f"{process.at_line(function, use.line)}: use self.{last}"
                 )
             elif use.what == "way round":
                 raise TypeError(
                     f"{where} uses {use.name}, by which it reaches what a kill would not erase"
-                    f"{at_line(function, use.line)}: name what it needs, or keep it in self"
+                    f"{process.at_line(function, use.line)}: name what it needs, or keep it in self"
                 )
             elif use.what == "import":
                 name = use.name.lstrip(".")
                 how = f"{where} uses {name}"
-                refuse_beside(use.name, "", how, use.line)
-                module = module_of(use.name, names.get("__package__"))
+                process.refuse_beside(use.name, "", how, use.line)
+                module = process.module_of(use.name, names.get("__package__"))
                 self._named(module, name, how, use.line, use.attributes)
             elif use.what == "asked":
                 first, *path, last = use.name.split(".")
@@ -267,11 +264,13 @@ class Reach:
                     owner = getattr(owner, step, None)
                 if isinstance(owner, types.ModuleType):
                     how = f"{where} uses {use.name}"
-                    refuse_shared(owner.__name__, last, how, use.line)
+                    process.refuse_shared(owner.__name__, last, how, use.line)
             elif use.what in ("stored", "binder", "assigned"):
                 self.binds = True
                 name = use.name if use.what == "stored" else ""
-                self._stores.append((name, where, use.line, f": {text_at(function, use.line)}"))
+                self._stores.append(
+                    (name, where, use.line, f": {process.text_at(function, use.line)}")
+                )
         self._bindings.some_of("the global ", names, read)
 
     def _named(self, value: Any, name: str, where: str, line: int, attributes: tuple) -> None:
@@ -283,7 +282,7 @@ class Reach:
             return
         self._asked.add((id(value), attributes))
         for attribute in set(attributes) - {"sleep"}:  # that is asked of self, too
-            refuse_beside(value.__name__, attribute, where, line)
+            process.refuse_beside(value.__name__, attribute, where, line)
         asked = {a: vars(value).get(a, ABSENT) for a in attributes}
         self._bindings.some_of(f"{name}.", vars(value), asked)
         for attribute, item in asked.items():

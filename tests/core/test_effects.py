@@ -280,20 +280,6 @@ def test_what_is_awaited_later_or_by_another_is_done(world, how):
     world.call("store", "/delete", {"key": "k"})
 
 
-@pytest.mark.parametrize("many", ["[self.save()]", "(self.save() for _ in 'ab')"])
-def test_gather_of_a_list_says_how_to_give_it_one(world, many):
-    names = {"Hasty": Hasty}
-    exec(
-        "class Gathers(Hasty):\n"
-        "    async def handle(self, request):\n"
-        f"        return await self.gather({many})",
-        names,
-    )
-    world.start(many, names["Gathers"])
-    assert "write self.gather(*those)" in world.call(many).body["error"]
-    world.kill(many)
-
-
 class Waits(Node):
     async def save(self):
         await self.sleep(1)
@@ -322,15 +308,23 @@ def test_a_node_is_not_blamed_for_what_another_world_left_when_nobody_had_it_any
         assert world.call("collects").body is True
 
 
-@pytest.mark.parametrize("answer", ["Response(self.save())", "{self.save(): 1}"])
-def test_what_stands_in_an_answer_that_was_not_awaited_is_told_by_its_name(world, answer):
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("Response(self.save())", "did not await save(), so nothing"),
+        ("{self.save(): 1}", "did not await save(), so nothing"),
+        ("await self.gather([self.save()])", "write self.gather(*those)"),
+        ("await self.gather(self.save() for _ in 'ab')", "write self.gather(*those)"),
+    ],
+)
+def test_what_was_not_awaited_is_told_where_it_stands_in_an_answer_or_a_gather(world, answer, told):
     names = {"Waits": Waits, "Response": Response}
     exec(
-        f"class Named(Waits):\n    async def handle(self, request):\n        return {answer}",
+        f"class Answers(Waits):\n    async def handle(self, request):\n        return {answer}",
         names,
     )
-    world.start(answer, names["Named"])
-    assert "did not await save(), so nothing" in world.call(answer).body["error"]
+    world.start(answer, names["Answers"])
+    assert told in world.call(answer).body["error"]
     world.kill(answer)
 
 

@@ -1042,6 +1042,14 @@ def test_what_a_frozen_object_or_the_environment_was_made_to_keep_is_told_by_its
         lesson(World(), Environment)
 
 
+def test_what_has_survived_is_said_again_at_each_verb():
+    world = World()
+    world.start("web", CASES["ClassMethod"])
+    for _ in range(3):
+        with pytest.raises(TypeError, match=r"kill would not erase"):
+            world.call("web")
+
+
 def test_without_looking_after_names_they_would_survive(monkeypatch):
     monkeypatch.setattr(Reach, "check", lambda self: None)
     assert lesson(World(), CASES["ClassMethod"])[-1] > 2

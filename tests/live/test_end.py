@@ -23,9 +23,10 @@ from processes import (
     wait_until_over,
     warden_of,
 )
+from programs import Program
 
 from statelab.effects import WrongState
-from statelab.engines.engine import Command, Engine
+from statelab.engines.engine import Command
 from statelab.live.world import LiveWorld
 from statelab.message import NoReply, Refused
 
@@ -269,7 +270,7 @@ def test_the_warden_ignores_what_an_impatient_user_may_send():
         assert world.call("web").body == 1
 
 
-class Program(Engine):
+class Parent(Program):
     """A program that has a child in a session of its own."""
 
     CODE = """if True:
@@ -277,23 +278,13 @@ class Program(Engine):
         print(subprocess.Popen(["sleep", "1000"], start_new_session=True).pid, flush=True)
         time.sleep(1000)"""
 
-    @classmethod
-    def missing(cls):
-        return ""
-
-    def prepare(self, place):
-        return []
-
     def command(self, place):
         return Command([sys.executable, "-c", self.CODE])
-
-    async def is_up(self, place, life):
-        return True
 
 
 def test_the_warden_runs_other_programs_and_ends_their_trees():
     with LiveWorld() as world:
-        world.start("program", Program)
+        world.start("program", Parent)
         program, folder = psutil.Process(world.pid("program")), folder_of(world)
         wait_until(program.children)
         (child,) = program.children()

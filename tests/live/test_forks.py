@@ -25,10 +25,11 @@ from processes import (
     wait_until_over,
     warden_of,
 )
+from programs import Program
 
 from statelab.effects import WrongState
 from statelab.engines import Postgres
-from statelab.engines.engine import Command, Engine
+from statelab.engines.engine import Command
 from statelab.live.driver import warden
 from statelab.live.world import LiveWorld
 from statelab.node import Node
@@ -353,21 +354,11 @@ class Daemonizer(Node):
         return self.daemon()
 
 
-class Daemons(Engine):
+class Daemons(Program):
     """A program that has a daemon, and says which in its log."""
-
-    @classmethod
-    def missing(cls):
-        return ""
-
-    def prepare(self, place):
-        return []
 
     def command(self, place):
         return Command(["sh", "-c", "setsid -f sh -c 'echo $$; exec sleep 1000'; exec sleep 1000"])
-
-    async def is_up(self, place, life):
-        return True
 
 
 def stops_goes_on_and_ends(world, name, daemon):

@@ -11,9 +11,10 @@ import time
 import psutil
 import pytest
 from processes import folder_of, relay_of
+from programs import Program
 
 from statelab import LiveWorld, Node, NoReply, Refused, WrongState
-from statelab.engines.engine import Command, Engine
+from statelab.engines.engine import Command
 from statelab.live.transport import fdpass, http_client
 from statelab.message import IP
 
@@ -56,7 +57,7 @@ class Passer(Node):
         return answer.body
 
 
-class Echo(Engine):
+class Echo(Program):
     """A program that knows nothing of its world: it sends back each line.
 
     To `ends?` it says how many connections have ended; those that ask so are not counted.
@@ -82,13 +83,6 @@ class Echo(Engine):
             open("ready", "w").close()
             while True:
                 threading.Thread(target=serve, args=server.accept()[:1]).start()"""
-
-    @classmethod
-    def missing(cls):
-        return ""
-
-    def prepare(self, place):
-        return []
 
     def command(self, place):
         return Command([sys.executable, "-c", self.CODE, str(place.port)])
