@@ -29,6 +29,9 @@ SHOWN = """(panel) => {
 }"""
 
 
+READY = "() => window.jupyterapp.shell.currentWidget.context.sessionContext.ready.then(() => {})"
+
+
 def press(panel, name):
     panel.get_by_role("button", name=name, exact=True).click()
 
@@ -301,8 +304,11 @@ def test_a_page_that_is_loaded_again_shows_all_runs_where_they_were(day):
     panel.get_by_role("radio", name="from 0.75 s: kill door").wait_for()
     shown = settled(panel)
     page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
+    kernel = in_kernel(notebook, "__import__('os').getpid()")
     page.reload()
     page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.isReady")
+    page.evaluate(READY)
+    assert in_kernel(notebook, "__import__('os').getpid()") == kernel  # what had died shows nothing
     panel = page.locator(".sl-panel").first
     panel.get_by_role("radio", name="from 0.75 s: kill door").wait_for()
     assert settled(panel) == shown
