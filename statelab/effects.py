@@ -71,7 +71,7 @@ class Call:
             self.timeout_us = DEFAULT_TIMEOUT_US
         else:
             self.timeout_us = None if timeout is None else _timeout_us(timeout)
-        self.via = via
+        self.via = via if via is None else _checked_via(via)
         self.connection = None  # until it is sent
         self.done = False
 
@@ -83,6 +83,17 @@ def _timeout_us(timeout: float) -> int:
             "microsecond or more, or None to wait for ever"
         )
     return us
+
+
+def _checked_via(via: Any) -> Any:
+    # What nobody awaited, or an object made for the call, would name a new connection each time.
+    parts = via if isinstance(via, tuple) else (via,)
+    if not all(isinstance(part, (str, int)) for part in parts):
+        raise TypeError(
+            f"via is {shown(via)}; nothing was sent: name the connection by a str, a whole number "
+            "or a tuple of such, as request.peer is"
+        )
+    return via
 
 
 def _bad_call(to: Any, path: Any) -> NoReturn:

@@ -58,12 +58,12 @@ class Node:
         method: str = "POST",
         headers: dict[str, str] | None = None,
         timeout: float | None = DEFAULT_TIMEOUT,
-        via: Any = None,
+        via: str | int | tuple | None = None,
     ) -> Awaitable[Response]:
         """Sends a request to the node named `to` and returns its Response, whatever its status.
 
-        One connection for each (caller, to, via), one request at a time on it; `via` names a
-        connection of one's own where one per server is not enough, as in a balancer.
+        One connection for each (caller, to, via), one request at a time on it; `via`, a str, an int
+        or a tuple of such, names one of one's own where one per server is not enough.
         Raises Refused (it did not happen), NoReply (nobody knows), UnknownNode, and TypeError or
         ValueError for what cannot be sent. `timeout` is in seconds; None waits for ever.
         """

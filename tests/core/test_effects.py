@@ -315,9 +315,12 @@ def test_a_node_is_not_blamed_for_what_another_world_left_when_nobody_had_it_any
         ("{self.save(): 1}", "did not await save(), so nothing"),
         ("await self.gather([self.save()])", "write self.gather(*those)"),
         ("await self.gather(self.save() for _ in 'ab')", "write self.gather(*those)"),
+        ("await self.call('x', via=self.save())", "via is save() without await; nothing was sent"),
     ],
 )
-def test_what_was_not_awaited_is_told_where_it_stands_in_an_answer_or_a_gather(world, answer, told):
+def test_what_was_not_awaited_is_told_where_it_stands_in_an_answer_a_gather_or_a_call(
+    world, answer, told
+):
     names = {"Waits": Waits, "Response": Response}
     exec(
         f"class Answers(Waits):\n    async def handle(self, request):\n        return {answer}",
@@ -326,6 +329,18 @@ def test_what_was_not_awaited_is_told_where_it_stands_in_an_answer_or_a_gather(w
     world.start(answer, names["Answers"])
     assert told in world.call(answer).body["error"]
     world.kill(answer)
+
+
+@pytest.mark.parametrize("via", ["[1]", "{'a'}", "object()", "self", "(1, [2])", "1.5"])
+def test_what_cannot_name_a_connection_is_no_via(world, via):
+    names = {"Node": Node}
+    call = f"await self.call('x', via={via})"
+    exec(f"class Calls(Node):\n    async def handle(self, request):\n        {call}", names)
+    world.start(f"via {via}", names["Calls"])
+    told = world.call(f"via {via}").body["error"]
+    assert told.startswith("TypeError: via is ")
+    assert "; nothing was sent: name the connection by a str, " in told
+    world.kill(f"via {via}")
 
 
 class Coro(Node):
