@@ -189,6 +189,38 @@ def test_a_kernel_that_dies_before_its_warden_is_there_leaves_no_folder(tmp_path
         assert not folder.exists()
 
 
+DIES = """
+import os, signal, subprocess, sys
+from pathlib import Path
+from statelab import LiveWorld
+
+def dying(do):
+    def does(*args, **kwargs):
+        for when in ("before", "after"):
+            if when == sys.argv[2]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if when == "before":
+                do(*args, **kwargs)
+    return does
+
+owner, name = {"warden": (subprocess.Popen, "__init__"), "folder": (Path, "mkdir")}[sys.argv[1]]
+setattr(owner, name, dying(getattr(owner, name)))
+LiveWorld()
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("what", ["warden", "folder"])
+def test_a_kernel_that_dies_while_its_world_begins_leaves_no_folder(what, when, tmp_path):
+    root = str(Path(__file__).parents[2])
+    died = subprocess.run(
+        [sys.executable, "-c", DIES, what, when], timeout=60,
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": root},
+    )  # fmt: skip
+    assert died.returncode == -signal.SIGKILL
+    wait_until(lambda: not list(tmp_path.iterdir()), 5.0)
+
+
 LOCKED = """
 import os, sys
 from pathlib import Path

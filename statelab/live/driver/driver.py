@@ -15,12 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from statelab.live.driver.host import last_lines
 from statelab.live.driver.links import RELAY, Links
 from statelab.live.driver.loop import Loop
 from statelab.live.driver.merge import LiveRows
 from statelab.live.driver.processes import Processes
-from statelab.live.driver.warden import WardenProcess
+from statelab.live.driver.warden import WardenProcess, last_lines
 from statelab.live.driver.whereabouts import Whereabouts
 from statelab.live.transport import fdpass
 from statelab.live.transport.control import Desk
@@ -51,7 +50,8 @@ class Driver:
 
     @contextlib.asynccontextmanager
     async def _life(self) -> AsyncIterator[None]:
-        self.folder = Path(tempfile.mkdtemp(prefix="statelab-live-"))
+        name = f"statelab-live-{secrets.token_hex(4)}"  # short: see fdpass.py
+        self.folder = Path(tempfile.gettempdir()).absolute() / name
         try:
             await self.desk.open()
             self.where.file = self.folder / "ports.json"

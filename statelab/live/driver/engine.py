@@ -10,9 +10,9 @@ from typing import Any
 
 from statelab.engines import outside
 from statelab.engines.engine import Command, Engine, Place
-from statelab.live.driver.host import LiveHost, last_lines
+from statelab.live.driver.host import LiveHost
 from statelab.live.driver.merge import LiveRows
-from statelab.live.driver.warden import WardenProcess
+from statelab.live.driver.warden import WardenProcess, last_lines
 from statelab.message import IP
 
 POLL_S = 0.02  # seldom enough that asking does not slow it down

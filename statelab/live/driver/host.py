@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import enum
 import os
 import sys
@@ -109,13 +108,6 @@ class LiveHost:
         """Takes note of a process's end; returns whether that ends its life."""
         self.life.exit_code = code
         return True
-
-
-def last_lines(log: Path) -> str:
-    """The end of what a process has printed."""
-    with contextlib.suppress(OSError):
-        return "\n".join(log.read_text("utf-8", "replace").splitlines()[-5:])
-    return ""
 
 
 def _cwd() -> str:

@@ -16,9 +16,8 @@ from typing import Any
 
 from statelab.checked import checked_name
 from statelab.effects import WrongState, unknown_node
-from statelab.live.driver.host import last_lines
 from statelab.live.driver.merge import LiveRows
-from statelab.live.driver.warden import WardenProcess
+from statelab.live.driver.warden import WardenProcess, last_lines
 from statelab.live.driver.whereabouts import Whereabouts
 from statelab.live.transport import fdpass
 from statelab.live.transport.control import Channel

@@ -20,10 +20,10 @@ import psutil
 from statelab.effects import WrongState
 from statelab.engines.engine import Engine, Place
 from statelab.live.driver.engine import LiveEngine
-from statelab.live.driver.host import LiveHost, LiveLife, State, last_lines
+from statelab.live.driver.host import LiveHost, LiveLife, State
 from statelab.live.driver.links import LISTENS_S, Links
 from statelab.live.driver.merge import LiveRows
-from statelab.live.driver.warden import STEP_S, WardenProcess
+from statelab.live.driver.warden import STEP_S, WardenProcess, last_lines
 from statelab.live.driver.whereabouts import Whereabouts
 from statelab.live.transport.control import Channel
 from statelab.live.warden import trees

@@ -9,9 +9,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from statelab.live.transport.control import Channel, Desk
 from statelab.live.warden import trees
@@ -41,6 +42,7 @@ class WardenProcess:
         self._channel: Channel | None = None
         self._there = asyncio.Event()
         self._last_words = ""  # if it fails
+        self._log: BinaryIO | None = None
 
     @property
     def pid(self) -> int:
@@ -48,21 +50,29 @@ class WardenProcess:
         return self._process.pid
 
     def begin(self, folder: Path) -> None:
-        """Starts its process; raises OSError. It comes by itself, and what it is asked waits."""
+        """Starts its process, then makes the folder, which is that one's to remove; raises OSError.
+
+        It comes by itself, and what it is asked waits.
+        """
         paths = [str(_ROOT), os.environ.get("PYTHONPATH", "")]
-        with open(folder / "warden.log", "ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "statelab.live.warden.main", str(folder)],
-                stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
-                env={
-                    **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-                    "PYTHONIOENCODING": "utf-8:backslashreplace",  # of its logs, in any locale
-                },
-            )  # fmt: skip
-        token = self._desk.token.hex()
-        config = {"desk": self._desk.port, "token": token, "forks": FORKS}
-        with contextlib.suppress(OSError), self._process.stdin as stdin:
-            stdin.write(json.dumps(config).encode() + b"\n")
+        # It has no name: whoever is killed before the warden has begun leaves nothing at all.
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115, `end` closes it
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "statelab.live.warden.main", str(folder)],
+            stdin=subprocess.PIPE, stdout=self._log, stderr=self._log, start_new_session=True,
+            env={
+                **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+                "PYTHONIOENCODING": "utf-8:backslashreplace",  # of its logs, in any locale
+            },
+        )  # fmt: skip
+        config = b""
+        try:
+            folder.mkdir(0o700)
+            told = {"desk": self._desk.port, "token": self._desk.token.hex(), "forks": FORKS}
+            config = json.dumps(told).encode() + b"\n"
+        finally:  # told nothing, it ends
+            with contextlib.suppress(OSError), self._process.stdin as stdin:
+                stdin.write(config)
         self._await()
 
     def _await(self) -> None:
@@ -85,7 +95,9 @@ class WardenProcess:
         self._left()
 
     def _left(self) -> None:
-        self._orphaned("warden", self._last_words)
+        if not self._log.closed:  # else it was asked to end
+            self._log.seek(0)
+            self._orphaned("warden", self._last_words or last_lines(self._log.read()))
 
     async def ask(self, verb: str, key: int, *args: Any) -> Any:
         """What it says to a verb that concerns `key`; raises RuntimeError if that failed."""
@@ -104,6 +116,8 @@ class WardenProcess:
 
         Who was killed has ended nothing.
         """
+        if self._log is not None:
+            self._log.close()
         if self._process is None:
             return True
         if hasattr(signal, "SIGCONT"):  # stopped, it would not hear of the end
@@ -113,3 +127,11 @@ class WardenProcess:
         except subprocess.TimeoutExpired:
             trees.kill(self._process.pid)
             return self._process.wait() == 0
+
+
+def last_lines(log: Path | bytes) -> str:
+    """The end of what a process has printed, into a file or as such."""
+    with contextlib.suppress(OSError):
+        text = log if isinstance(log, bytes) else log.read_bytes()
+        return "\n".join(text.decode("utf-8", "replace").splitlines()[-5:])
+    return ""
