@@ -55,7 +55,7 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     made = subprocess.run(
         [sys.executable, "lab.py", "site", folder], cwd=ROOT, capture_output=True, text=True,
-        timeout=600, check=False,
+        timeout=1800, check=False,
     )  # fmt: skip
     assert made.returncode == 0, made.stdout + made.stderr
     handler = functools.partial(Files, directory=folder)
