@@ -51,7 +51,7 @@ def spoken(text: str, /, **values: Any) -> str:
     return particles(text.format(**values) if values else text)
 
 
-def say(text: str) -> None:
+def print_out(text: str) -> None:
     """Prints a text, with a mark in place of each character that the output has no form for."""
     coding = getattr(sys.stdout, "encoding", None) or "utf-8"
     print(text.encode(coding, "replace").decode(coding))

@@ -26,7 +26,7 @@ from statelab.lab.trials.verdict import (
     no_journey,
     passed,
 )
-from statelab.language import say, spoken
+from statelab.language import print_out, spoken
 from statelab.message import said, shown
 from statelab.sim.world import World
 from statelab.trace import Invariant
@@ -74,9 +74,9 @@ def check(
         verdict = _checked(job, seeds_of(seeds, hidden_seeds), seconds)
     except Exception as wrong:
         verdict = Verdict(False, spoken("✕ this check could not be run: {why}", why=said(wrong)))
-    say(verdict.text)
+    print_out(verdict.text)
     if panel is not None and verdict.code:
-        say(_opened(panel, verdict))
+        print_out(_opened(panel, verdict))
     return verdict
 
 
