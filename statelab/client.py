@@ -47,10 +47,18 @@ class Client:
     body has a "token", the client keeps it and sends it as `Authorization: Bearer` from then on.
     """
 
-    def __init__(self, world: ClientWorld, name: str):
-        self._world = world
-        self.name = name
-        self._token: str | None = None
+    _world: ClientWorld
+    name: str
+    _token: str | None
+
+    def __init__(self, *_: Any):
+        raise TypeError("a client is its world's: write world.client('alice'), which makes it")
+
+    @classmethod
+    def _of(cls, world: ClientWorld, name: str) -> Client:
+        client = cls.__new__(cls)
+        client._world, client.name, client._token = world, name, None
+        return client
 
     @property
     def token(self) -> str | None:

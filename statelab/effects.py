@@ -142,18 +142,20 @@ class Disk(MutableMapping):
         self._door = door
 
     def __getitem__(self, key: str) -> Any:
-        return copied(self._data[key])
+        try:
+            return copied(self._data[key])
+        except TypeError:  # a list, say, that can be no key of a dict
+            raise _bad_key(key) from None
 
     def __setitem__(self, key: str, value: Any) -> None:
         if not isinstance(key, str):
-            raise TypeError(f"disk key {shown(key)} is not a str")
+            raise _bad_key(key)
         value = copied(value)
         opened(self._door).write(key, value)
         self._data[key] = value
 
     def __delitem__(self, key: str) -> None:
-        if key not in self._data:
-            raise KeyError(key)
+        self[key]  # raises what a read does
         opened(self._door).erase(key)
         del self._data[key]
 
@@ -165,6 +167,10 @@ class Disk(MutableMapping):
 
     def __repr__(self) -> str:
         return f"Disk({self._data!r})"
+
+
+def _bad_key(key: Any) -> TypeError:
+    return TypeError(f"disk key {shown(key)} is not a str")
 
 
 def opened(door: Door) -> Door:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
+
+from statelab.message import shown
 
 ENGLISH = "en"
 KOREAN_FONTS = "'Noto Sans KR','Apple SD Gothic Neo','Malgun Gothic',NanumGothic"  # one is there
@@ -26,7 +29,7 @@ def speak(language: str) -> None:
     """
     global _catalog
     if language not in languages():
-        raise ValueError(f"there is no {language!r:.40}; there are {', '.join(languages())}")
+        raise ValueError(f"there is no {shown(language)}; there are {', '.join(languages())}")
     os.environ["STATELAB_LANGUAGE"] = language  # the processes of a check speak it, too
     if language == ENGLISH:
         _catalog = None
@@ -46,6 +49,12 @@ def spoken(text: str, /, **values: Any) -> str:
         return text.format(**values) if values else text
     text = text and _catalog.gettext(text)  # of the empty text a catalog has its own head
     return particles(text.format(**values) if values else text)
+
+
+def print_out(text: str) -> None:
+    """Prints a text, with a mark in place of each character that the output has no form for."""
+    coding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(text.encode(coding, "replace").decode(coding))
 
 
 def marked(*texts: str) -> str:
@@ -113,5 +122,5 @@ def _final(before: str) -> int:
     return next((final for ending, final in _FINAL_ENDINGS if ending.search(word.lower())), 0)
 
 
-if os.environ.get("STATELAB_LANGUAGE", ENGLISH) != ENGLISH:
+if os.environ.get("STATELAB_LANGUAGE", "") not in ("", ENGLISH):
     speak(os.environ["STATELAB_LANGUAGE"])

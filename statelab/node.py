@@ -40,7 +40,10 @@ class Node:
 
     def sleep(self, seconds: float) -> Awaitable[None]:
         """Waits for `seconds` of the world's time, 1 µs at least."""
-        door = self._door
+        try:
+            door = self._door
+        except AttributeError:
+            raise _nowhere(self) from None
         if door.shut:
             opened(door)
         if type(seconds) is float and 0.0 < seconds < 1e9:
@@ -67,7 +70,10 @@ class Node:
         Raises Refused (it did not happen), NoReply (nobody knows), UnknownNode, and TypeError or
         ValueError for what cannot be sent. `timeout` is in seconds; None waits for ever.
         """
-        door = self._door
+        try:
+            door = self._door
+        except AttributeError:
+            raise _nowhere(self) from None
         if door.shut:
             opened(door)
         call = Call(to, path, body, method, headers, timeout, via)
@@ -78,7 +84,10 @@ class Node:
 
         If some fail, the first of them in order raises here, after all have ended.
         """
-        door = self._door
+        try:
+            door = self._door
+        except AttributeError:
+            raise _nowhere(self) from None
         if door.shut:
             for coroutine in coroutines:
                 coroutine.close()
@@ -87,21 +96,25 @@ class Node:
 
     def now(self) -> float:
         """Seconds since the world began."""
-        return opened(self._door).now_us() / 1_000_000
+        return _opened(self).now_us() / 1_000_000
 
     @property
     def random(self) -> random.Random:
         """This life's own stream of random numbers, seeded by the world, the name and the life."""
-        return opened(self._door).random
+        return _opened(self).random
 
     def log(self, text: str) -> None:
         """Writes one line to the trace."""
-        opened(self._door).log(str(text))
+        _opened(self).log(str(text))
 
     @property
     def disk(self) -> Disk:
         """This node's durable store, a mapping of str to JSON."""
-        return self._door.disk
+        try:
+            door = self._door
+        except AttributeError:
+            raise _nowhere(self) from None
+        return door.disk
 
 
 def born(factory: Callable[..., Node], args: tuple, door: Door) -> Node:
@@ -133,6 +146,25 @@ class Soft(NamedTuple):
 
     value: Any
     until: float
+
+
+def _nowhere(node: Node) -> RuntimeError:
+    name = type(node).__name__
+    return RuntimeError(
+        f"this {name} is in no world, so it can do nothing: let a world make it, as "
+        f"world.start('web', {name})"
+    )
+
+
+def _opened(node: Node) -> Door:
+    """The node's door, unless it is shut or not there."""
+    try:
+        door = node._door
+    except AttributeError:
+        raise _nowhere(node) from None
+    if door.shut:
+        opened(door)
+    return door
 
 
 def _owing(door: Door, verb: str) -> Any:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Collection
+from numbers import Real
 from typing import Any, NamedTuple
+
+from statelab.message import shown
 
 # kind: (who `node` is, what `other` is, what `data` is)
 KINDS = {
@@ -107,6 +110,7 @@ class Exchange(NamedTuple):
 
 
 _ENDS = {"answer": "answered", "refused": "refused", "noreply": "no reply"}
+_ASKED = (*Exchange._fields, "ok", "over", "took")  # what one may want of a request
 
 # Seconds, or what happened then, or None for what has not happened yet.
 Moment = float | Row | Exchange | None
@@ -117,7 +121,8 @@ class Rows(list[Row]):
 
     Each takes `after` and `before`: seconds, a row, or an exchange, which one is after once it has
     ended and before until it is sent. Nothing is after None, what has not happened yet, and all is
-    before it: so the answer to one question may stand in the next.
+    before it: so the answer to one question may stand in the next. What no row could be is refused:
+    TypeError or ValueError.
     """
 
     def where(
@@ -130,6 +135,7 @@ class Rows(list[Row]):
         before: Moment = math.inf,
     ) -> Rows:
         """The rows of a kind, at a node, with another one: of each one name, or several."""
+        _check_names(kind=kind, node=node, other=other)
         first, last = self._after(after), self._before(before)
         return Rows(
             row
@@ -162,6 +168,10 @@ class Rows(list[Row]):
         `client` may name nodes, too, whose own requests are meant then. `wanted` are fields of the
         exchange, such as `path="/login"`, `ok=True` and `over=True`.
         """
+        _check_names(client=client, to=to)
+        for name in wanted:
+            if name not in _ASKED:
+                raise TypeError(f"a request has no {name!r}: it has {', '.join(_ASKED)}")
         first, last = self._after(after), self._before(before)
         clients = {row.node for row in self if row.kind == "client"} if client is None else client
         found: dict[tuple[str, int | None], Exchange] = {}
@@ -203,7 +213,7 @@ class Rows(list[Row]):
             return moment.seq
         if moment is None:
             return math.inf
-        place = bisect.bisect_right(self, moment, key=_time)
+        place = bisect.bisect_right(self, _seconds(moment), key=_time)
         return self[place - 1].seq if place else -1
 
     def _before(self, moment: Moment) -> float:
@@ -211,12 +221,30 @@ class Rows(list[Row]):
             return moment.seq
         if moment is None:
             return math.inf
-        place = bisect.bisect_left(self, moment, key=_time)
+        place = bisect.bisect_left(self, _seconds(moment), key=_time)
         return self[place].seq if place < len(self) else math.inf
 
 
 def _time(row: Row) -> float:
     return row.time
+
+
+def _seconds(moment: Any) -> float:
+    if isinstance(moment, Real) and not isinstance(moment, bool) and moment == moment:
+        return moment
+    raise TypeError(f"a moment is seconds, a row, a request or None, not {shown(moment)}")
+
+
+def _check_names(**asked: Any) -> None:
+    """Raises unless each is a name, several or None; a kind that no row has would find nothing."""
+    for what, wanted in asked.items():
+        names = () if wanted is None else (wanted,) if isinstance(wanted, str) else wanted
+        if not isinstance(names, Collection) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"{what} is a name or a list of names, not {shown(wanted)}")
+        if what == "kind" and (unknown := [name for name in names if name not in KINDS]):
+            raise ValueError(
+                f"no row is of the kind {unknown[0]!r:.100}; the kinds: {', '.join(KINDS)}"
+            )
 
 
 def _is(name: str | None, wanted: str | Collection[str]) -> bool:

@@ -18,6 +18,7 @@ from statelab.diagrams.reader import Reading
 from statelab.diagrams.words import clean, to_the_ms, what_is_left
 from statelab.effects import UnknownNode
 from statelab.language import spoken
+from statelab.message import shown
 from statelab.rows import Row
 from statelab.trace import Trace
 from statelab.words import described
@@ -66,8 +67,17 @@ def sequence(
     """Draws what happened from `start` to `until`, in seconds, between `nodes`, in their order.
 
     With `memory=True` it also shows how memory changed, if the trace has recorded that. `limit`
-    is the most steps that it draws; it says how many rows are left. Raises UnknownNode.
+    is the most steps that it draws; it says how many rows are left. Raises UnknownNode,
+    and TypeError or ValueError for what is none of these.
     """
+    if not isinstance(trace, Trace):
+        raise TypeError(f"a diagram is of a trace, as world.trace is, not of {shown(trace)}")
+    if title is not None and not isinstance(title, str):
+        raise TypeError(f"the title of a diagram is a str, not {shown(title)}")
+    if nodes is not None and (isinstance(nodes, (str, bytes)) or not isinstance(nodes, Iterable)):
+        raise TypeError(f"nodes is a list of names, not {shown(nodes)}")
+    if type(limit) is not int or limit < 0:
+        raise ValueError(f"limit is how many steps to draw, an int from 0 on, not {shown(limit)}")
     start_us = 0 if start is None else micros(start, "start")
     until_us = None if until is None else micros(until, "until")
     rows = [row for row in trace.rows if until_us is None or row.time_us <= until_us]
@@ -75,7 +85,7 @@ def sequence(
     names = named[:MAX_LANES] if nodes is None else list(nodes)
     for name in names:
         if name not in named:
-            raise UnknownNode(f"{name!r} is not in this trace, which has: {', '.join(named)}")
+            raise UnknownNode(f"{shown(name)} is not in this trace, which has: {', '.join(named)}")
     steps = Reading(_in_order(rows, trace.memory) if memory else rows, names, start_us, limit)
     left_out = len(named) - len(names) if nodes is None else 0
     title = clean(title or spoken("What happened"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import statelab
 from statelab.lab.trials.check import check
-from statelab.language import speak, spoken
+from statelab.language import print_out, speak, spoken
 
 # Each name is imported when it is first used, so that a check run in a process of its own needs
 # no Jupyter.
@@ -46,7 +46,7 @@ def ready(language: str = "") -> None:
         # matplotlib measures with its own font, which has no Hangul; a page shows the text in the
         # reader's, so what it warns of does not come true.
         warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
-    print(spoken("ready: statelab {version}", version=statelab.__version__))
+    print_out(spoken("ready: statelab {version}", version=statelab.__version__))
 
 
 def __getattr__(name: str) -> Any:

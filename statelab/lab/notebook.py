@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from statelab.lab.given import given
+
 
 def lesson(name: str, folder: Path | str = ".") -> ModuleType:
     """A module of what the notebook `name`, such as "04_authentication", defines.
@@ -17,7 +19,8 @@ def lesson(name: str, folder: Path | str = ".") -> ModuleType:
     It holds the imports of the `setup` cells and everything in the `code` cells, in their order.
     Raises FileNotFoundError if the folder does not hold it, and whatever its cells raise.
     """
-    path = Path(folder, f"{name}.ipynb")
+    given(str, name, "the name of a lesson")
+    path = Path(given((str, Path), folder, "the folder of a lesson"), f"{name}.ipynb")
     if not path.exists():
         raise FileNotFoundError(f"{path.name} is not beside this notebook: copy it there")
     cells = json.loads(path.read_text("utf-8"))["cells"]

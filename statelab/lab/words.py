@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -10,7 +11,7 @@ from typing import Any
 from statelab.checked import MAX_SECONDS
 from statelab.effects import UnknownNode, WrongState
 from statelab.language import marked, spoken
-from statelab.message import NoReply, Refused
+from statelab.message import NoReply, Refused, text_of
 from statelab.node import Soft
 from statelab.rows import Exchange, Row
 from statelab.sim.run_code import RunCodeError
@@ -19,6 +20,15 @@ from statelab.words import ordinal
 marked("refused", "no reply", "waiting", "not sent")  # how a request ends that was not answered
 _PLAIN_ERRORS = (WrongState, RunCodeError, Refused, NoReply, UnknownNode, ValueError)
 MOST_TEXT = 1000  # characters of an error: more would hide what it says
+
+
+# What XML has no form for, and so no picture: control characters and half characters.
+_UNSHOWN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def printable(text: str) -> str:
+    """A text as a picture can say it."""
+    return _UNSHOWN.sub("\ufffd", text)
 
 
 def clock(time: float) -> str:
@@ -42,7 +52,8 @@ def outcome_word(exchange: Exchange) -> str:
 
 def sentence(wrong: BaseException) -> str:
     """An error in one sentence."""
-    text = str(wrong.args[0]) if isinstance(wrong, UnknownNode) and wrong.args else str(wrong)
+    is_unknown = isinstance(wrong, UnknownNode) and wrong.args
+    text = (str(wrong.args[0]) if is_unknown else text_of(wrong)) or ""
     text = text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"
     if isinstance(wrong, _PLAIN_ERRORS) and text:  # what they say is the sentence
         return text + ("" if text[-1] in ".!?" else ".")

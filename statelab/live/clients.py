@@ -165,7 +165,7 @@ class LiveClients:
         """
         if checked_name(name, "a client") not in self._clients or port is not None:
             self._driver.loop.do(self._callers.make(name, port))
-            self._clients.setdefault(name, Client(self, name))
+            self._clients.setdefault(name, Client._of(self, name))
         return self._clients[name]
 
     # --------------------------------------------------------------------------- of a client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import inspect
 import os
 import secrets
 import time
@@ -19,6 +20,7 @@ from statelab.live.driver.driver import Driver
 from statelab.live.driver.loop import Loop
 from statelab.live.driver.watch import Watcher
 from statelab.live.faults import LiveLinkFaults
+from statelab.message import shown
 from statelab.node import Node
 from statelab.pickling import packed
 from statelab.rows import Row
@@ -150,7 +152,7 @@ class LiveWorld(LiveClients, LiveLinkFaults):
         raises is dropped.
         """
         if not callable(callback):
-            raise TypeError(f"a watcher is a function, not {callback!r:.100}")
+            raise TypeError(f"a watcher is a function, not {shown(callback)}")
         watcher = Watcher(callback)
         self._driver.rows.grown.append(watcher.grown)
         return watcher.stop
@@ -174,6 +176,14 @@ class LiveWorld(LiveClients, LiveLinkFaults):
         """
         checked_name(name)
         if isinstance(factory, type) and issubclass(factory, Engine):
+            try:
+                inspect.signature(factory).bind(*args, **options)
+            except TypeError as wrong:
+                takes = ", ".join(inspect.signature(factory).parameters)
+                raise TypeError(
+                    f"{factory.__name__} of {name}: {wrong}; nothing was started. Its options, all "
+                    f"by name: {takes or 'none'}"
+                ) from None
             what = factory(*args, **options)
             if why := factory.lacks():
                 raise EngineMissing(why)

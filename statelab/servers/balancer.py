@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statelab.message import Refused, Request, Response
+from statelab.message import Refused, Request, Response, shown
 from statelab.node import Node
 
 SETTINGS = ("sticky", "retry", "shared")
@@ -23,11 +23,13 @@ class Balancer(Node):
     """
 
     def __init__(self, servers: list[str], *settings: str):
+        if not isinstance(servers, (list, tuple)) or not all(type(one) is str for one in servers):
+            raise TypeError(f"a balancer's servers are a list of names, not {shown(servers)}")
         unknown = [setting for setting in settings if setting not in SETTINGS]
         if unknown:
-            raise ValueError(f"no setting of a balancer: {unknown}; there are {SETTINGS}")
+            raise ValueError(f"no setting of a balancer: {shown(unknown)}; there are {SETTINGS}")
         if not servers or len(set(servers)) < len(servers):
-            raise ValueError(f"a balancer needs servers, each of them once, not {servers!r}")
+            raise ValueError(f"a balancer needs servers, each of them once, not {shown(servers)}")
         self.next = servers[0]
         if "sticky" in settings:
             self.sticks_to = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from statelab.checked import MAX_SECONDS
 from statelab.message import Request, Response
 from statelab.node import Node, Soft
 
@@ -55,11 +56,16 @@ class Queue(Node):
             return self._append(asked["stream"], asked.get("entry"))
         name = f"{asked['stream']} {asked['group']}"
         if request.path == "/read":
-            return await self._read(asked["stream"], name, asked.get("wait", 0))
+            wait = asked.get("wait", 0)
+            if type(wait) not in (int, float) or not 0 <= wait <= MAX_SECONDS:
+                return Response(400, {"error": "'wait' must be seconds, from 0 on"})
+            return await self._read(asked["stream"], name, wait)
         pending = self._group(name)["pending"]
         if request.path == "/pending":
             return sorted(pending)
-        was = pending.pop(asked.get("id"), None) is not None
+        if type(asked.get("id")) is not int:
+            return Response(400, {"error": "'id' must be the number of an entry"})
+        was = pending.pop(asked["id"], None) is not None
         self._keep_group(name)
         return {"acknowledged": was}
 

@@ -206,7 +206,15 @@ def scenario(function: Callable) -> Callable:
         raise TypeError(f"@scenario marks a function of a world, not {shown(function)}")
 
     @functools.wraps(function)
-    def set_up(world: Any, **args: Any) -> Any:
+    def set_up(world: Any, *others: Any, **args: Any) -> Any:
+        name = getattr(function, "__name__", "the scenario")
+        if isinstance(world, type) or not hasattr(world, "start"):
+            raise TypeError(f"{name} sets up a world, such as World(), not {shown(world)}")
+        if others:
+            raise TypeError(
+                f"{name} takes only its world by place, and not {shown(others[0])}; nothing was "
+                f"done: give the others by name, {name}(world, name=value)"
+            )
         if isinstance(world, Inputs):
             return world.set_up(function, args)
         return function(world, **args)

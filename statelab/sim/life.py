@@ -167,7 +167,7 @@ class ClientEnd(Endpoint):
     def __init__(self, world: ClientWorld, name: str):
         super().__init__(name, 1, 0)
         self.fresh = name == YOU
-        self.client = Client(world, name)
+        self.client = Client._of(world, name)
 
     @property
     def memory(self) -> dict[str, Any]:

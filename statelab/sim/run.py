@@ -55,6 +55,16 @@ class Run:
     fingerprint: str = ""
     pasted: bool = dataclasses.field(default=False, compare=False, repr=False)
 
+    def __post_init__(self):
+        fields = [getattr(self, field.name) for field in dataclasses.fields(self)][:-1]
+        if not _fits(fields, [str, dict, int, tuple, int, str, str]):
+            raise TypeError(f"no run is made of {shown(fields)}: take Run.of or Run.parse")
+        for item in self.inputs:
+            if not (type(item) is tuple and len(item) > 1 and _fits(list(item[:2]), [int, str])):
+                raise TypeError(f"an input is (time in µs, verb, arguments...), not {shown(item)}")
+            if item[1] not in VERBS:
+                raise TypeError(f"{shown(item[1])} is no verb of a world")
+
     @classmethod
     def of(cls, world: World, *, signed: bool = True) -> Run:
         """The run of `world` up to now. Raises RunCodeError if no scenario tells of its set-up.
@@ -210,8 +220,8 @@ def _args_out(name: str, value: Any) -> Any:
     except (TypeError, ValueError):
         pass
     raise RunCodeError(
-        f"the scenario's argument {name}={value!r} is neither JSON nor a Node class, so no run "
-        "code can carry it"
+        f"the scenario's argument {name}={shown(value)} is neither JSON nor a Node class, so no "
+        "run code can carry it"
     )
 
 

@@ -5,16 +5,20 @@ import dataclasses
 import pytest
 
 from statelab import (
+    Client,
     Invariant,
     LiveWorld,
     Node,
     NoReply,
     Refused,
+    Run,
     UnknownNode,
     World,
     WrongState,
     scenario,
 )
+from statelab.diagrams.diagram import sequence
+from statelab.servers import Balancer, Queue
 
 # What Python itself says of a value that somebody forgot to look at.
 PYTHONS = (
@@ -71,6 +75,18 @@ TRACE = {
     "Invariant(sentence)": lambda w, v: Invariant(v, len),
     "Invariant(first_breach)": lambda w, v: Invariant("it holds", v),
     "client.token": lambda w, v: setattr(w.client("alice"), "token", v),
+    "where(kind)": lambda w, v: w.trace.rows.where(v),
+    "where(node)": lambda w, v: w.trace.rows.where(node=v),
+    "where(after)": lambda w, v: w.trace.rows.where(after=v),
+    "first(before)": lambda w, v: w.trace.rows.first(before=v),
+    "requests(client)": lambda w, v: w.trace.rows.requests(v),
+    "requests(to)": lambda w, v: w.trace.rows.requests(to=v),
+    "requests(wanted)": lambda w, v: w.trace.rows.requests(colour=v),
+    "Client": lambda w, v: Client(w, v).get("web"),
+    "sequence(trace)": lambda w, v: sequence(v),
+    "sequence(nodes)": lambda w, v: sequence(w.trace, nodes=v),
+    "sequence(title)": lambda w, v: sequence(w.trace, title=v),
+    "sequence(limit)": lambda w, v: sequence(w.trace, limit=v),
 }
 SIMULATED = {
     "attempt": lambda w, v: w.attempt(v),
@@ -80,6 +96,14 @@ SIMULATED = {
     "set_up(scenario)": lambda w, v: w.set_up(v if v not in (str, VALUES[-1]) else 5, {}),
     "set_up(args)": lambda w, v: w.set_up(lambda world: None, v),
     "scenario": lambda w, v: scenario(v),
+    "a scenario's world": lambda w, v: empty(v),
+    "a scenario's argument by place": lambda w, v: empty(w, v),
+    "Run": lambda w, v: Run(v, v, v, v, v).code(),
+    "Run(inputs)": lambda w, v: Run("empty", {}, 7, ((0, v),), 0).python(),
+    "a scenario's argument in a run": lambda w, v: run_of(v),
+    "Balancer": lambda w, v: World().start("b", Balancer, v),
+    "Balancer(server)": lambda w, v: World().start("b", Balancer, ["a", v]),
+    "Balancer(setting)": lambda w, v: World().start("b", Balancer, ["a"], v),
     "run": lambda w, v: w.run(v),
     "run(until)": lambda w, v: w.run(until=v),
     "World(seed)": lambda w, v: World(v),
@@ -89,6 +113,17 @@ SIMULATED = {
 class Web(Node):
     async def handle(self, request):
         return 1
+
+
+@scenario
+def empty(world, n=1):
+    pass
+
+
+def run_of(value):
+    world = World()
+    empty(world, n=value)
+    return Run.of(world)
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +175,82 @@ def test_a_verb_with_too_little_or_too_much_says_what_to_write(verb, sentence):
     with pytest.raises(TypeError, match=sentence):
         verb(world)
     assert world.names == {"web": "up"}
+
+
+def test_a_question_that_no_row_could_answer_is_refused_and_finds_not_nothing():
+    rows = World().trace.rows
+    with pytest.raises(ValueError, match="no row is of the kind 'klil'; the kinds: start, client"):
+        rows.where("klil")
+    with pytest.raises(TypeError, match="kind is a name or a list of names, not <generator"):
+        rows.where(kind for kind in ("kill", "crash"))
+    with pytest.raises(TypeError, match=r"a moment is seconds, .* not nan"):
+        rows.where(after=float("nan"))
+
+
+@pytest.mark.parametrize("kind", [World, LiveWorld])
+def test_a_scenario_is_given_a_world_and_no_class(kind):
+    with pytest.raises(TypeError, match=r"empty sets up a world, such as World\(\), not <class"):
+        empty(kind)
+
+
+@pytest.mark.live
+def test_a_client_that_no_world_has_made_is_refused(live):
+    for world in (World(), live):
+        with pytest.raises(TypeError, match=r"write world.client\('alice'\)"):
+            Client(world, "bob")
+
+
+@pytest.mark.live
+def test_an_engine_that_is_given_what_it_does_not_take_names_its_options(live):
+    from statelab.engines import Redis
+
+    for args, options in (((True,), {}), ((), {"appendonly": True})):
+        with pytest.raises(TypeError, match=r"nothing was started\. .* append_only, replica_of"):
+            live.start("redis", Redis, *args, **options)
+    assert "redis" not in live.names
+
+
+@pytest.mark.parametrize(
+    "does",
+    [
+        lambda node: node.log("x"),
+        lambda node: node.now(),
+        lambda node: node.random,
+        lambda node: node.disk,
+        lambda node: node.sleep(1),
+        lambda node: node.call("db"),
+        lambda node: node.gather(),
+    ],
+)
+def test_a_node_that_no_world_has_made_says_so(does):
+    with pytest.raises(RuntimeError, match=r"in no world, .*: .* world.start\('web', Web\)"):
+        does(Web())
+
+
+class Reads(Node):
+    async def handle(self, request):
+        how, key = request.body
+        return {"read": self.disk.__getitem__, "get": self.disk.get, "pop": self.disk.pop,
+                "in": self.disk.__contains__, "erase": self.disk.__delitem__}[how](key)  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["read", "get", "pop", "in", "erase"])
+def test_a_disks_key_that_can_be_none_is_refused_by_name(how):
+    world = World()
+    world.start("web", Reads)
+    said = world.call("web", "/", [how, ["a"]]).body["error"]
+    assert said == "TypeError: disk key ['a'] is not a str"
+
+
+@pytest.mark.parametrize("wrong", [None, "x", [], {}, True, 1.5, -0.5, 1e308])
+def test_a_queue_refuses_a_wait_or_an_id_that_is_none(wrong):
+    world = World()
+    world.start("queue", Queue)
+    group = {"stream": "s", "group": "g"}
+    if wrong != 1.5:
+        assert world.call("queue", "/read", {**group, "wait": wrong}).status == 400
+    assert world.call("queue", "/ack", {**group, "id": wrong}).status == 400
+    assert world.call("queue", "/read", group).body == []
 
 
 # ------------------------------------------------------------------------------- a node's own names

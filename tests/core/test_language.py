@@ -1,5 +1,9 @@
 """Korean's particles fit the word before them, whatever it is; other languages are chosen once."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from statelab import language
@@ -54,3 +58,16 @@ def test_an_empty_text_is_empty_in_each_language():
             assert language.spoken("") == ""
         finally:
             language.speak(language.ENGLISH)
+
+
+@pytest.mark.parametrize("wanted", ["", "en", "ko", "xx"])
+def test_a_language_that_a_variable_names_is_spoken_or_refused_and_none_is_english(wanted):
+    said = subprocess.run(
+        [sys.executable, "-c", "from statelab import language as l; print(l.spoken('Right.'))"],
+        env={**os.environ, "STATELAB_LANGUAGE": wanted, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True, encoding="utf-8",
+    )  # fmt: skip
+    if wanted == "xx":
+        assert "there is no 'xx'; there are en, ko" in said.stderr
+    else:
+        assert (said.stdout == "Right.\n") == (wanted != "ko"), said.stderr

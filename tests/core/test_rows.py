@@ -57,7 +57,7 @@ def test_requests_are_told_in_the_order_of_sending_with_what_came_of_them(rows):
     ]
     assert [r.status for r in rows.requests("alice", "door", path="/who")] == [200, None, 401]
     assert rows.requests("bob") == rows.requests(to="shop") == rows.requests(status=404) == []
-    with pytest.raises(AttributeError, match="colour"):
+    with pytest.raises(TypeError, match="a request has no 'colour'"):
         rows.requests(colour="red")
 
 

@@ -1,14 +1,17 @@
 """Whatever a node says, a page sends, a function raises or a caller gives: a widget lives on."""
 
+import base64
 import contextlib
 import dataclasses
 import functools
+import io
 import math
 import re
 import signal
 import sys
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from xml.etree import ElementTree
 
 import comm
@@ -19,7 +22,7 @@ from hypothesis import strategies as st
 from jupyter_client.session import json_packer
 from matplotlib.figure import Figure
 
-from statelab import Invariant, Node, Response, Soft, World, lab, scenario
+from statelab import Invariant, Node, Response, Soft, World, WrongState, lab, scenario
 from statelab.lab.panel import picture
 from statelab.vetting import reach
 
@@ -504,6 +507,11 @@ def plot(value):
     return lab.Plot(Figure(figsize=(1, 1)), "a plot")
 
 
+@scenario
+def keeps(world, kept):
+    pass
+
+
 WRONG = {
     "a step of nothing": lambda: lab.Panel(talk, step=0),
     "a negative step": lambda: lab.Panel(talk, step=-1),
@@ -576,6 +584,18 @@ WRONG = {
     "a wire's prediction in words": lambda: lab.Wire(Parrot, b"", "?"),
     "a table of no trace": lambda: lab.outcome_table(5),
     "a map of no trace": lambda: lab.state_map(World(seed=1)),
+    "a scenario that is a class": lambda: lab.Panel(Parrot),
+    "an argument whose name is none": lambda: lab.Panel(talk, {1: 2}),
+    "an argument that cannot be written": lambda: lab.Panel(keeps, {"kept": Shy()}),
+    "a column that is a list": lambda: lab.Panel(talk, columns={"parrot": []}),
+    "a shared run without its row": lambda: lab.Panel(talk).do("shared", "SL1-x"),
+    "choices that cannot be written": lambda: lab.predict("?", Shy()),
+    "a choice that is not there": lambda: lab.compare(lab.predict("?", ["a", "b"]), "c", "so."),
+    "a value too large": lambda: lab.Slider("x", [1, 10**400], plot, value=1),
+    "a value that cannot be written": lambda: lab.Slider("x", [1], plot, value=Shy()),
+    "a figure that cannot be written": lambda: lab.Plot(Shy(), "a plot"),
+    "a lesson's name that is None": lambda: lab.lesson(None),
+    "a lesson's folder that is None": lambda: lab.lesson("00_start_here", None),
 }  # fmt: skip
 
 
@@ -587,3 +607,89 @@ def test_what_a_caller_gives_that_is_wrong_is_refused_by_us_in_a_sentence(what):
     assert "statelab" in last.filename.split("site-packages")[-1]
     assert last.line.lstrip().startswith(("raise", "_bad"))
     assert 15 < len(str(told.value)) < 600
+
+
+def test_a_row_that_is_none_is_refused_before_its_run_is_opened():
+    panel = lab.Panel(talk, actions=[says(1)])
+    panel.do("action", 0)
+    with pytest.raises(TypeError, match="the row to look at"):
+        panel.open_run(panel.code, at="1")
+    assert len(panel.runs) == 1
+
+
+def test_what_is_closed_says_so_and_does_nothing():
+    panel, wire = lab.Panel(talk, actions=[says(1)]), lab.Wire(Parrot, b"")
+    for closed in (panel, wire):
+        closed.close()
+        closed.close()
+    wire.wait()
+    for do in (lambda: panel.do("action", 0), lambda: panel.do("again"), lambda: wire.do("send")):
+        with pytest.raises(WrongState, match="is closed, and nothing was done: run its cell again"):
+            do()
+    click(panel, "action", 0)
+    assert "is closed" in panel.error
+    assert words(panel) == []
+
+
+class Unsaid(Exception):
+    def __str__(self):
+        raise RuntimeError("unsaid")
+
+
+def test_an_error_that_cannot_say_what_it_is_is_named_in_the_widget():
+    def fails(*_):
+        raise Unsaid
+
+    panel = lab.Panel(
+        talk, actions=[says(1)], expected=fails, invariants=[Invariant("all is well", fails)]
+    )
+    click(panel, "action", 0)
+    assert panel.error == "It could not be told whether this is as it should be: Unsaid."
+    assert panel.lights[0]["text"] == "Unsaid."
+    assert lab.observe(panel, fails).verdict["text"] == "The outcome could not be told: Unsaid."
+
+
+def test_a_log_and_a_state_that_cannot_be_written_are_named_by_their_kind():
+    scrub = lab.Scrub(lambda state, more: {"n": more}, {"n": 1}, [10**5000, Shy()])
+    assert scrub.inputs == ["a int", "a Shy"]
+    assert scrub.states == [["1"], ["a int"], ["a Shy"]]
+    assert "a Shy" in scrub._html()
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize("bad", ["\x00", "\x1b", "\ud800"])
+def test_a_plot_and_a_slider_can_be_sent_and_are_well_formed_whatever_their_words(bad):
+    def drawn(value):
+        figure = Figure(figsize=(1, 1))
+        figure.suptitle(f"a{bad}b".replace("\ud800", ""))
+        return lab.Plot(figure, f"a {bad} plot")
+
+    slider = lab.Slider(f"a {bad}", [1, 2], drawn, value=1, unit=bad)
+    json_packer([slider.plot._repr_mimebundle_(), slider.shown.value, slider.control.description])
+    json_packer(repr(slider))
+    ElementTree.fromstring(base64.b64decode(slider.plot._data))
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "ascii", "cp1252"])
+def test_a_check_says_its_verdict_whatever_the_output_has_no_form_for(monkeypatch, coding):
+    out = io.TextIOWrapper(io.BytesIO(), coding)
+    monkeypatch.setattr(sys, "stdout", out)
+    verdict = lab.check(talk, seeds=1, until=0.1, invariants=[Invariant("half \ud800", len)])
+    out.flush()
+    assert not verdict.passed
+    assert b"half ?" in out.buffer.getvalue()
+
+
+@pytest.mark.parametrize("sentences", [["it holds", "it holds"], ["code"]])
+def test_a_sweep_refuses_two_columns_of_one_name(sentences):
+    with pytest.raises(ValueError, match="the table would have two columns"):
+        lab.sweep(talk, 1, invariants=[Invariant(one, lambda rows: None) for one in sentences])
+
+
+@pytest.mark.parametrize("seq", ["a", 10**6, True, -1])
+def test_a_sweep_refuses_a_breach_that_is_no_row(seq):
+    with pytest.raises(lab.SweepError, match="return the seq of the row where it broke, or None"):
+        lab.sweep(
+            talk, 1, until=0.1, invariants=[Invariant("it holds", lambda rows: seq)],
+            executor=ThreadPoolExecutor(1),
+        )  # fmt: skip

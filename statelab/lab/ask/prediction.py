@@ -13,6 +13,7 @@ from statelab.lab.static import script
 from statelab.lab.view import View
 from statelab.lab.words import sentence
 from statelab.language import marked, particles, spoken
+from statelab.message import shown, text_of
 from statelab.rows import Rows
 
 SURE = {"guess": marked("a guess"), "fairly": marked("fairly sure"), "certain": marked("certain")}
@@ -50,7 +51,7 @@ class Predict(View):
         given(str, question, "the question")
         if len(set(each(str, choices, "the choices"))) < max(2, len(choices)):
             raise ValueError(
-                f"a prediction has two choices or more that differ, not {choices!r:.99}"
+                f"a prediction has two choices or more that differ, not {shown(choices)}"
             )
         levels = {key: spoken(word) for key, word in SURE.items()}
         super().__init__(question=question, choices=list(choices), levels=levels)
@@ -59,7 +60,7 @@ class Predict(View):
     def _is_a_choice(self, proposal: Any) -> int:
         least = 0 if self.done == "answered" else -1
         if not least <= proposal.value < len(self.choices):
-            raise traitlets.TraitError(f"there is no choice {proposal.value!r:.100}")
+            raise traitlets.TraitError(f"there is no choice {shown(proposal.value)}")
         return proposal.value
 
     @traitlets.validate("done")
@@ -127,7 +128,7 @@ def observe(panel: Judged, outcome: Outcome) -> Observe:
     sentence: what decided it, or what is still to do. `need` says the latter, too.
     """
     if not hasattr(panel, "judge"):
-        raise TypeError(f"observe follows a panel, a scrub or a wire, and not {panel!r:.100}")
+        raise TypeError(f"observe follows a panel, a scrub or a wire, and not {shown(panel)}")
     panel.judge(outcome)
     observation = Observe()
     traitlets.dlink((panel, "verdict"), (observation, "verdict"))
@@ -154,7 +155,8 @@ def compare(prediction: Predict, choice: str, sentence: str) -> Observe:
     `choice` is the one that came true, `sentence` what decided it; nothing is said before the
     question is answered or skipped. ValueError if it is no choice.
     """
-    given(Predict, prediction, "the prediction")
+    if choice not in given(Predict, prediction, "the prediction").choices:
+        raise ValueError(f"{shown(choice)} is none of the choices {prediction.choices}")
     observation = Observe()
 
     def told(_: Any) -> dict[str, str]:
@@ -170,7 +172,7 @@ def compare(prediction: Predict, choice: str, sentence: str) -> Observe:
 def verdict(prediction: Predict | None, choice: str | None, why: str) -> dict[str, str]:
     """What the panel and `observe` say; `mark` is 'right', 'wrong', 'known' or 'open'."""
     if prediction is not None and choice not in (None, *prediction.choices):
-        raise ValueError(f"{choice!r:.100} is none of the choices {prediction.choices}")
+        raise ValueError(f"{shown(choice)} is none of the choices {prediction.choices}")
     said = "" if prediction is None else prediction.said() if prediction.done else spoken(NONE_YET)
     if choice is None:
         return {"mark": "open", "said": said, "text": particles(str(why))}
@@ -211,7 +213,7 @@ def judged(outcome: Outcome | None, seen: Any, prediction: Predict | None) -> di
     try:
         return verdict(prediction, *((None, "") if outcome is None else outcome(seen)))
     except NotYet as undecided:
-        return verdict(prediction, None, str(undecided))
+        return verdict(prediction, None, text_of(undecided) or "")
     except BaseException as wrong:  # nobody would see it, and SystemExit would end the kernel
         why = spoken("The outcome could not be told: {why}", why=sentence(wrong))
         return verdict(prediction, None, why)

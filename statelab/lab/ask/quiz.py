@@ -12,6 +12,7 @@ from statelab.lab.given import given
 from statelab.lab.static import script
 from statelab.lab.view import View
 from statelab.language import spoken
+from statelab.message import shown
 
 
 class Question(NamedTuple):
@@ -35,12 +36,12 @@ def questions_in(text: str) -> list[Question]:
         for line in lines:
             form = re.fullmatch("([-+]) (.+?) → (.+)", line)
             if form is None:
-                raise ValueError(f"write “- choice → what to say to it”, not {line!r:.100}")
+                raise ValueError(f"write “- choice → what to say to it”, not {shown(line)}")
             mark, choice, choices[form[2]] = form.groups()
             right += [choice] if mark == "+" else []
         if len(right) != 1 or len(choices) < 2 or len(choices) < len(lines):
             raise ValueError(
-                f"{asked!r:.100} has {len(choices)} choices, {len(right)} of them right: give it "
+                f"{shown(asked)} has {len(choices)} choices, {len(right)} of them right: give it "
                 "two or more that differ, and begin the one right choice with +"
             )
         found.append(Question(asked, choices, right[0]))
@@ -71,7 +72,7 @@ class Quiz(View):
         places = proposal.value
         if len(places) == len(most) and all(-1 <= n < m for n, m in zip(places, most, strict=True)):
             return places
-        raise traitlets.TraitError(f"give a choice to each question, not {places!r:.100}")
+        raise traitlets.TraitError(f"give a choice to each question, not {shown(places)}")
 
     @traitlets.observe("chosen")
     def _answered(self, _: Any) -> None:

@@ -34,6 +34,7 @@ class Drawn(View):
     _esm = script("tools", "recording", "stage", "timeline", "panel")
 
     _session: Simulated | Any = None  # or a Live one; none, if it could not be made
+    _closed = False
 
     title = traitlets.Unicode().tag(sync=True)
     level = traitlets.Int(2).tag(sync=True)

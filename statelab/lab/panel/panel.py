@@ -8,6 +8,7 @@ from typing import Any
 
 from statelab import machine
 from statelab.checked import MAX_SECONDS, micros
+from statelab.effects import WrongState
 from statelab.lab import previous
 from statelab.lab.ask.prediction import Outcome, Predict
 from statelab.lab.given import function, given
@@ -57,7 +58,11 @@ class Panel(Drawn):
         live: bool = False,
     ):
         self._scenario = function(scenario, "the scenario")
+        if isinstance(scenario, type):
+            raise TypeError(f"the scenario: a function is wanted, not {quoted(scenario)}")
         self._args = dict(given(Mapping, {} if args is None else args, "the scenario's arguments"))
+        for name in self._args:
+            given(str, name, "the name of an argument of the scenario")
         self._seed = seed
         self._name = getattr(scenario, "__name__", type(scenario).__name__)
         if not micros(step, "the step"):
@@ -103,10 +108,12 @@ class Panel(Drawn):
 
     def open_run(self, code: str, at: int | None = None) -> None:
         """Opens the run of a run code, at the row `at` if it is given. Raises RunCodeError."""
+        if at is not None:
+            given(int, at, "the row to look at")
         self.do("world", "simulated")
         self.do("open", code)
         if at is not None:
-            self._look(given(int, at, "the row to look at"))
+            self._look(at)
 
     def judge(self, outcome: Outcome) -> None:
         """Shows, from now on, what `outcome(rows)` says about the prediction; see `observe`."""
@@ -120,6 +127,7 @@ class Panel(Drawn):
 
     def close(self) -> None:
         """Closes the widget, and ends the processes of its live world; may be called twice."""
+        self._closed = True
         if self._session is not None:
             self._session.close()
         super().close()
@@ -130,8 +138,11 @@ class Panel(Drawn):
 
     # --------------------------------------------------------------------------- clicks
     def _do(self, verb: str, *args: Any, at_us: int | None = None, keep: bool = True) -> None:
-        if verb == "shared":  # each view asks, and none may wipe out what another was told
-            return self._take(*args)
+        if self._closed:
+            raise WrongState("this panel is closed, and nothing was done: run its cell again")
+        match (verb, *args):
+            case ("shared", str(code), int(at)):
+                return self._take(code, at)  # each view asks: none may wipe out another's error
         self.error = ""
         session, when = self._session, {"at_us": at_us, "keep": keep}
         match (verb, *args):
@@ -190,7 +201,7 @@ class Panel(Drawn):
         The first such panel opens it, once; whoever opens somebody's run predicts no more. What is
         no run code is said by the first panel that hears of it.
         """
-        if given(str, code, "the run code") in _TAKEN:
+        if code in _TAKEN:
             return
         try:
             run = Run.parse(code)

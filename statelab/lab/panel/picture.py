@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from statelab.lab.words import printable
 from statelab.language import KOREAN_FONTS, spoken
 
 WIDTH, CARD, GAP, PAD, LINE = 760, 200, 16, 16, 18
@@ -16,8 +16,6 @@ _MONO = f"font-family:ui-monospace,'DejaVu Sans Mono',{KOREAN_FONTS},monospace"
 INK, MUTED, EDGE, MEMORY, DISK, UP = (
     "#1d2430", "#6a7484", "#d9dee6", "#3b5bdb", "#3d4657", "#0b7a5c"
 )  # fmt: skip
-# What XML has no form for, and so no picture: control characters and half characters.
-_UNSHOWN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def html(
@@ -35,11 +33,6 @@ def alternative(title: str, state: Mapping[str, Any]) -> str:
     return printable(
         f"{spoken('Lab panel')} “{title}”: " + "; ".join(node["label"] for node in nodes)
     )
-
-
-def printable(text: str) -> str:
-    """A text as a picture can say it."""
-    return _UNSHOWN.sub("\ufffd", text)
 
 
 def svg(

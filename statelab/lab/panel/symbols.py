@@ -8,6 +8,7 @@ from typing import Any
 from statelab.lab.given import given
 from statelab.lab.panel.expected import Expectation
 from statelab.language import marked, spoken
+from statelab.message import shown
 
 COLUMNS = {
     "clients": marked("clients"), "balancers": marked("in between"), "servers": marked("servers"),
@@ -30,9 +31,9 @@ class Book:
         self.subjects: list[dict[str, Any]] = []
         self._columns = dict(given(Mapping, {} if columns is None else columns, "the columns"))
         for name, column in self._columns.items():
-            if column not in COLUMNS:
+            if column not in list(COLUMNS):  # what it is may have no hash
                 raise ValueError(
-                    f"{name!r:.100} cannot stand in {column!r:.100}: choose of {tuple(COLUMNS)}"
+                    f"{shown(name)} cannot stand in {shown(column)}: choose of {tuple(COLUMNS)}"
                 )
         self._texts: dict[str, int] = {}
         self._nodes: dict[str, int] = {}

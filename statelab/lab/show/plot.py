@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from statelab.lab.given import given
+from statelab.lab.words import printable
+from statelab.message import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,9 +31,9 @@ class Plot:
     """
 
     def __init__(self, figure: Figure, text: str, measured: bool = False):
-        self.text = given(str, text, "the text of a plot")
+        self.text = printable(given(str, text, "the text of a plot"))
         if not hasattr(figure, "savefig"):
-            raise TypeError(f"a plot is of a matplotlib figure, not of {figure!r:.100}")
+            raise TypeError(f"a plot is of a matplotlib figure, not of {shown(figure)}")
         self.kind = "image/png" if measured else "image/svg+xml"
         data = _png(figure) if measured else _svg(figure).encode()
         self._data = base64.b64encode(data).decode()
@@ -56,7 +58,7 @@ def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
     with matplotlib.rc_context(_STABLE):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+    return printable(buffer.getvalue())
 
 
 def _png(figure: Figure) -> bytes:

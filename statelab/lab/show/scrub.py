@@ -12,8 +12,9 @@ from statelab.lab.ask.prediction import Outcome, Predict, judged
 from statelab.lab.given import function, given
 from statelab.lab.static import script
 from statelab.lab.view import View
-from statelab.lab.words import sentence
+from statelab.lab.words import brief, sentence
 from statelab.language import spoken
+from statelab.message import shown
 
 Play = Callable[[Any, Any], Mapping[str, Any]]
 _CELL = "padding:2px 12px;text-align:left"
@@ -53,7 +54,7 @@ class Scrub(View):
         self._prediction = prediction
         self._outcome: Outcome | None = None
         self.tried: list[tuple[tuple[int, ...], bool]] = []
-        super().__init__(inputs=[str(said) for said in log], names=[str(name) for name in start])
+        super().__init__(inputs=list(map(_text, log)), names=list(map(_text, start)))
         if prediction is not None:
             given(Predict, prediction, "the prediction").observe(self._predicted, "done")
         self.on_msg(self._clicked)
@@ -83,7 +84,7 @@ class Scrub(View):
         value = proposal.value
         first, places = (0, [value]) if proposal.trait.name == "at" else (1, value)
         if not all(first <= place <= len(self._log) for place in places):
-            raise traitlets.TraitError(f"the log has no place {value!r:.100}")
+            raise traitlets.TraitError(f"the log has no place {shown(value)}")
         return value
 
     def _clicked(self, _: Any, content: Any, buffers: Any) -> None:
@@ -103,7 +104,7 @@ class Scrub(View):
         states = [self._start]
         for place, said in enumerate(self._log, 1):
             states.append(states[-1] if place in without else self._play(states[-1], said))
-            given(Mapping, states[-1], f"the state that the rule returns for {said!r:.100}")
+            given(Mapping, states[-1], f"the state that the rule returns for {shown(said)}")
         return states
 
     def _changed(self, _: Any = None) -> None:
@@ -116,7 +117,7 @@ class Scrub(View):
         states = self._played(self.without)
         same = bool(states[-1] == self._played(())[-1])
         with self.hold_sync():
-            self.states = [[str(state.get(name, "")) for name in self._start] for state in states]
+            self.states = self._texts(states)
             self.end = spoken("Nothing is left out.")
             if self.without:
                 without = ", ".join(map(str, self.without))
@@ -125,6 +126,9 @@ class Scrub(View):
                 if (tuple(self.without), same) not in self.tried:
                     self.tried.append((tuple(self.without), same))
             self._judge()
+
+    def _texts(self, states: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+        return [[_text(state.get(name, "")) for name in self._start] for state in states]
 
     def __repr__(self) -> str:
         number, inputs = len(self.inputs), ", ".join(self.inputs)
@@ -135,7 +139,7 @@ class Scrub(View):
             spoken("the start"),
             *(f"{place} {said}" for place, said in enumerate(self.inputs, 1)),
         ]
-        states = [[str(state.get(name, "")) for name in self._start] for state in self._played(())]
+        states = self._texts(self._played(()))
         rows = [
             f'<tr><th style="{_CELL}">{spoken("after")}</th>' + _cells("th", self.names) + "</tr>",
             *(
@@ -144,6 +148,13 @@ class Scrub(View):
             ),
         ]
         return f"<table>{''.join(rows)}</table>"
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception:  # of an integer of 5,000 digits, or a class of the learner's
+        return brief(value)
 
 
 def _cells(kind: str, texts: Sequence[str]) -> str:

@@ -11,8 +11,10 @@ import ipywidgets
 
 from statelab.lab.given import each, function, given
 from statelab.lab.show.plot import Plot
+from statelab.lab.view import sayable
 from statelab.lab.words import sentence
 from statelab.language import spoken
+from statelab.message import shown
 
 # The static picture is the output just before the slider's own.
 _HIDDEN = """<style>
@@ -22,7 +24,11 @@ _HIDDEN = """<style>
 
 def _measured(value: float, unit: str) -> str:
     """A value with its unit, which some languages write close to it."""
-    return spoken("{value} {unit}", value=f"{value:g}", unit=unit) if unit else f"{value:g}"
+    number = f"{float(value):g}"
+    return spoken("{value} {unit}", value=number, unit=unit) if unit else number
+
+
+MOST = 1e300  # the largest value
 
 
 class Slider(ipywidgets.VBox):
@@ -43,10 +49,14 @@ class Slider(ipywidgets.VBox):
     ):
         for text in (label, unit):
             given(str, text, "the label, or the unit")
+        label, unit = sayable(label), sayable(unit)
         if value not in each(Real, values, "the values"):
-            raise ValueError(f"value={value!r:.100} is none of the values {list(values)}")
+            raise ValueError(f"value={shown(value)} is none of the values {list(values)}")
         self._show = function(show, "what draws a value")
-        least, most = f"{values[0]:g}", _measured(values[-1], unit)
+        for one in values:  # the text of each is that of a float
+            if not -MOST <= one <= MOST:
+                raise ValueError(f"the values: {shown(one)} is none from -{MOST:g} to {MOST:g}")
+        least, most = f"{float(values[0]):g}", _measured(values[-1], unit)
         self._said = spoken("{label}, from {least} to {most}", label=label, least=least, most=most)
         self.control = ipywidgets.SelectionSlider(
             options=[(_measured(one, unit), one) for one in values],

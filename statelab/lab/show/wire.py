@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from html import escape
 from typing import Any
@@ -14,13 +14,14 @@ import ipywidgets
 import traitlets
 
 from statelab import machine
+from statelab.effects import WrongState
 from statelab.lab import previous
 from statelab.lab.ask.prediction import Outcome, Predict, judged
 from statelab.lab.given import function, given
 from statelab.lab.kernel import Kernel
 from statelab.language import marked, spoken
 from statelab.live import LiveWorld, tcp
-from statelab.message import IP
+from statelab.message import IP, said, shown
 from statelab.node import Node
 
 BUTTONS = {  # verb: (what the button says, how the line begins that the ledger gets)
@@ -49,7 +50,7 @@ class Wire(ipywidgets.VBox):
         if not machine.HAS_PROCESSES:
             raise machine.NoProcesses("Wire connects to")
         if not (isinstance(server, type) and issubclass(server, Node)):
-            raise TypeError(f"the server: a Node class is wanted, not {server!r:.100}")
+            raise TypeError(f"the server: a Node class is wanted, not {shown(server)}")
         self._server, self._request = server, given(bytes, request, "the request")
         host = re.search(rb"\r\nHost: ([\w-]+)\r\n", request)  # whom it is for
         self._name = host[1].decode() if host else "server"
@@ -101,12 +102,13 @@ class Wire(ipywidgets.VBox):
         """
         if verb not in list(BUTTONS):
             known = ", ".join(BUTTONS)
-            raise ValueError(f"there is no button {verb!r:.100}: choose one of {known}")
-        self._worker.submit(self._perform, verb)
+            raise ValueError(f"there is no button {shown(verb)}: choose one of {known}")
+        self._submit(self._perform, verb)
 
     def wait(self) -> None:
         """Waits until all that was asked for is done."""
-        self._worker.submit(lambda: None).result()
+        if not self._closed:
+            self._submit(lambda: None).result()
 
     def judge(self, outcome: Outcome) -> None:
         """Shows, from now on, what `outcome(lines)` says about the prediction; see `observe`.
@@ -124,31 +126,36 @@ class Wire(ipywidgets.VBox):
             self._worker.shutdown(wait=False)
         super().close()
 
+    def _submit(self, *work: Any) -> Future:
+        if self._closed:
+            raise WrongState("this wire is closed, and nothing was done: run its cell again")
+        return self._worker.submit(*work)
+
     # --------------------------------------------------------------------------- its own thread
     def _perform(self, verb: str) -> None:
-        said = ""
+        told = ""
         try:
             if self._world is None or verb == "again":
                 self._begin()
             if verb == "send":
                 self._sock.setblocking(True)
                 self._sock.sendall(self._request)
-                said = spoken("{number} bytes sent.", number=len(self._request))
+                told = spoken("{number} bytes sent.", number=len(self._request))
             elif verb == "read":
                 self._sock.setblocking(False)
                 data = self._sock.recv(1 << 16)
                 text = repr(data.decode(errors="replace"))
                 came = spoken("The answer: {text}", text=text)
-                said = came if data else spoken("It has hung up.")
+                told = came if data else spoken("It has hung up.")
             elif verb != "again":
                 getattr(self._world, verb)(self._name)
             if verb != "again":
                 self._ledger.look(BUTTONS[verb][1])
         except BlockingIOError:
-            said = spoken("There is no answer to fetch.")
+            told = spoken("There is no answer to fetch.")
         except BaseException as wrong:  # a thread that ends by SystemExit says nothing
-            said = f"{type(wrong).__name__}: {wrong}"
-        self._kernel.do(lambda: self._show(said))
+            told = said(wrong)
+        self._kernel.do(lambda: self._show(told))
 
     def _begin(self) -> None:
         self._end()

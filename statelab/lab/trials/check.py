@@ -26,7 +26,7 @@ from statelab.lab.trials.verdict import (
     no_journey,
     passed,
 )
-from statelab.language import spoken
+from statelab.language import print_out, spoken
 from statelab.message import said, shown
 from statelab.sim.world import World
 from statelab.trace import Invariant
@@ -69,14 +69,14 @@ def check(
     """
     try:
         job = job_of(scenario, args, invariants=invariants, day=day, until=until, seconds=seconds)
-        if panel is not None and not hasattr(panel, "open_run"):
+        if panel is not None and not all(hasattr(panel, name) for name in ("open_run", "title")):
             raise TypeError(f"panel is a Panel, not {shown(panel)}")
         verdict = _checked(job, seeds_of(seeds, hidden_seeds), seconds)
     except Exception as wrong:
         verdict = Verdict(False, spoken("✕ this check could not be run: {why}", why=said(wrong)))
-    print(verdict.text)
+    print_out(verdict.text)
     if panel is not None and verdict.code:
-        print(_opened(panel, verdict))
+        print_out(_opened(panel, verdict))
     return verdict
 
 

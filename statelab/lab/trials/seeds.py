@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from statelab.lab.trials.seed import name_of, raised, run_code, run_seed
 from statelab.lab.trials.trial import unpacked
 from statelab.language import spoken
+from statelab.message import shown
 from statelab.sim.world import World
 from statelab.trace import Invariant
 
@@ -82,7 +83,8 @@ def _run(job: dict[str, Any], seed: int) -> Seed:
         try:
             for invariant in job["invariants"]:
                 doing = f"the check of “{invariant.sentence}”"
-                broken.append(invariant.first_breach(rows))
+                breach = world.trace.breach(invariant)
+                broken.append(breach and breach.seq)
             if measure is not None:
                 doing = name_of(measure)
                 measured = _columns(measure(rows), job["invariants"])
@@ -96,7 +98,7 @@ def _run(job: dict[str, Any], seed: int) -> Seed:
 
 def _columns(measured: Any, invariants: Sequence[Invariant]) -> dict[str, Any]:
     if not isinstance(measured, dict) or not all(isinstance(name, str) for name in measured):
-        raise TypeError(f"it returned {measured!r}: return a dict of a name to a value each")
+        raise TypeError(f"it returned {shown(measured)}: return a dict of a name to a value each")
     taken = {"code", *columns_of(invariants)} & measured.keys()
     if taken:
         raise ValueError(f"the table has a column {sorted(taken)[0]!r} already: name it otherwise")

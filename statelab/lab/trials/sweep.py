@@ -72,6 +72,9 @@ def sweep(
     if executor is not None and not hasattr(executor, "submit"):
         raise TypeError(f"executor has a method submit, unlike {shown(executor)}")
     invariants, seeds = job["invariants"], seeds_of(seeds, range)
+    names = ["code", *columns_of(invariants)]
+    if twice := [name for place, name in enumerate(names) if name in names[:place]]:
+        raise ValueError(f"the table would have two columns {shown(twice[0])}: say it otherwise")
     try:
         parcel = parcel_of(job)
     except Exception as wrong:
