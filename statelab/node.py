@@ -22,6 +22,16 @@ from statelab.message import Request, Response, shown
 from statelab.unawaited import effect, nodes, steps
 
 
+class _Nowhere:
+    """The door of a node that no world has made."""
+
+    def __get__(self, node: Node | None, owner: type) -> Door:
+        raise AttributeError(
+            f"this {owner.__name__} is in no world, so it can do nothing: let a world make it, as "
+            f"world.start('web', {owner.__name__})"
+        )
+
+
 class Node:
     """A server, or a client that acts on its own: subclass it and write `handle`, `run` or both.
 
@@ -29,7 +39,7 @@ class Node:
     `__init__` sets attributes and has no effects; it may read the disk, the clock and `random`.
     """
 
-    _door: Door
+    _door: Door = _Nowhere()
 
     async def handle(self, request: Request) -> Any:
         """Answers one request: returns a Response, or a JSON body (status 200)."""
@@ -40,10 +50,7 @@ class Node:
 
     def sleep(self, seconds: float) -> Awaitable[None]:
         """Waits for `seconds` of the world's time, 1 µs at least."""
-        try:
-            door = self._door
-        except AttributeError:
-            raise _nowhere(self) from None
+        door = self._door
         if door.shut:
             opened(door)
         if type(seconds) is float and 0.0 < seconds < 1e9:
@@ -70,10 +77,7 @@ class Node:
         Raises Refused (it did not happen), NoReply (nobody knows), UnknownNode, and TypeError or
         ValueError for what cannot be sent. `timeout` is in seconds; None waits for ever.
         """
-        try:
-            door = self._door
-        except AttributeError:
-            raise _nowhere(self) from None
+        door = self._door
         if door.shut:
             opened(door)
         call = Call(to, path, body, method, headers, timeout, via)
@@ -84,10 +88,7 @@ class Node:
 
         If some fail, the first of them in order raises here, after all have ended.
         """
-        try:
-            door = self._door
-        except AttributeError:
-            raise _nowhere(self) from None
+        door = self._door
         if door.shut:
             for coroutine in coroutines:
                 coroutine.close()
@@ -96,25 +97,21 @@ class Node:
 
     def now(self) -> float:
         """Seconds since the world began."""
-        return _opened(self).now_us() / 1_000_000
+        return opened(self._door).now_us() / 1_000_000
 
     @property
     def random(self) -> random.Random:
         """This life's own stream of random numbers, seeded by the world, the name and the life."""
-        return _opened(self).random
+        return opened(self._door).random
 
     def log(self, text: str) -> None:
         """Writes one line to the trace."""
-        _opened(self).log(str(text))
+        opened(self._door).log(str(text))
 
     @property
     def disk(self) -> Disk:
         """This node's durable store, a mapping of str to JSON."""
-        try:
-            door = self._door
-        except AttributeError:
-            raise _nowhere(self) from None
-        return door.disk
+        return self._door.disk
 
 
 def born(factory: Callable[..., Node], args: tuple, door: Door) -> Node:
@@ -146,25 +143,6 @@ class Soft(NamedTuple):
 
     value: Any
     until: float
-
-
-def _nowhere(node: Node) -> RuntimeError:
-    name = type(node).__name__
-    return RuntimeError(
-        f"this {name} is in no world, so it can do nothing: let a world make it, as "
-        f"world.start('web', {name})"
-    )
-
-
-def _opened(node: Node) -> Door:
-    """The node's door, unless it is shut or not there."""
-    try:
-        door = node._door
-    except AttributeError:
-        raise _nowhere(node) from None
-    if door.shut:
-        opened(door)
-    return door
 
 
 def _owing(door: Door, verb: str) -> Any:

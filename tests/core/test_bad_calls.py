@@ -223,7 +223,7 @@ def test_an_engine_that_is_given_what_it_does_not_take_names_its_options(live):
     ],
 )
 def test_a_node_that_no_world_has_made_says_so(does):
-    with pytest.raises(RuntimeError, match=r"in no world, .*: .* world.start\('web', Web\)"):
+    with pytest.raises(AttributeError, match=r"in no world, .*: .* world.start\('web', Web\)"):
         does(Web())
 
 
