@@ -8,6 +8,7 @@ that a namespace too does not outlive the kernel.
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 from statelab.engines import ENGINES, Engine
@@ -26,11 +27,14 @@ def command(verb: str, engine: type[Engine], address: str, namespace: str) -> Co
 
 def main(verb: str, name: str, namespace: str) -> None:
     """Does what the arguments say; exits with a sentence if that fails."""
-    engine = ENGINES[name]
+    engine, address = ENGINES[name], os.environ[ADDRESS]
     try:
-        getattr(engine, verb)(os.environ[ADDRESS], namespace)
+        getattr(engine, verb)(address, namespace)
     except Exception as wrong:
-        sys.exit(f"the server of {engine.variable} cannot be used: {said(wrong)}")
+        why = said(wrong)
+        for secret in (address, *re.findall(r":([^:@]+)@", address)):  # as a library may quote it
+            why = why.replace(secret, "…")
+        sys.exit(f"the server of {engine.variable} cannot be used: {why}")
 
 
 if __name__ == "__main__":

@@ -180,6 +180,7 @@ class LiveClients:
     def _wait(self, pending: LivePending) -> None:
         if self._driver.loop.is_here:
             raise RuntimeError("a watcher waits for an answer on the thread that would bring it")
+        self._driver.loop.check_process()
         while not pending.ended.wait(1.0):
             pass  # in slices, for Windows interrupts no longer wait
 

@@ -97,8 +97,9 @@ def signed(
     if not isinstance(user, str):
         raise TypeError(f"the user {shown(user)} is not a str, so no token can name them")
     checked_user(user)
-    if not abs(now_s) + abs(lifetime_s) <= MAX_SECONDS:
-        raise ValueError(f"from {now_s} s, for {lifetime_s} s: give finite numbers of seconds")
+    if not (_is_time(now_s) and _is_time(lifetime_s)):
+        times = f"from {shown(now_s)} s, for {shown(lifetime_s)} s"
+        raise ValueError(f"{times}: give finite numbers of seconds")
     claims = {"iss": issuer, "aud": audience, "sub": user, "iat": now_s, "exp": now_s + lifetime_s}
     return jwt.encode(claims, checked_key(key), algorithm=ALGORITHM)
 
@@ -132,8 +133,8 @@ def user_of(
         raise BadToken(str(wrong)[:200]) from None
     except (ValueError, RecursionError):  # whatever a stranger's text does to who reads it
         raise BadToken("the token cannot be read") from None
-    if not abs(now_s) <= MAX_SECONDS:
-        raise BadToken(f"it is {now_s} s, which is no time")
+    if not _is_time(now_s):
+        raise BadToken(f"it is {shown(now_s)} s, which is no time")
     if now_s >= _time(claims, "exp"):
         raise BadToken("the token has expired")
     if "nbf" in claims and now_s < _time(claims, "nbf"):
@@ -142,6 +143,10 @@ def user_of(
         return checked_user(claims["sub"])
     except BadLogin as wrong:
         raise BadToken(str(wrong)) from None
+
+
+def _is_time(seconds: Any) -> bool:
+    return isinstance(seconds, (int, float)) and abs(seconds) <= MAX_SECONDS
 
 
 def _time(claims: dict[str, Any], name: str) -> float:

@@ -27,7 +27,7 @@ class RunCodeError(ValueError):
 
     def __init__(self, text: str):
         # What it quotes comes from somebody else, and may be of any length.
-        text = " ".join(text.split())
+        text = " ".join(text.encode(errors="backslashreplace").decode().split())
         super().__init__(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
 
 
@@ -55,7 +55,7 @@ def read(text: Any) -> Any:
         raise RunCodeError("this is not a run code: one begins with SL1-")
     if version != VERSION:
         raise RunCodeError(
-            f"this run code is of version {version}, and this statelab reads {VERSION}: "
+            f"this run code is of version {version:.20}, and this statelab reads {VERSION}: "
             "open it with the statelab that made it"
         )
     try:

@@ -183,3 +183,14 @@ def test_the_members_of_an_ensemble_share_one_namespace(monkeypatch):
         world.start("zk-3", ZooKeeper)
         one, two, three = map(world.address, ("zk-1", "zk-2", "zk-3"))
         assert one == two != three
+
+
+@pytest.mark.parametrize(
+    "address", ["postgres//bob:s3cret@localhost/db", "postgresql://bob:s3 cret@127.0.0.1:1/db"]
+)
+def test_the_password_of_an_address_that_cannot_be_read_is_not_shown(address, monkeypatch):
+    monkeypatch.setenv(outside.ADDRESS, address)
+    with pytest.raises(SystemExit) as failed:
+        outside.main("make", "postgres", "statelab_x")
+    assert "cannot be used: ProgrammingError" in str(failed.value)
+    assert "cret" not in str(failed.value)

@@ -1,6 +1,7 @@
 """Nothing outlives the kernel: however a live world ends, its processes and its folder go."""
 
 import contextlib
+import errno
 import gc
 import os
 import shutil
@@ -165,6 +166,16 @@ def test_a_world_that_cannot_begin_says_why(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with LiveWorld() as world, pytest.raises(WrongState, match="its warden is gone"):
         world.start("web", Counter)
+
+
+@pytest.mark.parametrize("what", ["selectors.DefaultSelector", "asyncio.SelectorEventLoop"])
+def test_a_world_that_may_open_no_more_files_says_so(what, monkeypatch):
+    def full(*args):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(what, full)
+    with pytest.raises(RuntimeError, match=r"cannot begin: OSError: .*Too many open files"):
+        LiveWorld()
 
 
 def test_a_library_that_is_missing_is_named(monkeypatch, tmp_path):

@@ -232,22 +232,32 @@ def test_a_fork_of_the_kernel_that_outlives_it_keeps_nothing_alive(fork):
         process.communicate()
 
 
+class Slow(Node):
+    async def handle(self, request):
+        await self.sleep(1.5)
+        return "at last"
+
+
 @posix
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_verb_in_a_fork_says_at_once_whose_world_it_is():
     with LiveWorld() as world:
         world.start("web", Counter)
+        world.start("slow", Slow)
         alice = world.client("alice")
         alice.post("web")
+        pending = world.call("slow", wait=False, timeout=5)
         verbs = [
             lambda: world.call("web"), lambda: alice.post("web"), lambda: alice.reconnect(),
             lambda: world.kill("web"), lambda: world.start("b", Counter),
             lambda: world.client("bob"), lambda: world.partition("alice", "web"),
             lambda: world.port("web", caller="curl"), lambda: world.call("web", wait=False),
+            pending.result,
         ]  # fmt: skip
         read, write = os.pipe()
         pid = os.fork()
         if not pid:
+            signal.alarm(20)
             said = []
             for verb in verbs:
                 try:
@@ -261,6 +271,7 @@ def test_a_verb_in_a_fork_says_at_once_whose_world_it_is():
         with open(read) as file:
             assert file.read() == repr([True] * len(verbs))
         os.waitpid(pid, 0)
+        assert pending.result().body == "at last"
         assert alice.post("web").body == 2
         assert world.status("web") == "up"
 

@@ -124,6 +124,29 @@ def test_a_whole_request_is_handled_though_its_sender_is_gone(world, pays):
     pays += [10, 11, 12, 13]
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "POST /pay HTTP/1.1\r\nContent-Length: 6\r\nTransfer-Encoding: chunked",
+        "POST /pay HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 6",
+        "POST /pay HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked",
+    ],
+)
+def test_a_body_with_two_ends_is_none_and_nothing_behind_it_is_read(world, head):
+    hidden = POST + "Content-Length: 2\r\n\r\n10"
+    answer = said(world, f"{head}\r\nHost: localhost\r\n\r\n0\r\n\r\n\r\n{hidden}")
+    assert answer.startswith("HTTP/1.1 400")
+    assert answer.count("HTTP/1.1") == 1
+
+
+# ------------------------------------------------------------------------------- headers
+def test_no_value_of_a_header_hides_another(world):
+    lines = "X-User: alice\r\nX-Other: 1\r\nx-user: bob\r\nConnection: close\r\n"
+    answer = said(world, f"GET /ask HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n")
+    headers = json.loads(answer.partition("\r\n\r\n")[2])["headers"]
+    assert headers == {"x-user": "alice, bob", "x-other": "1"}
+
+
 # ------------------------------------------------------------------------------- pages of the web
 FOREIGN_HOSTS = [
     "evil.example", "evil.example:80", "localhost.evil.example", "127.0.0.1.evil.example",
@@ -142,11 +165,12 @@ FOREIGN = [
     "Origin: http://127.0.0.1.nip.io", "Origin: http://evil.example:80", "Origin: localhost",
     "Origin: file://", "Origin: http://localhost@evil.example", "Sec-Fetch-Site: cross-site",
     "Origin: http://127.999.1.1", "Origin: http://localhost:99999", "Origin: http://[::2]",
+    "Sec-Fetch-Site: none, cross-site", "Sec-Fetch-Site: elsewhere",
     "Origin: http://localhost https://evil.example", "Origin: chrome-extension://localhost",
 ]  # fmt: skip
 LOCAL = [
     "Origin: http://localhost:8888", "Origin: http://127.0.0.1", "Sec-Fetch-Site: none",
-    "Sec-Fetch-Site: same-origin",
+    "Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: Same-Site",
 ]  # fmt: skip
 
 

@@ -4,12 +4,16 @@ import itertools
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
-from processes import wait_until
+from processes import folder_of, wait_until
+from programs import Program
 
+from statelab.engines.engine import Command
 from statelab.live.warden import trees
+from statelab.live.world import LiveWorld
 
 pytestmark = pytest.mark.live
 
@@ -31,6 +35,25 @@ if not os.fork():
     time.sleep(2)  # until the others are dead
     print("an heir", flush=True)
 """
+
+
+HYDRA = """
+import os, time
+if os.fork():
+    time.sleep(60)
+while True:
+    if os.fork():
+        os._exit(0)
+    os.write(1, b".")
+    time.sleep(0.002)
+"""
+
+
+class Hydra(Program):
+    """Has a child of which each process has one heir, and ends."""
+
+    def command(self, place):
+        return Command([sys.executable, "-S", "-c", HYDRA])
 
 
 @pytest.fixture
@@ -74,6 +97,17 @@ def test_an_heir_is_not_born_while_the_others_die(monkeypatch):
         assert parent.stdout.readline() == b"up\n"
         trees.kill(parent.pid)
         assert parent.stdout.read() == b""  # nobody is left who could say something
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of an orphan's heirs")
+@pytest.mark.parametrize("end", ["kill", "close"])
+def test_what_lives_no_longer_than_a_look_around_ends_in_two_seconds(end):
+    with LiveWorld() as world:
+        world.start("hydra", Hydra)
+        wait_until(lambda: len(Path(folder_of(world), "1.log").read_bytes()) > 20)
+        began = time.monotonic()
+        world.kill("hydra") if end == "kill" else world.close()
+        assert time.monotonic() - began < 2
 
 
 def test_whoever_ends_all_goes_on_until_all_are_gone(family, monkeypatch):

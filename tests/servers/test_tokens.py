@@ -2,6 +2,7 @@
 
 import base64
 import json
+from decimal import Decimal
 
 import lessons
 import pytest
@@ -85,6 +86,18 @@ def test_whatever_text_comes_as_a_token_is_a_bad_one(text, parts):
     for token in (text, ".".join(_base64(json.dumps(part).encode()) for part in parts)):
         with pytest.raises(tokens.BadToken):
             tokens.user_of(token, KEY, 0)
+
+
+@pytest.mark.parametrize(
+    "time", [10**400, 10**5000, float("nan"), float("inf"), "1", None, 1j, Decimal(1), [1]],
+    ids=range(9),
+)  # fmt: skip
+def test_what_is_no_time_makes_no_token_and_proves_none(time):
+    for times in ((0.0, time), (time, 1)):
+        with pytest.raises(ValueError, match="give finite numbers of seconds"):
+            tokens.signed("alice", KEY, *times)
+    with pytest.raises(tokens.BadToken, match="no time"):
+        tokens.user_of(tokens.signed("alice", KEY, 0, 60), KEY, time)
 
 
 @pytest.mark.parametrize("part", ["[" * 100_000, '{"alg":' * 50_000, "9" * 100_000, '"' * 9])

@@ -268,6 +268,11 @@ def test_what_it_is_refused_with_is_short(code):
     refused(code)
 
 
+@pytest.mark.parametrize("text", ["SL\ud800-x", "SL\0\ud800\n-x", "SL\udcff-\ud800"])
+def test_what_it_is_refused_with_can_be_written(text):
+    assert refused(text).encode()
+
+
 # ------------------------------------------------------------------------------- whatever it holds
 names = st.sampled_from(["web", "asker-0", "you", "alice", "", "x" * 300, "복제본", "\ud800", "\0"])
 numbers = st.one_of(

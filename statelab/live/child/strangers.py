@@ -21,6 +21,7 @@ MOST_SILENT = 100  # connections on which nothing was said yet
 MOST_BODY = 1 << 17  # of a body: it is parsed in one go, and nobody else is heard meanwhile
 _HOST = re.compile(r"(\[[0-9a-f:.]*\]|[^:]*)(:[0-9]{0,5})?", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://(.*)", re.IGNORECASE)
+_NEAR = ("same-origin", "same-site", "none")  # of what a browser says about a page's site
 
 
 class Unfit(Exception):
@@ -71,6 +72,11 @@ def admit(request: h11.Request, name: str) -> None:
     if len(request.headers) > MAX_HEADERS or size > MAX_HEADERS_SIZE:
         most = f"{MAX_HEADERS} headers or {MAX_HEADERS_SIZE:,} characters"
         raise Unfit(431, f"there are more than {most}")
+    told = dict(request.headers)
+    if b"transfer-encoding" in told and (
+        b"content-length" in told or request.http_version == b"1.0"
+    ):  # who stands between may have read another end of it (RFC 9112, section 6.1)
+        raise Unfit(400, "it says in two ways where its body ends")
 
 
 def _is_here(host: str) -> bool:
@@ -108,6 +114,6 @@ def _foreign(request: h11.Request, name: str) -> str:
             origin = _ORIGIN.fullmatch(value)
             if not (origin and _is_here(origin[1])):
                 return f"a page of {value:.100} is not of this machine"
-        if header == b"sec-fetch-site" and value.lower() == "cross-site":
+        if header == b"sec-fetch-site" and value.lower() not in _NEAR:
             return "a page of another site is not of this machine"
     return ""

@@ -32,7 +32,7 @@ class Loop:
         self._lock = threading.RLock()
         self._over = asyncio.Event()
         self._pid = os.getpid()
-        self._selector = selectors.DefaultSelector()
+        self._selector: selectors.BaseSelector | None = None  # until it begins
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started = threading.Event()
         self._failure: Exception | None = None
@@ -51,19 +51,21 @@ class Loop:
             raise RuntimeError(f"a live world cannot begin: {why}") from self._failure
 
     def _main(self) -> None:
-        loop = asyncio.SelectorEventLoop(self._selector)
-        with self._lock:
-            self._loop = loop
-            if self.closed:  # meanwhile
-                self._over.set()
         try:
+            self._selector = selectors.DefaultSelector()
+            loop = asyncio.SelectorEventLoop(self._selector)
+            with self._lock:
+                self._loop = loop
+                if self.closed:  # meanwhile
+                    self._over.set()
             loop.run_until_complete(self._live())
         except Exception as wrong:
             self._failure = wrong
         finally:
             with self._lock:
                 self.closed = True
-                loop.close()
+                if self._loop is not None:
+                    self._loop.close()
             self._started.set()
 
     async def _live(self) -> None:
@@ -92,19 +94,24 @@ class Loop:
 
     def forked(self) -> None:
         """In a fork of this process: lets go of its connections, which would not end otherwise."""
-        let_go(self._selector)
+        if self._selector is not None:
+            let_go(self._selector)
 
     def closed_error(self) -> WrongState:
         """What says that the world has ended, and why."""
         return WrongState(f"this world is closed{self.why_closed}: make a new one")
 
-    def submit(self, function: Callable[..., Any], *args: Any) -> None:
-        """Calls a function on the loop's thread, soon; raises WrongState if the world has ended."""
+    def check_process(self) -> None:
+        """Raises WrongState in a fork, where nobody does what is asked, and no answer comes."""
         if os.getpid() != self._pid:
             raise WrongState(
                 f"this world is process {self._pid}'s, and this is a fork of that; nothing was "
                 "done: make a LiveWorld in this process, or act from that one"
             )
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> None:
+        """Calls a function on the loop's thread, soon; raises WrongState if the world has ended."""
+        self.check_process()
         with self._lock:
             if self.closed:
                 raise self.closed_error()

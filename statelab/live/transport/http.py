@@ -94,12 +94,16 @@ def ours(request: h11.Request, secret: str, to: str) -> tuple[str, str | None, b
 
 
 def visible(headers: Any, mark: bytes | None = None) -> dict[str, str]:
-    """The headers that a node or a client sees: those that somebody gave."""
-    return {
-        name.decode("latin-1"): value.decode("latin-1")
-        for name, value in headers
-        if name.decode("latin-1") not in FRAMING and value != mark
-    }
+    """The headers that a node or a client sees: those that somebody gave.
+
+    One that comes several times is a list (RFC 9110, section 5.3), so no value hides another.
+    """
+    seen: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        if key not in FRAMING and value != mark:
+            seen[key] = f"{seen[key]}, {text}" if key in seen else text
+    return seen
 
 
 # ------------------------------------------------------------------------------- paths

@@ -11,7 +11,7 @@ import ctypes
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import psutil
@@ -38,7 +38,7 @@ def pause(pid: int) -> list[psutil.Process]:
     """SIGSTOP; returns when all of them have stopped, and who they are."""
     tree: list[psutil.Process] = []
     end = time.monotonic() + _HEARING_S
-    while more := [process for process in _tree(pid) if process not in tree]:
+    while more := _unknown(pid, {process.pid for process in tree}):
         for process in more:  # those that have just been born are found by the next look
             _each(process.suspend)
         _wait(more, (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE))
@@ -106,11 +106,49 @@ def _name(process: psutil.Process) -> str:
 
 def _tree(pid: int) -> list[psutil.Process]:
     with contextlib.suppress(psutil.NoSuchProcess):
-        return [psutil.Process(pid), *_below(pid)]
+        return [psutil.Process(pid), *_all_below(pid)]
     return []
 
 
+def _unknown(pid: int, known: set[int]) -> list[psutil.Process]:
+    """Those of a tree who are not known yet, as far as a look at once or else a thorough one."""
+    found = [] if pid in known else _tree(pid)
+    found = found or _seen(pid, known)
+    return found or [process for process in _all_below(pid) if process.pid not in known]
+
+
+def _seen(pid: int, known: Collection[int] = ()) -> list[psutil.Process]:
+    """Those of `_all_below` of whom Linux tells at once; it may miss who is just born, or ends.
+
+    A look at all processes of a busy machine takes longer than some live, whose children go on.
+    If some are `known` already, whoever else is found first will do: the next look finds others.
+    """
+    found: list[psutil.Process] = []
+    parents = [pid]
+    while parents and not (known and found):
+        for born in _children(parents.pop()):
+            parents.append(born)
+            if born not in known:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    found.append(psutil.Process(born))
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    tasks = f"/proc/{pid}/task"
+    with contextlib.suppress(OSError):  # it has ended, or this system does not tell
+        for task in os.listdir(tasks):
+            found += map(int, Path(tasks, task, "children").read_text().split())
+    return found[::-1]  # who lives longest is the last, and is looked at first
+
+
 def _below(pid: int) -> list[psutil.Process]:
+    """Some of what came of a process, if there is anything."""
+    return _seen(pid) or _all_below(pid)
+
+
+def _all_below(pid: int) -> list[psutil.Process]:
     """All that came of a process, by who is whose parent.
 
     psutil's own `children` compares times of birth as well, by the clock of the wall: one that is
