@@ -17,7 +17,7 @@ import functools
 import random
 import sys
 import types
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 from statelab.effects import Disk
@@ -98,8 +98,7 @@ class Reach:
         is_enum = isinstance(cls, enum.EnumMeta)
         if is_enum:
             self._all(cls, cls.__name__, 0)
-            for name in ("_member_map_", "_value2member_map_"):
-                self._bindings.within(f"{cls.__name__}.{name}", vars(cls)[name])
+            self._bindings.members(cls)
         kept = {name: value for name, value in vars(cls).items() if name not in PYTHONS}
         self._bindings.all_of(f"{cls.__name__}.", vars(cls), kept)
         for name, value in kept.items():
@@ -125,8 +124,9 @@ class Reach:
     def _value(self, value: Any, where: str, line: int) -> None:
         """Looks at something that the code reaches; `where` says how."""
         kind = type(value)
-        if kind in ATOMS or value is random._inst or self._met(value):
+        if kind in ATOMS or value is random._inst or id(value) in self._seen:
             return
+        self._seen[id(value)] = value
         if isinstance(value, (tuple, frozenset)):
             self._value(kind, where, line)
             for item in value:
@@ -156,7 +156,9 @@ class Reach:
             if not isinstance(value.__self__, (types.ModuleType, type, type(None))):
                 self._value(value.__self__, where, line)
         elif isinstance(value, Response):
-            self._watch(f"a Response ({where})", value)  # or changes what the answer holds
+            # Or changes what the answer holds.
+            self._watch(f"a Response ({where})", value, Response.__repr__)
+            self._kept(value, where, line)
         elif isinstance(value, property):
             self._all((value.fget, value.fset, value.fdel), where, line)
         elif isinstance(value, functools.cached_property):
@@ -167,7 +169,9 @@ class Reach:
         elif isinstance(value, functools.singledispatchmethod):
             self._all((value.func, value.dispatcher), where, line)
         elif is_constant(value):
-            self._all(getattr(value, "__metadata__", ()), f"{where}.__metadata__", line)
+            for part in ("__metadata__", "__args__"):  # of an alias, as Annotated[int, ROWS]
+                self._all(getattr(value, part, ()), f"{where}.{part}", line)
+            self._value(getattr(value, "__origin__", None), where, line)
         elif isinstance(value, (enum.Enum, *SCALARS)) or is_frozen(kind) or stays(kind):
             self._object(value, where, line)
         else:
@@ -186,26 +190,27 @@ class Reach:
                 if isinstance(member, functools.cached_property):
                     getattr(value, name)  # now, so that it belongs to what it keeps
                 elif isinstance(member, types.MemberDescriptorType):
-                    self._value(getattr(value, name, None), f"{where}.{name}", line)
-                    self._watch(f"a {kind.__name__} ({where})", value)
+                    self.binds = True
+                    held = self._bindings.slot(f"{kind.__name__}.{name}", member, value)
+                    if held is not ABSENT:
+                        self._value(held, f"{where}.{name}", line)
+        self._kept(value, where, line)
+        self.binds = self.binds or isinstance(value, SCALARS) or stays(kind)
+
+    def _kept(self, value: Any, where: str, line: int) -> None:
+        """Looks at what an object keeps in its dict, if it has one."""
         kept = getattr(value, "__dict__", {})
         for name, item in kept.items():
             self._value(item, f"{where}.{name}", line)
-        self._bindings.all_of(f"{kind.__name__}.", kept)
-        self.binds = self.binds or isinstance(value, SCALARS) or stays(kind)
+        self._bindings.all_of(f"{type(value).__name__}.", kept)
 
-    def _watch(self, name: str, value: Any) -> None:
+    def _watch(self, name: str, value: Any, look: Callable[[Any], str] = repr) -> None:
         self.binds = True
-        self._bindings.within(name, value)
+        self._bindings.within(name, value, look)
 
     def _all(self, values: Any, where: str, line: int) -> None:
         for value in values:
             self._value(value, where, line)
-
-    def _met(self, value: Any) -> bool:
-        met = id(value) in self._seen
-        self._seen[id(value)] = value
-        return met
 
     def _function(self, function: types.FunctionType, where: str, line: int) -> None:
         if registry := getattr(function, "registry", None):  # of functools.singledispatch
@@ -216,7 +221,7 @@ class Reach:
             # One of Python's own decorators; what it keeps besides is its own affair.
             self._value(getattr(function, "__wrapped__", None), function.__qualname__, 0)
             return
-        code, where = function.__code__, _short(function.__qualname__)
+        code, where = function.__code__, function.__qualname__.rpartition("<locals>.")[2]
         self._codes.append(code)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             value = content(cell)
@@ -293,7 +298,3 @@ class Reach:
             elif isinstance(item, (list, set, MutableMapping)):
                 self._watch(f"{name}.{attribute}", item)
                 self._stores.append((attribute, where, line, ""))
-
-
-def _short(qualname: str) -> str:
-    return qualname.rpartition("<locals>.")[2]

@@ -17,9 +17,9 @@ _BINDERS = frozenset(
 OF_A_NODE = frozenset({"call", "disk", "gather", "handle", "log", "now", "random", "run", "sleep"})
 _WAYS = frozenset({"globals", "__import__", "exec", "eval"})
 # Whoever names these, also in a text, reaches what no look at names can find.
-_INSIDES = frozenset({"__globals__", "f_globals", "__builtins__", "_door"}) | PYTHONS - {
-    "__dict__", "__doc__", "__module__", "__qualname__"
-}  # fmt: skip
+_INSIDES = frozenset({"__globals__", "f_globals", "__builtins__", "__subclasses__", "_door"}) | (
+    PYTHONS - {"__dict__", "__doc__", "__module__", "__qualname__"}
+)
 _MAKERS = ("__init__", "__post_init__", "__set_name__")
 _OF_A_FUNCTION = frozenset({"__code__", "__defaults__", "__kwdefaults__"})
 

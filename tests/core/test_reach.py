@@ -21,7 +21,7 @@ import re
 import string
 import sys
 import types
-from typing import Annotated, NamedTuple
+from typing import Annotated, Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -941,6 +941,108 @@ class Given(Node):
         return (getattr(self._given, self._name) if self._name else self._given)()
 
 
+class Box(Generic[TypeVar("T")]):
+    items = []  # noqa: RUF012
+
+    def add(self):
+        self.items.append(1)
+        return len(self.items)
+
+
+class Bag(Box):
+    __class_getitem__ = classmethod(types.GenericAlias)
+
+
+IntBox, IntBag, NotedBox = Box[int], Bag[int], Annotated[Box, "of anything"]
+
+
+@case
+class AliasOfAGeneric(Base):
+    def step(self):
+        return IntBox().add()
+
+
+@case
+class AliasOfPythons(Base):
+    def step(self):
+        return IntBag().add()
+
+
+@case
+class AliasWithANote(Base):
+    def step(self):
+        return NotedBox().add()
+
+
+@case
+class AliasAsADefault(Base):
+    def __init__(self, kind=Box[int]):
+        self._kind = kind
+
+    def step(self):
+        return self._kind().add()
+
+
+@case
+class AliasOfAClassWithin(Base):
+    kinds = tuple[Box, int]
+
+    def step(self):
+        return self.kinds.__args__[0]().add()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Discreet:
+    n: int = dataclasses.field(default=0, repr=False)
+
+
+DISCREET = Discreet()
+
+
+@case
+class FrozenSlotThatItsReprHides(Base):
+    def step(self):
+        object.__setattr__(DISCREET, "n", DISCREET.n + 1)
+        return DISCREET.n
+
+
+class Page(Response):
+    hits = 0
+
+    def __repr__(self):
+        return "a page"
+
+
+PAGE = Page(200, {"n": 0})
+
+
+@case
+class ResponseThatItsReprHides(Base):
+    def step(self):
+        page = PAGE
+        page.body["n"] += 1
+        return page.body["n"]
+
+
+@case
+class AttributeOfAResponse(Base):
+    def step(self):
+        page = PAGE
+        page.hits += 1
+        return page.hits
+
+
+class Plugin:
+    pass
+
+
+@case
+class ClassesThatAreMadeLater(Base):
+    def step(self):
+        type("More", (Plugin,), {"me": self})
+        return len(Plugin.__subclasses__())
+
+
 this_module = sys.modules[__name__]
 
 
@@ -1087,6 +1189,11 @@ class Size(enum.Enum):
     SMALL = 1
 
 
+class May(enum.IntFlag):
+    READ = 1
+    WRITE = 2
+
+
 @functools.singledispatch
 def weight(what):
     return 1
@@ -1114,7 +1221,7 @@ class Dataclass(Node):
     async def handle(self, request):
         self.count += 1
         order = Order("tea")
-        order.paid = True  # of an object of its own
+        order.paid = May.READ | May.WRITE  # of an object of its own
         self.orders.append(order)
         return self.count
 
