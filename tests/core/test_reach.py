@@ -1043,6 +1043,91 @@ class ClassesThatAreMadeLater(Base):
         return len(Plugin.__subclasses__())
 
 
+class Couple(collections.namedtuple("Couple", "x y")):
+    seen = 0
+
+
+COUPLE = Couple(1, 2)
+
+
+@case
+class AttributeOfATuple(Base):
+    def step(self):
+        pair = COUPLE
+        pair.seen += 1
+        return pair.seen
+
+
+add_two = functools.partial(sum, start=2)
+
+
+@case
+class AttributeOfAPartial(Base):
+    def step(self):
+        add = add_two
+        add.seen = getattr(add, "seen", 0) + 1
+        return add.seen
+
+
+@contextlib.contextmanager
+def doing():
+    yield
+
+
+@case
+class AttributeOfADecoratedFunction(Base):
+    def step(self):
+        how = doing
+        how.seen = getattr(how, "seen", 0) + 1
+        return how.seen
+
+
+@case
+class AttributeOfAStaticMethod(Base):
+    @staticmethod
+    def nothing():
+        pass
+
+    def step(self):
+        method = vars(AttributeOfAStaticMethod)["nothing"]
+        method.seen = getattr(method, "seen", 0) + 1
+        return method.seen
+
+
+class Lane:
+    def __init__(self):
+        self.cars = []
+
+
+LANES = types.MappingProxyType({Lane(): "north"})
+
+
+@case
+class KeyOfATable(Base):
+    def step(self):
+        lane = next(iter(LANES))
+        lane.cars.append(1)
+        return len(lane.cars)
+
+
+def with_a_default(*, count=0):
+    with_a_default.__kwdefaults__["count"] += 1
+    return count
+
+
+@case
+class KeywordDefault(Base):
+    def step(self):
+        return with_a_default()
+
+
+@case
+class NameOfAClass(Base):
+    def step(self):
+        type(self).__name__ += "x"
+        return len(type(self).__name__)
+
+
 this_module = sys.modules[__name__]
 
 
@@ -1257,6 +1342,7 @@ class Nothing:
 class Adds:
     def __init__(self, by):
         self.by = by
+        self.__doc__, self.__name__ = f"Adds {by}.", "adds"
 
     def __call__(self, n):
         return n + self.by
