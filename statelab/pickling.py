@@ -10,6 +10,7 @@ import functools
 import io
 import marshal
 import random
+import struct
 import sys
 import threading
 import types
@@ -67,6 +68,8 @@ class _Pickler(cloudpickle.Pickler):
             registered = tuple(value.registry.items())
             return _dispatcher, (), registered, None, None, _register
         kind = type(value)
+        if kind is struct.Struct:
+            return struct.Struct, (value.format,)
         if kind.__name__ in _BY_NAME and is_learners(value.__module__):
             return kind, (value.__name__, *self._meaning(value))
         reduced = super().reducer_override(value)

@@ -19,6 +19,7 @@ import os
 import random
 import re
 import string
+import struct
 import sys
 import types
 from typing import Annotated, Generic, NamedTuple, TypeVar
@@ -1393,6 +1394,7 @@ ADMIN = Named("root")
 TEMPLATE, ENCODER = string.Template("$a"), json.JSONEncoder()
 LOGGER = logging.LoggerAdapter(logging.getLogger(__name__), None)
 BASE_TWO = functools.partial(int, base=2)
+SHORT = struct.Struct("<H")
 
 
 class WelcomeObjects(Node):
@@ -1407,6 +1409,7 @@ class WelcomeObjects(Node):
         LOGGER.debug("a request")
         assert (ADMIN.upper(), Sold().kinds[0]) == ("ROOT", Sold)
         self.count = ADDS(self.count)
+        assert SHORT.unpack(b"\1\0") == (1,)
         assert (self.limit, TABLE.doubled, FIXED.price) == (9, (6,), 3)
         assert (TEMPLATE.substitute(a="x"), ENCODER.encode([1]), BASE_TWO("11")) == ("x", "[1]", 3)
         return self.count
