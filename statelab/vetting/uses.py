@@ -81,8 +81,10 @@ def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
             path = here[:-1] if len(here) > 1 and here[-1] == name else here  # it was read, for +=
             is_path = bool(path) and length == len(".".join([*path, name]).encode())
             is_own = is_path and tuple(path) == first
-            if name in _INSIDES | PYTHONS | _OF_CODE and not (is_own and name in _OWN):
+            if name in PYTHONS | _OF_CODE and not (is_own and name in _OWN):
                 yield Use("assigned", f"its {name}", line)
+            elif name in _INSIDES:
+                yield Use("way round", name, line)
             elif is_path and (path[0] in imported or path[0] in read):
                 yield Use("assigned", ".".join([*path, name]), line)
             elif not is_own:
