@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from statelab.message import shown
@@ -46,6 +47,19 @@ def bounds_us(latency: float | list[float] | tuple[float, float]) -> tuple[int, 
     if high_us < low_us:
         raise ValueError(f"the latency {shown(latency)} has its bounds the wrong way round")
     return low_us, high_us
+
+
+def ran(function: Any, result: Any) -> Any:
+    """What a function returned that acts on a world; raises TypeError if it has not run by that."""
+    if not isinstance(result, (CoroutineType, GeneratorType, AsyncGeneratorType)):
+        return result
+    if not isinstance(result, AsyncGeneratorType):
+        result.close()
+    name = getattr(function, "__name__", "the function")
+    raise TypeError(
+        f"{name} gave a {type(result).__name__}, and nothing of that has happened: write it as a "
+        "plain def, with no async, await or yield"
+    )
 
 
 def checked_name(name: Any, whose: str = "a node") -> str:

@@ -8,8 +8,7 @@ import types
 from typing import Any
 
 SCALARS = (int, float, complex, str, bytes)
-ATOMS = (*SCALARS, type(None), bool, range, slice, type(...), object,
-          type(NotImplemented), types.GenericAlias, types.UnionType)  # fmt: skip
+ATOMS = (*SCALARS, type(None), bool, range, slice, type(...), object, type(NotImplemented))
 # By name, so that nothing is imported for it. Of `typing` all is welcome.
 _CONSTANTS = frozenset(
     {"_collections._tuplegetter", "collections._tuplegetter", "_struct.Struct",
@@ -21,7 +20,7 @@ _CONSTANTS = frozenset(
      "pathlib.PosixPath", "pathlib.PurePosixPath", "pathlib.PureWindowsPath",
      "pathlib.WindowsPath", "pathlib._local.PosixPath", "pathlib._local.PurePosixPath",
      "pathlib._local.PureWindowsPath", "pathlib._local.WindowsPath", "re.Pattern",
-     "uuid.UUID", "zoneinfo.ZoneInfo"}
+     "types.GenericAlias", "types.UnionType", "uuid.UUID", "zoneinfo.ZoneInfo"}
 )  # fmt: skip
 # What Python itself keeps in a class; some of it comes when it is first asked for. Some can change,
 # so no server's code may name it (uses.py).

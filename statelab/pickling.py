@@ -10,9 +10,11 @@ import functools
 import io
 import marshal
 import random
+import struct
 import sys
 import threading
 import types
+import typing
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -45,10 +47,14 @@ def packed(value: Any, code: Iterable[Any]) -> bytes:
 
 
 class _Pickler(cloudpickle.Pickler):
-    """Knows what pickle does not: a global generator, and two of Python's decorators.
+    """Knows what pickle does not: a global generator, two of Python's decorators, names of types.
 
     `from random import random` means the other process's global generator, and no copy of this.
     """
+
+    def __init__(self, file: Any):
+        super().__init__(file)
+        self._met: list[Any] = []
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, types.CodeType):  # cloudpickle 3.1.3 forgets its file
@@ -61,7 +67,41 @@ class _Pickler(cloudpickle.Pickler):
             # Filled once it is there: what is registered may call it.
             registered = tuple(value.registry.items())
             return _dispatcher, (), registered, None, None, _register
-        return super().reducer_override(value)
+        kind = type(value)
+        if kind is struct.Struct:
+            return struct.Struct, (value.format,)
+        if kind.__name__ in _BY_NAME and is_learners(value.__module__):
+            return kind, (value.__name__, *self._meaning(value))
+        reduced = super().reducer_override(value)
+        is_filled = isinstance(reduced, tuple) and len(reduced) == 6
+        if is_filled and isinstance(value, type) and value.__module__ == "__main__":
+            return *reduced[:5], functools.partial(_main_class, reduced[5])
+        return reduced
+
+    def _meaning(self, value: Any) -> tuple:
+        """What a name of a type stands for, if anything."""
+        if isinstance(value, typing.NewType):
+            return (value.__supertype__,)
+        if not hasattr(type(value), "__value__"):
+            return ()
+        if value in self._met:  # an alias within itself
+            return (typing.Any,)
+        self._met.append(value)
+        try:
+            return (value.__value__,)
+        except NameError:
+            return (typing.Any,)
+
+
+# Of `typing`: what Python itself pickles by its name only.
+_BY_NAME = ("NewType", "ParamSpec", "TypeAliasType", "TypeVarTuple")
+
+
+def _main_class(fill: Callable[[type, Any], None], cls: type, state: Any) -> None:
+    """Fills a class of `__main__`, and lets it be found there: pickle asks for it by its name."""
+    fill(cls, state)
+    if cls.__qualname__ == cls.__name__:
+        vars(sys.modules["__main__"]).setdefault(cls.__name__, cls)
 
 
 def _cached_property(function: Callable, name: str) -> functools.cached_property:

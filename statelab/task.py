@@ -157,16 +157,17 @@ _GATHERED = (
     "generator, write self.gather(*those)"
 )
 _FOREIGN = {type(None): "a bare yield, such as asyncio's"}
+_LOOPS = {"asyncio", "anyio"}  # anyio is what others, such as httpx, ask it by
 _LOOPLESS = "RuntimeError: no running event loop"
 
 
 def _seen(raised: Exception, door: Door) -> Exception:
-    """What a coroutine raised; if asyncio raised it, for there is no loop of its own, say so."""
-    at = raised.__traceback__
-    while at.tb_next is not None:
+    """What a coroutine raised; if that came of asyncio, for there is no loop of its own, say so."""
+    at, came_by = raised.__traceback__, set()
+    while at is not None:
+        came_by.add(str(at.tb_frame.f_globals.get("__name__")).partition(".")[0])
         at = at.tb_next
-    module = at.tb_frame.f_globals.get("__name__", "")
-    if module.partition(".")[0] == "asyncio" or said(raised) == _LOOPLESS:
+    if came_by & _LOOPS or said(raised) == _LOOPLESS:
         return _foreign(door, "asyncio")
     coroutine = getattr(raised, "coroutine" if type(raised) is NotAwaited else "obj", None)
     is_known = type(coroutine) is types.CoroutineType or text_of(raised) in (None, _GATHERED)

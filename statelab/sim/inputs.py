@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from statelab.checked import ran
 from statelab.client import Pending
 from statelab.effects import WrongState
 from statelab.message import NoReply, Refused, shown
@@ -101,7 +102,7 @@ class Inputs:
     def set_up(self, scenario: Callable, args: dict[str, Any]) -> Any:
         """Runs a scenario's function in this world; what it does is no input.
 
-        Raises TypeError if `scenario(world, **args)` cannot be called.
+        Raises TypeError if `scenario(world, **args)` cannot be called, or has not run by that.
         """
         if not callable(scenario):
             raise TypeError(f"a scenario is a function of a world, not {shown(scenario)}")
@@ -117,14 +118,14 @@ class Inputs:
             given = ", ".join(["world", *(f"{key}={shown(args[key])}" for key in args)])
             raise TypeError(f"{name}{takes} does not take ({given})") from None
         if self._setting_up:  # a scenario that uses another
-            return scenario(self, **args)
+            return ran(scenario, scenario(self, **args))
         if self._rows:
             self.setup = "its scenario came after other verbs"
         else:
             self.setup = (scenario, _apart(args))
         self._setting_up = True
         try:
-            return scenario(self, **_apart(args))
+            return ran(scenario, scenario(self, **_apart(args)))
         finally:
             self._setting_up = False
 
@@ -217,6 +218,6 @@ def scenario(function: Callable) -> Callable:
             )
         if isinstance(world, Inputs):
             return world.set_up(function, args)
-        return function(world, **args)
+        return ran(function, function(world, **args))
 
     return set_up

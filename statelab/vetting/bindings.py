@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import enum
+import functools
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from statelab.immutable import PYTHONS
@@ -19,14 +21,21 @@ def content(cell: types.CellType) -> Any:
         return ABSENT
 
 
+def _slot(member: types.MemberDescriptorType, value: Any) -> Any:
+    try:
+        return member.__get__(value)
+    except AttributeError:
+        return ABSENT
+
+
 class Bindings:
     """Names of modules, classes, functions and closures, and what may change within a value."""
 
     def __init__(self):
         # whose names, where they stand, what they were bound to, and if those were all, their ids
         self._names: list[tuple[str, Mapping, dict[str, Any], list[int] | None]] = []
-        self._contents: list[tuple[str, Any, str]] = []
-        self._cells: list[tuple[str, types.CellType, Any]] = []
+        self._contents: list[tuple[str, Callable[[], str], str]] = []
+        self._held: list[tuple[str, Callable[[], Any], Any]] = []
 
     def all_of(self, owner: str, names: Mapping, kept: Mapping | None = None) -> None:
         """Keeps all `names` of an owner, or those in `kept`; one more would be another binding."""
@@ -39,11 +48,25 @@ class Bindings:
 
     def cell(self, name: str, cell: types.CellType) -> None:
         """Keeps what a closure's name stands for."""
-        self._cells.append((name, cell, content(cell)))
+        self._hold(name, functools.partial(content, cell))
 
-    def within(self, name: str, value: Any) -> None:
+    def slot(self, name: str, member: types.MemberDescriptorType, value: Any) -> Any:
+        """Keeps, and returns, what a value has in a slot, ABSENT if there is nothing yet."""
+        return self._hold(name, functools.partial(_slot, member, value))
+
+    def _hold(self, name: str, look: Callable[[], Any]) -> Any:
+        self._held.append((name, look, before := look()))
+        return before
+
+    def within(self, name: str, value: Any, look: Callable[[Any], str] = repr) -> None:
         """Keeps how a value looks that may change."""
-        self._contents.append((name, value, repr(value)))
+        look = functools.partial(look, value)
+        self._contents.append((name, look, look()))
+
+    def members(self, cls: enum.EnumMeta) -> None:
+        """Keeps the members of an enum; among a Flag's values, Python keeps unions made later."""
+        for name in ("_member_map_", "_value2member_map_")[: 2 - issubclass(cls, enum.Flag)]:
+            self.within(f"{cls.__name__}.{name}", vars(cls)[name])
 
     def changed(self) -> str:
         """The first name that is bound to something else by now, or ''."""
@@ -57,10 +80,10 @@ class Bindings:
                 for name in names:
                     if name not in before and name not in PYTHONS:
                         return f"{owner}{name}"
-        for name, cell, before in self._cells:
-            if content(cell) is not before:
+        for name, look, before in self._held:
+            if look() is not before:
                 return name
-        for name, value, before in self._contents:
-            if repr(value) != before:
+        for name, look, before in self._contents:
+            if look() != before:
                 return name
         return ""

@@ -19,6 +19,14 @@ _SHARED = re.compile(
     r"|(getcontext|current_thread|main_thread)$"
 )
 
+# What is run by a process when it ends, or is told, and what it is besides.
+_SETTERS = {
+    "atexit": ("register", "unregister"),
+    "gc": ("disable", "enable", "freeze"),
+    "signal": ("alarm", "pthread_sigmask", "siginterrupt", "signal"),
+    **dict.fromkeys(("nt", "os", "posix"), ("nice", "putenv", "umask", "unsetenv")),
+}
+
 # By these, code reaches objects that it has no name for.
 _WAYS = {
     "gc": ("get_objects", "get_referents", "get_referrers"),
@@ -26,12 +34,12 @@ _WAYS = {
     "inspect": ("currentframe", "getmodule", "stack"),
     "sys": ("_current_frames", "_getframe", "modules"),
 }
-_ALL_WAYS = {name for names in _WAYS.values() for name in names}
+_ALL_ASKED = {name for names in (*_WAYS.values(), *_SETTERS.values()) for name in names}
 
 
 def is_asked(name: str) -> bool:
     """Whether what a module calls so may reach its process, or stop it: then ask which module."""
-    return name == "sleep" or name in _ALL_WAYS or _SHARED.match(name) is not None
+    return name == "sleep" or name in _ALL_ASKED or _SHARED.match(name) is not None
 
 
 def module_of(name: str, package: str | None) -> types.ModuleType | None:
@@ -65,7 +73,8 @@ def refuse_shared(module: str | None, name: str, where: str, line: int) -> None:
             f"{where}{in_line(line)}, by which it reaches what a kill would not erase: name what "
             "it needs, or keep it in self"
         )
-    if module and _SHARED.match(name) and not is_learners(module):
+    is_set = module and _SHARED.match(name) and not is_learners(module)
+    if is_set or name in _SETTERS.get(module or "", ()):
         raise TypeError(
             f"{where}{in_line(line)}, which reaches what is the process's: all nodes would share "
             "it, and a kill would not erase it. Keep it in self"

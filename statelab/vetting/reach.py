@@ -17,7 +17,8 @@ import functools
 import random
 import sys
 import types
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
+from functools import cached_property, partial, partialmethod, singledispatchmethod
 from typing import Any
 
 from statelab.effects import Disk
@@ -35,6 +36,8 @@ from statelab.node import Node
 from statelab.vetting import process
 from statelab.vetting.bindings import ABSENT, Bindings, content
 from statelab.vetting.uses import first_use, stays, uses
+
+_OF_FUNCTIONS = (cached_property, partial, partialmethod, singledispatchmethod)
 
 
 class Reach:
@@ -98,8 +101,7 @@ class Reach:
         is_enum = isinstance(cls, enum.EnumMeta)
         if is_enum:
             self._all(cls, cls.__name__, 0)
-            for name in ("_member_map_", "_value2member_map_"):
-                self._bindings.within(f"{cls.__name__}.{name}", vars(cls)[name])
+            self._bindings.members(cls)
         kept = {name: value for name, value in vars(cls).items() if name not in PYTHONS}
         self._bindings.all_of(f"{cls.__name__}.", vars(cls), kept)
         for name, value in kept.items():
@@ -110,6 +112,7 @@ class Reach:
             if type(value) is types.FunctionType and not (is_enum or issubclass(cls, type)):
                 self._methods.add(value)
             if isinstance(value, (staticmethod, classmethod)):
+                self._bindings.all_of(f"{where}.", vars(value))
                 value = value.__func__
             if isinstance(value, (list, dict, set, bytearray)):
                 raise TypeError(
@@ -125,15 +128,14 @@ class Reach:
     def _value(self, value: Any, where: str, line: int) -> None:
         """Looks at something that the code reaches; `where` says how."""
         kind = type(value)
-        if kind in ATOMS or value is random._inst or self._met(value):
+        if kind in ATOMS or value is random._inst or id(value) in self._seen:
             return
+        self._seen[id(value)] = value
         if isinstance(value, (tuple, frozenset)):
-            self._value(kind, where, line)
-            for item in value:
-                self._value(item, f"{where} and what is in it", line)
+            self._object(value, where, line)
+            self._all(value, f"{where} and what is in it", line)
         elif kind is types.MappingProxyType:
-            for item in value.values():
-                self._value(item, f"{where} and what is in it", line)
+            self._all((*value, *value.values()), f"{where} and what is in it", line)
         elif isinstance(value, type):
             process.refuse_beside(value.__module__, value.__name__, where, line)
             if is_learners(value.__module__):
@@ -156,18 +158,20 @@ class Reach:
             if not isinstance(value.__self__, (types.ModuleType, type, type(None))):
                 self._value(value.__self__, where, line)
         elif isinstance(value, Response):
-            self._watch(f"a Response ({where})", value)  # or changes what the answer holds
+            self._watch(f"a Response ({where})", value, Response.__repr__)  # of what it holds
+            self._kept(value, where, line)
         elif isinstance(value, property):
             self._all((value.fget, value.fset, value.fdel), where, line)
-        elif isinstance(value, functools.cached_property):
-            self._value(value.func, where, line)
-        elif isinstance(value, (functools.partial, functools.partialmethod)):
-            self._all((value.func, *value.args, *value.keywords.values()), where, line)
-            self._watch(f"a {kind.__name__} ({where})", value.keywords)
-        elif isinstance(value, functools.singledispatchmethod):
-            self._all((value.func, value.dispatcher), where, line)
+        elif isinstance(value, _OF_FUNCTIONS):
+            self._bindings.all_of(f"a {kind.__name__} ({where}).", vars(value))
+            self._all((value.func, getattr(value, "dispatcher", None)), where, line)
+            if isinstance(value, (partial, partialmethod)):
+                self._all((*value.args, *value.keywords.values()), where, line)
+                self._watch(f"a {kind.__name__} ({where})", value.keywords)
         elif is_constant(value):
-            self._all(getattr(value, "__metadata__", ()), f"{where}.__metadata__", line)
+            for part in ("__metadata__", "__args__"):  # of an alias, as Annotated[int, ROWS]
+                self._all(getattr(value, part, ()), f"{where}.{part}", line)
+            self._value(getattr(value, "__origin__", None), where, line)
         elif isinstance(value, (enum.Enum, *SCALARS)) or is_frozen(kind) or stays(kind):
             self._object(value, where, line)
         else:
@@ -183,31 +187,34 @@ class Reach:
         self._value(kind, where, line)
         for cls in kind.__mro__:
             for name, member in vars(cls).items():
-                if isinstance(member, functools.cached_property):
+                if isinstance(member, cached_property):
                     getattr(value, name)  # now, so that it belongs to what it keeps
                 elif isinstance(member, types.MemberDescriptorType):
-                    self._value(getattr(value, name, None), f"{where}.{name}", line)
-                    self._watch(f"a {kind.__name__} ({where})", value)
+                    self.binds = True
+                    held = self._bindings.slot(f"{kind.__name__}.{name}", member, value)
+                    if held is not ABSENT:
+                        self._value(held, f"{where}.{name}", line)
+        self._kept(value, where, line)
+        self.binds = self.binds or isinstance(value, SCALARS) or stays(kind)
+
+    def _kept(self, value: Any, where: str, line: int) -> None:
+        """Looks at what an object keeps in its dict, if it has one."""
         kept = getattr(value, "__dict__", {})
         for name, item in kept.items():
             self._value(item, f"{where}.{name}", line)
-        self._bindings.all_of(f"{kind.__name__}.", kept)
-        self.binds = self.binds or isinstance(value, SCALARS) or stays(kind)
+        self._bindings.all_of(f"{type(value).__name__}.", kept)
 
-    def _watch(self, name: str, value: Any) -> None:
+    def _watch(self, name: str, value: Any, look: Callable[[Any], str] = repr) -> None:
         self.binds = True
-        self._bindings.within(name, value)
+        self._bindings.within(name, value, look)
 
     def _all(self, values: Any, where: str, line: int) -> None:
         for value in values:
             self._value(value, where, line)
 
-    def _met(self, value: Any) -> bool:
-        met = id(value) in self._seen
-        self._seen[id(value)] = value
-        return met
-
     def _function(self, function: types.FunctionType, where: str, line: int) -> None:
+        code, short = function.__code__, function.__qualname__.rpartition("<locals>.")[2]
+        self._bindings.all_of(f"{short}.", vars(function))
         if registry := getattr(function, "registry", None):  # of functools.singledispatch
             self._all(registry.values(), function.__qualname__, 0)
             self._bindings.within(f"{function.__qualname__}.registry", registry)
@@ -216,19 +223,17 @@ class Reach:
             # One of Python's own decorators; what it keeps besides is its own affair.
             self._value(getattr(function, "__wrapped__", None), function.__qualname__, 0)
             return
-        code, where = function.__code__, _short(function.__qualname__)
         self._codes.append(code)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             value = content(cell)
             self._bindings.cell(name, cell)
             if value is not ABSENT:
                 line = first_use(code, name)
-                self._named(value, name, f"{where} closes over {name}", line, code.co_names)
+                self._named(value, name, f"{short} closes over {name}", line, code.co_names)
         defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
-        self._all(defaults, f"{where} has a default", code.co_firstlineno)
-        self._bindings.all_of(f"{where}.", vars(function))
-        self._all(vars(function).values(), f"{where} has an attribute", code.co_firstlineno)
-        self._code(function, where)
+        self._all(defaults, f"{short} has a default", code.co_firstlineno)
+        self._all(vars(function).values(), f"{short} has an attribute", code.co_firstlineno)
+        self._code(function, short)
 
     def _code(self, function: types.FunctionType, where: str) -> None:
         names, read = function.__globals__, {}
@@ -293,7 +298,3 @@ class Reach:
             elif isinstance(item, (list, set, MutableMapping)):
                 self._watch(f"{name}.{attribute}", item)
                 self._stores.append((attribute, where, line, ""))
-
-
-def _short(qualname: str) -> str:
-    return qualname.rpartition("<locals>.")[2]

@@ -16,12 +16,13 @@ _BINDERS = frozenset(
 )  # fmt: skip
 OF_A_NODE = frozenset({"call", "disk", "gather", "handle", "log", "now", "random", "run", "sleep"})
 _WAYS = frozenset({"globals", "__import__", "exec", "eval"})
+_OWN = frozenset({"__doc__", "__module__", "__name__", "__qualname__"})  # an object may have them
 # Whoever names these, also in a text, reaches what no look at names can find.
-_INSIDES = frozenset({"__globals__", "f_globals", "__builtins__", "_door"}) | PYTHONS - {
-    "__dict__", "__doc__", "__module__", "__qualname__"
-}  # fmt: skip
+_INSIDES = frozenset(
+    {"__globals__", "f_globals", "__builtins__", "__kwdefaults__", "__subclasses__", "_door"}
+) | (PYTHONS - {"__dict__"} - _OWN)
 _MAKERS = ("__init__", "__post_init__", "__set_name__")
-_OF_A_FUNCTION = frozenset({"__code__", "__defaults__", "__kwdefaults__"})
+_OF_CODE = frozenset({"__bases__", "__code__", "__defaults__", "__kwdefaults__", "__name__"})
 
 
 class Use:
@@ -72,18 +73,21 @@ def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
             yield Use("assigned", f"the global {name}", line)
         elif op in ("STORE_DEREF", "DELETE_DEREF") and name in outer:
             yield Use("assigned", f"the outer {name}", line)
-        elif op in ("STORE_ATTR", "DELETE_ATTR") and name in PYTHONS | _OF_A_FUNCTION:
-            yield Use("assigned", f"its {name}", line)
-        elif type(name) is str and name in _INSIDES:
+        elif type(name) is str and name in _INSIDES and op not in ("STORE_ATTR", "DELETE_ATTR"):
             yield Use("way round", name, line)
         elif op in ("STORE_ATTR", "DELETE_ATTR"):
             if not here and before[1].opname.startswith("LOAD_FAST"):
                 here = [_last(before[1].argval)]  # loaded with another local, in whose place it is
             path = here[:-1] if len(here) > 1 and here[-1] == name else here  # it was read, for +=
             is_path = bool(path) and length == len(".".join([*path, name]).encode())
-            if is_path and (path[0] in imported or path[0] in read):
+            is_own = is_path and tuple(path) == first
+            if name in PYTHONS | _OF_CODE and not (is_own and name in _OWN):
+                yield Use("assigned", f"its {name}", line)
+            elif name in _INSIDES:
+                yield Use("way round", name, line)
+            elif is_path and (path[0] in imported or path[0] in read):
                 yield Use("assigned", ".".join([*path, name]), line)
-            elif not (is_path and tuple(path) == first):
+            elif not is_own:
                 yield Use("stored", name, line)
             elif name in OF_A_NODE:
                 yield Use("taken", name, line)

@@ -17,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor as ThePool
 from time import sleep as stop
 
 import anyio
+import httpx
 import pytest
 
 from statelab import LiveWorld, Node, NoReply, Response, World
@@ -569,6 +570,10 @@ class Loops(Node):
 
     async def thread(self):
         await anyio.to_thread.run_sync(len, "")
+
+    async def fetch(self):
+        async with httpx.AsyncClient() as client:
+            await client.get("http://127.0.0.1:1")
 
 
 ASKS = [name for name in vars(Loops) if not name.startswith("_") and name != "handle"]

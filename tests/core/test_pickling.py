@@ -6,6 +6,8 @@ import subprocess
 import sys
 from random import random as draw
 
+import pytest
+
 from statelab.pickling import packed
 
 
@@ -42,3 +44,83 @@ def test_code_keeps_its_file_whatever_cloudpickle_does_so_that_a_line_of_it_can_
     copy = pickle.loads(packed(one, [one]))
     assert copy() == 1
     assert copy.__code__.co_filename == one.__code__.co_filename
+
+
+IN_A_CELL = """
+import dataclasses, enum, pickle, sys, typing
+from statelab.pickling import packed
+
+
+@dataclasses.dataclass
+class Item:
+    count: int
+
+
+class Size(enum.Enum):
+    SMALL = 1
+
+
+class At(typing.NamedTuple):
+    x: int
+
+
+def stored():
+    values = [Item(3), Size.SMALL, At(1), Item]
+    return pickle.loads(pickle.dumps(values)) == values
+
+
+sys.stdout.buffer.write(packed(stored, [stored]))
+"""
+
+
+def test_an_object_of_a_class_of_a_cell_can_be_pickled_in_another_process_too():
+    cell = subprocess.run([sys.executable, "-c", IN_A_CELL], capture_output=True, check=True)
+    assert in_another_process(cell.stdout) == b"True\n"
+
+
+TYPED = """
+from collections.abc import Callable
+from typing import Generic, NewType, ParamSpec, TypeVarTuple
+
+UserId = NewType("UserId", int)
+Parts = TypeVarTuple("Parts")
+Given = ParamSpec("Given")
+
+
+class Row(Generic[*Parts]):
+    pass
+
+
+def as_given(function: Callable[Given, UserId]) -> Callable[Given, UserId]:
+    return function
+
+
+def typed():
+    return type(Row[int, str]()).__name__, UserId(as_given(len)("ab"))
+"""
+ALIASED = """
+from typing import Literal, get_args
+
+type Json = dict[str, Json] | int
+type Role = Literal["a", "b"]
+type Later = Nothing
+
+
+def typed(known: Json = 3, later: Later = 4):
+    return get_args(Role.__value__)
+"""
+
+
+def of_a_cell(text):
+    names = {"__name__": "a_cell"}
+    exec(text, names)
+    return packed(names["typed"], [names["typed"]])
+
+
+def test_names_of_types_go_by_value_with_the_code_that_is_annotated_by_them():
+    assert in_another_process(of_a_cell(TYPED)) == b"('Row', 2)\n"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python has no such names yet")
+def test_an_alias_of_a_type_means_the_same_there_also_one_within_itself():
+    assert in_another_process(of_a_cell(ALIASED)) == b"('a', 'b')\n"

@@ -1,11 +1,13 @@
 """What a class does to its process, a simulated kill would not undo: refused, by its line."""
 
+import atexit
 import decimal
 import json
 import logging
 import operator
 import os
 import random
+import signal
 import sys
 import threading
 import urllib.request
@@ -53,7 +55,38 @@ class NamesItsThread(Node):
         threading.current_thread().name = request.body
 
 
-SERVERS = [Precise, Moves, ImportsAndMoves, Limits, Registers, Installs, NamesItsThread]
+class Masks(Node):
+    async def handle(self, request):
+        return os.umask(0o77)
+
+
+class HearsSignals(Node):
+    def __init__(self):
+        signal.signal(signal.SIGTERM, self.end)
+
+    def end(self, *_):
+        self.ended = True
+
+
+class HearsSignalsByName(HearsSignals):
+    def __init__(self):
+        from signal import SIGTERM, signal
+
+        signal(SIGTERM, self.end)
+
+
+class SavesAtTheEnd(Node):
+    def __init__(self):
+        atexit.register(self.save)
+
+    def save(self):
+        self.disk["saved"] = True
+
+
+SERVERS = [
+    Precise, Moves, ImportsAndMoves, Limits, Registers, Installs, NamesItsThread, Masks,
+    HearsSignals, HearsSignalsByName, SavesAtTheEnd,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("server", SERVERS)

@@ -19,9 +19,10 @@ import os
 import random
 import re
 import string
+import struct
 import sys
 import types
-from typing import Annotated, NamedTuple
+from typing import Annotated, Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -941,6 +942,193 @@ class Given(Node):
         return (getattr(self._given, self._name) if self._name else self._given)()
 
 
+class Box(Generic[TypeVar("T")]):
+    items = []  # noqa: RUF012
+
+    def add(self):
+        self.items.append(1)
+        return len(self.items)
+
+
+class Bag(Box):
+    __class_getitem__ = classmethod(types.GenericAlias)
+
+
+IntBox, IntBag, NotedBox = Box[int], Bag[int], Annotated[Box, "of anything"]
+
+
+@case
+class AliasOfAGeneric(Base):
+    def step(self):
+        return IntBox().add()
+
+
+@case
+class AliasOfPythons(Base):
+    def step(self):
+        return IntBag().add()
+
+
+@case
+class AliasWithANote(Base):
+    def step(self):
+        return NotedBox().add()
+
+
+@case
+class AliasAsADefault(Base):
+    def __init__(self, kind=Box[int]):
+        self._kind = kind
+
+    def step(self):
+        return self._kind().add()
+
+
+@case
+class AliasOfAClassWithin(Base):
+    kinds = tuple[Box, int]
+
+    def step(self):
+        return self.kinds.__args__[0]().add()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Discreet:
+    n: int = dataclasses.field(default=0, repr=False)
+
+
+DISCREET = Discreet()
+
+
+@case
+class FrozenSlotThatItsReprHides(Base):
+    def step(self):
+        object.__setattr__(DISCREET, "n", DISCREET.n + 1)
+        return DISCREET.n
+
+
+class Page(Response):
+    hits = 0
+
+    def __repr__(self):
+        return "a page"
+
+
+PAGE = Page(200, {"n": 0})
+
+
+@case
+class ResponseThatItsReprHides(Base):
+    def step(self):
+        page = PAGE
+        page.body["n"] += 1
+        return page.body["n"]
+
+
+@case
+class AttributeOfAResponse(Base):
+    def step(self):
+        page = PAGE
+        page.hits += 1
+        return page.hits
+
+
+class Plugin:
+    pass
+
+
+@case
+class ClassesThatAreMadeLater(Base):
+    def step(self):
+        type("More", (Plugin,), {"me": self})
+        return len(Plugin.__subclasses__())
+
+
+class Couple(collections.namedtuple("Couple", "x y")):
+    seen = 0
+
+
+COUPLE = Couple(1, 2)
+
+
+@case
+class AttributeOfATuple(Base):
+    def step(self):
+        pair = COUPLE
+        pair.seen += 1
+        return pair.seen
+
+
+add_two = functools.partial(sum, start=2)
+
+
+@case
+class AttributeOfAPartial(Base):
+    def step(self):
+        add = add_two
+        add.seen = getattr(add, "seen", 0) + 1
+        return add.seen
+
+
+@contextlib.contextmanager
+def doing():
+    yield
+
+
+@case
+class AttributeOfADecoratedFunction(Base):
+    def step(self):
+        how = doing
+        how.seen = getattr(how, "seen", 0) + 1
+        return how.seen
+
+
+@case
+class AttributeOfAStaticMethod(Base):
+    @staticmethod
+    def nothing():
+        pass
+
+    def step(self):
+        method = vars(AttributeOfAStaticMethod)["nothing"]
+        method.seen = getattr(method, "seen", 0) + 1
+        return method.seen
+
+
+class Lane:
+    def __init__(self):
+        self.cars = []
+
+
+LANES = types.MappingProxyType({Lane(): "north"})
+
+
+@case
+class KeyOfATable(Base):
+    def step(self):
+        lane = next(iter(LANES))
+        lane.cars.append(1)
+        return len(lane.cars)
+
+
+def with_a_default(*, count=0):
+    with_a_default.__kwdefaults__["count"] += 1
+    return count
+
+
+@case
+class KeywordDefault(Base):
+    def step(self):
+        return with_a_default()
+
+
+@case
+class NameOfAClass(Base):
+    def step(self):
+        type(self).__name__ += "x"
+        return len(type(self).__name__)
+
+
 this_module = sys.modules[__name__]
 
 
@@ -1087,6 +1275,11 @@ class Size(enum.Enum):
     SMALL = 1
 
 
+class May(enum.IntFlag):
+    READ = 1
+    WRITE = 2
+
+
 @functools.singledispatch
 def weight(what):
     return 1
@@ -1114,7 +1307,7 @@ class Dataclass(Node):
     async def handle(self, request):
         self.count += 1
         order = Order("tea")
-        order.paid = True  # of an object of its own
+        order.paid = May.READ | May.WRITE  # of an object of its own
         self.orders.append(order)
         return self.count
 
@@ -1150,6 +1343,7 @@ class Nothing:
 class Adds:
     def __init__(self, by):
         self.by = by
+        self.__doc__, self.__name__ = f"Adds {by}.", "adds"
 
     def __call__(self, n):
         return n + self.by
@@ -1200,6 +1394,7 @@ ADMIN = Named("root")
 TEMPLATE, ENCODER = string.Template("$a"), json.JSONEncoder()
 LOGGER = logging.LoggerAdapter(logging.getLogger(__name__), None)
 BASE_TWO = functools.partial(int, base=2)
+SHORT = struct.Struct("<H")
 
 
 class WelcomeObjects(Node):
@@ -1214,6 +1409,7 @@ class WelcomeObjects(Node):
         LOGGER.debug("a request")
         assert (ADMIN.upper(), Sold().kinds[0]) == ("ROOT", Sold)
         self.count = ADDS(self.count)
+        assert SHORT.unpack(b"\1\0") == (1,)
         assert (self.limit, TABLE.doubled, FIXED.price) == (9, (6,), 3)
         assert (TEMPLATE.substitute(a="x"), ENCODER.encode([1]), BASE_TWO("11")) == ("x", "[1]", 3)
         return self.count

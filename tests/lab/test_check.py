@@ -35,7 +35,7 @@ import psutil
 import pytest
 from processes import wait_until
 
-from statelab import Invariant, Node, Run, lab, scenario
+from statelab import Invariant, Node, Run, World, lab, scenario
 from statelab.lab.trials.job import job_of
 from statelab.lab.trials.process import Runner, parcel_of
 
@@ -554,6 +554,32 @@ def test_code_that_runs_in_one_of_the_two_processes_only_is_said_to():
     text = lab.check(letters, {"carrier": Carrier}, day=needs_its_folder, seeds=1).text
     assert "needs_its_folder stopped: FileNotFoundError" in text
     assert "Only one of two processes stopped: it has not what the other has." in text
+
+
+async def awaits(world, random=None):
+    world.start("web", Node)
+
+
+def yields(world, random=None):
+    yield world.start("web", Node)
+
+
+async def does_both(world, random=None):
+    yield world.start("web", Node)
+
+
+@pytest.mark.parametrize("function", [awaits, yields, does_both])
+def test_a_scenario_or_a_day_of_which_nothing_has_run_does_not_pass(function):
+    told = f"{function.__name__} gave a "
+    as_a_day = lab.check(letters, {"carrier": Carrier}, day=function, seeds=1)
+    as_a_scenario = lab.check(scenario(function), seeds=1)
+    for verdict in (as_a_day, as_a_scenario):
+        assert not verdict.passed
+        assert told in verdict.text
+        assert "nothing of that has happened: write it as a plain def" in verdict.text
+    for world in (World(), object()):  # a live world is an object like any other
+        with pytest.raises(TypeError, match=told):
+            scenario(function)(world)
 
 
 def test_the_first_event_that_differs_is_named_even_if_only_memory_differs_there():

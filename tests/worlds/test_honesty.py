@@ -261,6 +261,15 @@ def test_an_unknown_name_is_told_in_the_same_words_in_both_worlds(world):
         assert text in world.call("web", body=[name]).body["error"]
 
 
+@pytest.mark.parametrize("name", ["", "x" * 300, "\ud800"])
+def test_a_text_that_is_no_name_is_the_same_error_of_each_verb_in_both_worlds(world, name):
+    world.start("web", Passer)
+    for do in (world.call, world.client("alice").get, world.kill, world.status):
+        with pytest.raises((TypeError, ValueError), match=r"^somebody's name"):
+            do(name)
+    assert not [row for row in world.trace.rows if row.kind == "send"]
+
+
 @pytest.mark.parametrize("timeout", [0, 0.0, 1e-9])
 def test_a_timeout_in_which_nobody_can_answer_is_refused(world, timeout):
     world.start("web", Waits)

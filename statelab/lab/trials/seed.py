@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from statelab.checked import ran
 from statelab.lab.trials.nondeterminism import is_learners_code, place
 from statelab.language import spoken
 from statelab.message import NoReply, Refused, said
@@ -44,7 +45,7 @@ def run_seed(job: dict[str, Any], world: World) -> Wrong | None:
     try:
         if day is not None:
             doing = name_of(day)
-            day(world, random.Random(f"{world.seed}:day"))
+            ran(day, day(world, random.Random(f"{world.seed}:day")))
         doing = spoken("the run")
         world.run(until=max(job["until"], world.now()))
     except BaseException as wrong:

@@ -72,7 +72,7 @@ class Whereabouts:
                 f"{name} takes no HTTP; nothing was sent: give its address, "
                 f"world.address({name!r}), to its client"
             )
-        raise unknown_node(name, self.hosts, self.callers)
+        raise unknown_node(checked_name(name, "somebody"), self.hosts, self.callers)
 
     def reserve(self, name: str, purpose: str = "") -> int:
         """A port for that name, chosen when first asked for."""
