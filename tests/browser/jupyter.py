@@ -146,7 +146,7 @@ class Lab:
         context = browser.new_context(viewport={"width": 1400, "height": 1000})
         context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
         self.page = page = context.new_page()
-        page.set_default_timeout(90_000)  # a bound for hangs: it says nothing of how fast it is
+        page.set_default_timeout(300_000)  # a bound for hangs: it says nothing of how fast it is
         page.on("console", self._said)
         page.on("pageerror", self._failed)
         page.on("request", self._asked)

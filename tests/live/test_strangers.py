@@ -494,6 +494,16 @@ def test_strangers_who_wait_for_slow_answers_lock_nobody_out(world):
 SAID = [b"", b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n", b"x", b"\0"]
 
 
+@pytest.fixture
+def files():
+    """As many descriptors as a test needs, also where a process has 256 or 1,024 at first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(4096, hard)), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("says", SAID)
 @pytest.mark.parametrize("after", [1, 60, 300])
 def test_no_stranger_pushes_out_a_call_of_this_worlds(world, says, after):
