@@ -1,6 +1,5 @@
 """The check of an exercise finds what it is there to find, says so helpfully, and never raises."""
 
-import atexit  # which keeps an object, so that the next lies elsewhere
 import contextlib
 import copy
 import ctypes
@@ -22,6 +21,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 import uuid
 import zoneinfo
 from dataclasses import dataclass
@@ -282,7 +282,6 @@ READS = {
     "its Python": (lambda: "python" in sys.executable, MACHINE),
     "its zone": (lambda: time.tzname, MACHINE),
     "its locale": (locale.localeconv, MACHINE),
-    "its mask": (lambda: os.umask(0), MACHINE),
     "its folder": (os.getcwd, FILES),
     "its folder, otherwise": (Path.cwd, FILES),
     "a file beside it": (lambda: os.path.exists("tests"), FILES),
@@ -304,7 +303,8 @@ READS = {
     "a local morning": (lambda: datetime.fromtimestamp(0).hour < 12, UNLIKE),
     "its own file": (lambda: __file__, UNLIKE),
     "the order of a set": (lambda: "".join({"ann", "bob", "cleo"}), UNLIKE),
-    "an object by its address": (lambda: repr(atexit.register(object().__str__)), UNSTEADY),
+    # A ring stays until the collector comes, so the next one lies elsewhere.
+    "an object by its address": (lambda: (r := [object()]).append(r) or repr(r[0]), UNSTEADY),
     "a database's chance": (
         lambda: sqlite3.connect(":memory:").execute("select random()").fetchone(),
         UNSTEADY,
@@ -577,7 +577,8 @@ def test_a_scenario_or_a_day_of_which_nothing_has_run_does_not_pass(function):
         assert not verdict.passed
         assert told in verdict.text
         assert "nothing of that has happened: write it as a plain def" in verdict.text
-    for world in (World(), object()):  # a live world is an object like any other
+    other = types.SimpleNamespace(start=lambda *args: None)  # as a live world is one
+    for world in (World(), other):
         with pytest.raises(TypeError, match=told):
             scenario(function)(world)
 
