@@ -87,13 +87,18 @@ def _timeout_us(timeout: float) -> int:
 
 def _checked_via(via: Any) -> Any:
     # What nobody awaited, or an object made for the call, would name a new connection each time.
-    parts = via if isinstance(via, tuple) else (via,)
-    if not all(isinstance(part, (str, int)) for part in parts):
+    if not _is_name(via):
         raise TypeError(
             f"via is {shown(via)}; nothing was sent: name the connection by a str, a whole number "
             "or a tuple of such, as request.peer is"
         )
     return via
+
+
+def _is_name(via: Any) -> bool:
+    if isinstance(via, tuple):
+        return all(map(_is_name, via))
+    return via is None or isinstance(via, (str, int))
 
 
 def _bad_call(to: Any, path: Any) -> NoReturn:

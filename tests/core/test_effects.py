@@ -344,6 +344,19 @@ def test_what_cannot_name_a_connection_is_no_via(world, via):
     world.kill(f"via {via}")
 
 
+class Passes(Node):
+    async def handle(self, request):
+        return (await self.call("waits", via=(request.peer, None, "a"))).status
+
+
+def test_what_a_request_brings_may_name_a_connection_with_more_beside_it(world):
+    world.start("waits", Node)
+    world.start("passes", Passes)
+    assert world.call("passes").body == 404
+    world.kill("passes")
+    world.kill("waits")
+
+
 class Coro(Node):
     async def save(self):
         await self.sleep(1)

@@ -11,7 +11,6 @@ import contextlib
 import secrets
 import tempfile
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +39,7 @@ class Driver:
         self.rows = LiveRows()
         self.desk = Desk()
         self.warden = WardenProcess(self.desk, self._exited, self._orphaned)
-        relay_gone = partial(self._orphaned, "proxy", "")
-        self.links = Links(self.told, self.where, self.warden, self.rows, relay_gone)
+        self.links = Links(self.told, self.where, self.warden, self.rows, self._relay_gone)
         self.nodes = Processes(self.told, self.where, self.warden, self.rows, self.links)
         self.desk.joined = {
             "warden": self.warden.joined, "relay": self.links.joined, "node": self.nodes.joined,
@@ -89,9 +87,11 @@ class Driver:
         else:
             self.nodes.exited(key, code)
 
+    def _relay_gone(self) -> None:
+        self._orphaned("proxy", last_lines(self.folder / "proxy.log"))
+
     def _orphaned(self, who: str, words: str) -> None:
         """The warden, or the relay, is gone, which nobody asked it: so the world ends."""
-        words = words or last_lines(self.folder / f"{who}.log")
         if self.loop.closed:
             return
         self.loop.why_closed = f", for its {who} is gone" + (f" ({words[-500:]})" if words else "")
