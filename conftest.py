@@ -18,6 +18,8 @@ from xdist.scheduler import LoadScopeScheduling
 for name in ("STATELAB_REDIS_URL", "STATELAB_ZOOKEEPER_HOSTS", "STATELAB_POSTGRES_URL"):
     os.environ.pop(name, None)
 
+# Their code is that of the English ones, of which all are run with each change.
+KOREAN = ("00_start_here", "05_many_servers")
 IN_CI = os.environ.get("STATELAB_CI") == "1"
 
 
@@ -45,6 +47,8 @@ def pytest_collection_modifyitems(items):
         if item.path.suffix == ".ipynb":
             item.add_marker(pytest.mark.notebooks)
             item.add_marker(pytest.mark.engines(*engines_of(item.path)))
+            if item.path.parent.name == "ko" and item.path.stem not in KOREAN:
+                item.add_marker(pytest.mark.soak)
         elif "browser" in item.path.name:
             item.add_marker(pytest.mark.browser)
     # The browser's worker has the most to do, and nobody else may do it: so it begins at once.

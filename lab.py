@@ -31,13 +31,17 @@ JUPYTERLAB_SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
 }
 
+# What takes long, and finds little that cheaper tests do not find, is for the soak.
+FEW = ["-m", "not soak"]
+
 USAGE = """
 python3 lab.py               install what is missing, open JupyterLab on the first lesson
                              (--port N, --no-browser; --language ko opens the Korean lessons;
                              other options go to JupyterLab)
-python3 lab.py test [...]    run every check; with arguments: run pytest with them
-python3 lab.py soak [...]    repeat what flakes could hide in, for hours; with files or folders,
-                             such as notebooks, repeat these only (--rounds N)
+python3 lab.py test [...]    run the checks; with arguments: run pytest with them, such as -m soak,
+                             which is what the checks leave out: every lesson in a browser, and more
+python3 lab.py soak [...]    run all, and repeat what flakes could hide in, for hours; with files or
+                             folders, such as notebooks, repeat these only (--rounds N)
 python3 lab.py record [...]  run all notebooks, or those named, and store their outputs
 python3 lab.py class FOLDER  copy the committed notebooks for a class: no answers, no outputs
                              (--language ko: the Korean ones)
@@ -350,7 +354,11 @@ def test(environment, arguments):
     environment.ensure(tools=True)
     if arguments:
         return environment.run("-m", "pytest", *arguments, alone=True)
-    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["pytest", "-n", "3"])
+    checks = (
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["pytest", "-n", "3", *FEW],
+    )
     codes = [environment.run("-m", *check, alone=True) for check in checks]
     return max(abs(code) for code in codes)
 
@@ -364,12 +372,9 @@ def soak(environment, rounds, paths):
     deep = {"STATELAB_DRAWS": "soak", "STATELAB_SEEDS": "10000", "STATELAB_KERNEL_KILLS": "100"}
     seeds = ("10,000 seeds and 100 kernel kills", ["tests", "-m", "not browser and not fuzz"], deep)
     fuzz = ("10,000 hostile inputs of a kind", ["tests", "-m", "fuzz"], {"STATELAB_DRAWS": "fuzz"})
-    site = ["tests/browser/test_site_in_browser.py"]
-    everywhere = ("every lesson in the browser edition", site, {"STATELAB_SITE": "all"})
-    pages = ["tests/browser/test_lessons_in_browser.py", "-k", "ko"]
-    korean = ("every Korean lesson in a browser", pages, {"STATELAB_KOREAN": "all"})
-    jobs = [] if paths else [seeds, fuzz, everywhere, korean]
-    jobs += [(f"round {n} of {rounds}", paths, {}) for n in range(1, rounds + 1)]
+    rest = ("what the tests leave out, such as every lesson in a browser", ["-m", "soak"], {})
+    jobs = [] if paths else [seeds, fuzz, rest]
+    jobs += [(f"round {n} of {rounds}", paths or FEW, {}) for n in range(1, rounds + 1)]
     failed = 0
     if not paths:  # its figures are nobody's verdict; but it must run
         failed = int(environment.run("-m", "bench", alone=True) != 0)

@@ -6,6 +6,7 @@ import functools
 from pathlib import Path
 
 import nbformat
+import pytest
 
 from statelab import Run, lab
 
@@ -22,6 +23,12 @@ def load(name):
 def names():
     """Return the names of the lessons there are."""
     return sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+
+
+def few(names, always):
+    """Return `names` as parameters: those that are not in `always` are for the soak."""
+    marks = {True: (), False: pytest.mark.soak}
+    return [pytest.param(name, marks=marks[name in always]) for name in names]
 
 
 class Lesson:

@@ -132,15 +132,16 @@ def test_a_notebook_with_another_output_fails_on_the_reference_python(at_home, p
 
 @pytest.mark.notebooks
 def test_cells_of_a_notebook_share_a_kernel_and_browser_tests_a_worker(tmp_path):
-    """And a test whose engines are there runs."""
+    """And a test whose engines are there runs, and most Korean notebooks are for the soak."""
     worker = "def test_worker(worker_id): print('worker', worker_id)\n"
     tests = {f"test_browser_{name}.py": worker for name in ("a", "b")}
     folder = project(tmp_path, {**tests, "test_marked.py": BROKEN["test_marked.py"]})
     here = NO_JAVA.replace("nowhere.jar", __file__) + "zookeeper.shutil.which = str\n"
     (folder / "tests" / "conftest.py").write_text(here)
-    for name in ("a", "b"):
+    (folder / "notebooks" / "ko").mkdir()
+    for name in ("a", "b", "ko/00_start_here", "ko/04_authentication"):
         write_notebook(folder / "notebooks" / f"{name}.ipynb", "42\n")
-    ends, said = run(folder, "-n", "2")
+    ends, said = run(folder, "-n", "2", "-m", "not soak")
     assert set().union(*ends.values()) == {"passed"}, said
-    assert "7 passed" in said
+    assert "9 passed, 2 deselected" in said  # a Korean notebook of two cells is for the soak
     assert len({line for line in said.splitlines() if line.startswith("worker ")}) == 1

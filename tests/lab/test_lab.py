@@ -298,13 +298,21 @@ def test_every_check_runs_even_when_one_fails():
     assert [line.split()[1] for line in fake.ran] == ["ruff", "ruff", "pytest"]
 
 
+def test_what_the_tests_leave_out_is_in_the_soak():
+    checks, soak = FakeRuns(ROOT), FakeRuns(ROOT)
+    lab.test(checks, [])
+    lab.soak(soak, 1, [])
+    assert checks.ran[-1].endswith("-m not soak")
+    assert "-m pytest -n 2 -q -m soak" in soak.ran
+
+
 def test_a_soak_goes_on_after_a_failed_round_and_tells(capsys, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)  # nothing that could build an image
-    fake = FakeRuns(ROOT, 0, 0, 0, 0, 0, 1, 0)
+    fake = FakeRuns(ROOT, 0, 0, 0, 0, 1, 0)
     assert lab.soak(fake, 2, []) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert ["passed" in line for line in lines] == [True, True, True, True, True, False, True]
-    assert lines[6].startswith("statelab: soak: round 2 of 2: passed after 0 s; failed so far: 1")
+    assert ["passed" in line for line in lines] == [True, True, True, True, False, True]
+    assert lines[5].startswith("statelab: soak: round 2 of 2: passed after 0 s; failed so far: 1")
 
 
 def test_a_soak_tries_binders_image_where_it_can_be_built(monkeypatch):
