@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+import types
 
 import engine_clients
 import psutil
@@ -21,9 +22,32 @@ from statelab.live.driver.engine import LiveEngine
 from statelab.live.driver.whereabouts import Whereabouts
 
 pytestmark = pytest.mark.live
-each_engine = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.engines(name)) for name in ENGINES]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.engines(name)) for name in ENGINES],
 )
+def name(request):
+    """Each engine. The tests of one are run one after another: most share a server."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def shared(name):
+    with LiveWorld(seed=7) as world:
+        engine_clients.start(world, name)
+        yield world
+
+
+@pytest.fixture
+def up(shared, name):
+    """A world where that engine is up, whatever the test before did with it."""
+    if shared.status(name) == "paused":
+        shared.resume(name)
+    if shared.status(name) == "dead":
+        shared.restart(name)
+    return shared
 
 
 @pytest.fixture
@@ -32,89 +56,83 @@ def world():
         yield world
 
 
-@contextlib.contextmanager
-def started(world, name):
-    """A client of that engine, which is up."""
-    engine_clients.start(world, name)
-    with contextlib.closing(engine_clients.client(world, name)) as client:
-        yield client
+@pytest.fixture(scope="module")
+def empty():
+    """A world where nothing starts."""
+    with LiveWorld() as world:
+        yield world
+
+
+def client_of(world, name):
+    """A client, for a `with`."""
+    return contextlib.closing(engine_clients.client(world, name))
 
 
 def kinds(world, name):
     return [(row.kind, row.life, row.data) for row in world.trace.rows if row.node == name]
 
 
-@each_engine
-def test_an_engine_takes_the_verbs_of_a_node_and_they_make_the_same_rows(world, name):
-    with started(world, name):
-        pid = world.pid(name)
-        assert psutil.pid_exists(pid)
-        assert world.names == {name: "up"}
-        world.pause(name)
-        assert (world.status(name), world.pid(name)) == ("paused", pid)
-        world.resume(name)
-        world.kill(name)
-        assert (world.status(name), world.pid(name)) == ("dead", None)
-        assert not psutil.pid_exists(pid)
-        world.restart(name)
+def test_an_engine_takes_the_verbs_of_a_node_and_they_make_the_same_rows(up, name):
+    before, pid = kinds(up, name), up.pid(name)
+    assert psutil.pid_exists(pid)
+    assert up.names[name] == "up"
+    up.pause(name)
+    assert (up.status(name), up.pid(name)) == ("paused", pid)
+    up.resume(name)
+    up.kill(name)
+    assert (up.status(name), up.pid(name)) == ("dead", None)
+    assert not psutil.pid_exists(pid)
+    up.restart(name)
     what = ENGINES[name].__name__
-    assert kinds(world, name) == [
-        ("start", 1, what), ("pause", 1, None), ("resume", 1, None), ("kill", 1, None),
-        ("start", 2, what),
+    assert before[0] == ("start", 1, what)
+    assert before[-1][0] == "start"
+    life = before[-1][1]
+    assert kinds(up, name)[len(before) :] == [
+        ("pause", life, None), ("resume", life, None), ("kill", life, None),
+        ("start", life + 1, what),
     ]  # fmt: skip
 
 
-@each_engine
-def test_a_killed_engine_refuses_and_once_restarted_has_what_it_had_written(world, name):
-    with started(world, name) as client:
-        address, port = world.address(name), world.port(name)
+def test_a_killed_engine_refuses_and_once_restarted_has_what_it_had_written(up, name):
+    with client_of(up, name) as client:
+        address, port = up.address(name), up.port(name)
         client.put("kept")
-        world.kill(name)
+        up.kill(name)
+        with pytest.raises(WrongState, match="is dead already"):
+            up.pause(name)
         with pytest.raises(client.failed):
             client.get()
-        world.restart(name)
-        assert (world.address(name), world.port(name)) == (address, port)
-    with contextlib.closing(engine_clients.client(world, name)) as client:
+        up.restart(name)
+        assert (up.address(name), up.port(name)) == (address, port)
+    with client_of(up, name) as client:
         assert client.get() == "kept"
 
 
-@each_engine
-def test_a_paused_engine_lets_its_clients_wait_and_goes_on_where_it_was(world, name):
-    with started(world, name) as client:
+def test_a_paused_engine_lets_its_clients_wait_and_goes_on_where_it_was(up, name):
+    with client_of(up, name) as client:
         client.put("before")
-        world.pause(name)
+        up.pause(name)
         with pytest.raises(client.failed):
             client.get()
-        world.resume(name)
-    with contextlib.closing(engine_clients.client(world, name)) as client:
+        up.resume(name)
+    with client_of(up, name) as client:
         assert client.get() == "before"
 
 
-@each_engine
-def test_a_paused_engine_can_be_killed(world, name):
-    with started(world, name):
-        pids = [p.pid for p in tree(world.pid(name))]
-        world.pause(name)
-        world.kill(name)
-        assert not [pid for pid in pids if psutil.pid_exists(pid)]
-        world.restart(name)
-
-
-@each_engine
-def test_close_ends_an_engine_and_all_that_it_wrote(name):
-    with LiveWorld() as world, started(world, name):
-        pids, folder = [p.pid for p in tree(world.pid(name))], folder_of(world)
-        world.pause(name)
-    assert not [pid for pid in pids if psutil.pid_exists(pid)]
-    assert not folder.exists()
+def test_a_verb_that_does_not_apply_says_so(up, name):
+    with pytest.raises(WrongState, match="only a dead node can be restarted"):
+        up.restart(name)
+    with pytest.raises(WrongState, match="is not paused"):
+        up.resume(name)
+    with pytest.raises(WrongState, match=f"the name {name} is taken"):
+        engine_clients.start(up, name)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # kazoo's
-@each_engine
-def test_who_does_not_know_the_password_of_the_address_gets_nothing(world, name):
-    with started(world, name) as client:
+def test_who_does_not_know_the_password_of_the_address_gets_nothing(up, name):
+    with client_of(up, name) as client:
         client.put("secret")
-    address = world.address(name)
+    address = up.address(name)
     password = re.search(":([0-9a-f]{32})@", address)[1]
     for other in (re.sub("[^/@]*@", "", address), address.replace(password, "wrong")):
         if name == "postgres":
@@ -127,128 +145,28 @@ def _closing(name, address):
     return contextlib.closing(engine_clients.CLIENTS[name](address))
 
 
-@each_engine
-def test_the_password_is_another_in_each_world_and_stands_nowhere_in_the_open(world, name):
-    engine_clients.start(world, name)
-    password = re.search(":([0-9a-f]{32})@", world.address(name))[1]
-    shown = [repr(world), repr(world.trace.rows), repr(world.names)]
+def test_the_password_is_another_in_each_world_and_stands_nowhere_in_the_open(up, name, elsewhere):
+    password = re.search(":([0-9a-f]{32})@", up.address(name))[1]
+    shown = [repr(up), repr(up.trace.rows), repr(up.names)]
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):  # a zombie is one, and shows nothing
             shown += process.cmdline()
     assert not [text for text in shown if password in text]
-    for path in folder_of(world).rglob("*"):
+    for path in folder_of(up).rglob("*"):
         if path.is_file() and password.encode() in path.read_bytes():
             assert not path.stat().st_mode & 0o077, path
-    with LiveWorld() as another:
-        engine_clients.start(another, name)
-        assert password not in another.address(name)
+    assert password not in elsewhere.address
 
 
-def tree(pid):
-    return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-
-
-@each_engine
-def test_an_engine_that_ends_by_itself_has_crashed(world, name):
-    with started(world, name):
-        psutil.Process(world.pid(name)).terminate()
-        until(lambda: world.status(name) == "dead")
-        assert kinds(world, name)[-1][0] == "crash"
-        world.restart(name)
-        assert world.status(name) == "up"
-
-
-@each_engine
-def test_a_verb_that_does_not_apply_says_so(world, name):
-    with started(world, name):
-        with pytest.raises(WrongState, match="only a dead node can be restarted"):
-            world.restart(name)
-        with pytest.raises(WrongState, match="is not paused"):
-            world.resume(name)
-        with pytest.raises(WrongState, match=f"the name {name} is taken"):
-            engine_clients.start(world, name)
-        world.kill(name)
-        with pytest.raises(WrongState, match="is dead already"):
-            world.pause(name)
-
-
-@each_engine
-def test_an_engine_that_cannot_start_shows_its_last_lines_and_leaves_its_name_free(
-    world, name, monkeypatch
-):
-    monkeypatch.setattr(
-        ENGINES[name],
-        "command",
-        lambda *_: Command(["sh", "-c", "echo no room on the disk; exit 3"]),
-    )
-    with pytest.raises(RuntimeError, match=f"(?s){name} did not start: .*no room on the disk"):
-        engine_clients.start(world, name)
-    monkeypatch.undo()
-    assert world.names == {}
-    with started(world, name) as client:
-        client.put("now it does")
-
-
-@each_engine
-def test_a_server_that_cannot_be_asked_whether_it_is_up_is_killed(world, name, monkeypatch):
-    pids = []
-
-    async def fail(engine, place, life):
-        pids.extend(process.pid for process in warden_of(world).children())
-        raise ValueError("no such file")
-
-    monkeypatch.setattr(ENGINES[name], "is_up", fail)
-    with pytest.raises(ValueError, match="no such file"):
-        engine_clients.start(world, name)
-    assert pids
-    until(lambda: not any(map(psutil.pid_exists, pids)))
-    monkeypatch.undo()
-    with started(world, name) as client:
-        client.put("now it does")
-
-
-def until(condition):
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-@each_engine
-def test_an_engine_that_does_not_come_up_in_time_is_killed_and_shows_its_last_lines(
-    world, name, monkeypatch
-):
-    async def never(*_):
-        return False
-
-    monkeypatch.setattr(ENGINES[name], "is_up", never)
-    monkeypatch.setattr(LiveEngine, "patience_s", 3.0)
-    with pytest.raises(RuntimeError, match=f"(?s){name} did not start within 3 s: .+"):
-        engine_clients.start(world, name)
-    assert world.names == {}
-    monkeypatch.undo()
-    with started(world, name) as client:
-        client.put("now it does")
-
-
-@each_engine
-def test_an_engine_whose_program_is_not_there_says_so(world, name, monkeypatch):
-    monkeypatch.setattr(ENGINES[name], "command", lambda *_: Command(["/nowhere/server"]))
-    with pytest.raises(RuntimeError, match=f"{name} has no process: .*/nowhere/server"):
-        engine_clients.start(world, name)
-
-
-@each_engine
-def test_an_engine_takes_no_http_and_a_call_says_what_to_do(world, name):
+def test_an_engine_takes_no_http_and_a_call_says_what_to_do(up, name):
     class Web(Node):
         async def handle(self, request):
             return (await self.call(name)).body
 
-    with started(world, name):
-        with pytest.raises(UnknownNode, match=f"world.address\\('{name}'\\), to its client"):
-            world.call(name)
-        world.start("web", Web)
-        assert "no node is named" in str(world.call("web").body)
+    with pytest.raises(UnknownNode, match=f"world.address\\('{name}'\\), to its client"):
+        up.call(name)
+    up.start("caller", Web)
+    assert "no node is named" in str(up.call("caller").body)
 
 
 class Asker(Node):
@@ -263,23 +181,92 @@ class Asker(Node):
         return self._client.get()
 
 
-@each_engine
-def test_a_node_reaches_an_engine_by_an_address_that_it_is_given(world, name):
+def test_a_node_reaches_an_engine_by_an_address_that_it_is_given(up, name):
+    up.start("web", Asker, name, up.address(name))
+    assert up.call("web", body="hello", timeout=10).body == "hello"
+    up.kill("web")
+    up.restart("web")
+    assert up.call("web", timeout=10).body == "hello"
+    up.kill("web")
+
+
+def test_an_engine_that_ends_by_itself_has_crashed(up, name):
+    psutil.Process(up.pid(name)).terminate()
+    until(lambda: up.status(name) == "dead")
+    assert kinds(up, name)[-1][0] == "crash"
+    up.restart(name)
+    assert up.status(name) == "up"
+
+
+def test_a_paused_engine_can_be_killed(up, name):
+    pids = [p.pid for p in tree(up.pid(name))]
+    up.pause(name)
+    up.kill(name)
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+
+
+def tree(pid):
+    return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+
+
+def until(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_an_engine_that_does_not_start_says_why_and_leaves_its_name_and_its_place_free(
+    world, name, monkeypatch
+):
+    def start(why, message, **changed):
+        with monkeypatch.context() as patch:
+            for what, other in changed.items():
+                patch.setattr(ENGINES[name], what, other)
+            with pytest.raises(why, match=message):
+                engine_clients.start(world, name)
+        assert world.names == {}
+
+    def program(*argv):  # it writes nothing, so nothing need be prepared
+        return {"command": lambda *_: Command(list(argv)), "prepare": lambda *_: []}
+
+    # It cannot be run at all.
+    start(RuntimeError, f"{name} has no process: .*/nowhere/server", **program("/nowhere/server"))
+    # It ends at once: its last lines are shown.
+    fails = program("sh", "-c", "echo no room on the disk; exit 3")
+    start(RuntimeError, f"(?s){name} did not start: .*no room on the disk", **fails)
+
+    # It cannot be asked whether it is up: it is killed.
+    pids = []
+
+    async def fail(engine, place, life):
+        pids.extend(process.pid for process in warden_of(world).children())
+        raise ValueError("no such file")
+
+    start(ValueError, "no such file", is_up=fail)
+    assert pids
+    until(lambda: not any(map(psutil.pid_exists, pids)))
+
+    # It does not come up in time: it is killed, and its last lines are shown.
+    async def never(*_):
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LiveEngine, "patience_s", 3.0)
+        start(RuntimeError, f"(?s){name} did not start within 3 s: .+", is_up=never)
+
     engine_clients.start(world, name)
-    world.start("web", Asker, name, world.address(name))
-    assert world.call("web", body="hello", timeout=10).body == "hello"
-    world.kill("web")
-    world.restart("web")
-    assert world.call("web", timeout=10).body == "hello"
+    with client_of(world, name) as client:
+        client.put("now it does")
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_a_missing_engine_is_a_named_error_that_says_how_to_get_it(world, name, monkeypatch):
+def test_a_missing_engine_is_a_named_error_that_says_how_to_get_it(empty, name, monkeypatch):
     monkeypatch.delenv(ENGINES[name].variable, raising=False)
     monkeypatch.setattr(ENGINES[name], "missing", lambda: "there is none: install it")
     with pytest.raises(EngineMissing, match="there is none: install it"):
-        world.start(name, ENGINES[name])
-    assert world.names == {}
+        empty.start(name, ENGINES[name])
+    assert empty.names == {}
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -290,15 +277,15 @@ def test_the_simulated_world_says_that_a_real_server_needs_a_live_one(name):
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_start_takes_the_engines_class(world, name):
+def test_start_takes_the_engines_class(empty, name):
     with pytest.raises(TypeError, match="takes the class"):
-        world.start(name, ENGINES[name]())
+        empty.start(name, ENGINES[name]())
     with pytest.raises(TypeError, match="unexpected keyword argument"):
-        world.start(name, ENGINES[name], no_such_option=1)
+        empty.start(name, ENGINES[name], no_such_option=1)
 
 
-def test_the_options_of_a_node_have_no_names(world):
-    for place in (world, World()):
+def test_the_options_of_a_node_have_no_names(empty):
+    for place in (empty, World()):
         with pytest.raises(TypeError, match="write 7 without count"):
             place.start("web", Asker, count=7)
 
@@ -345,28 +332,64 @@ WRONG_OPTIONS = [
 
 @pytest.mark.parametrize(("name", "options", "said"), WRONG_OPTIONS, ids=range(len(WRONG_OPTIONS)))
 def test_an_option_that_cannot_be_meant_is_refused_and_leaves_the_name_free(
-    world, name, options, said
+    empty, name, options, said
 ):
     with pytest.raises((TypeError, ValueError, UnknownNode), match=said):
-        world.start(name, ENGINES[name], **options)
-    assert world.names == {}
+        empty.start(name, ENGINES[name], **options)
+    assert empty.names == {}
 
 
-# Any of them may stand in TMPDIR.
-FOLDERS = [" it\n's a\"b a\\b a$b%s{x} a:b;c#d 앨리스\t ", "x" * 90]
+# It may stand in TMPDIR.
+FOLDER = "x" * 90 + "/ it\n's a\"b a\\b a$b%s{x} a:b;c#d 앨리스\t "
 
 
-@each_engine
-def test_an_engine_lives_in_a_folder_of_any_name(name, tmp_path, monkeypatch):
-    tmp_path.chmod(0o755)
-    for folder in FOLDERS:
-        place = tmp_path / folder
-        place.mkdir()
-        monkeypatch.setattr("tempfile.tempdir", str(place))
-        with LiveWorld() as world, started(world, name) as client:
+@pytest.fixture(scope="module")
+def elsewhere(name, tmp_path_factory):
+    """What came of an engine from its start to its end, in a folder of a strange name."""
+    came = types.SimpleNamespace()
+    top = tmp_path_factory.mktemp("elsewhere")
+    top.chmod(0o755)
+    (top / FOLDER).mkdir(parents=True)
+    umask = os.umask(0o022)  # a usual one
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.umask, umask)
+        stack.enter_context(pytest.MonkeyPatch.context()).setattr(
+            "tempfile.tempdir", str(top / FOLDER)
+        )
+        world = stack.enter_context(LiveWorld())
+        engine_clients.start(world, name)
+        with client_of(world, name) as client:
             client.put("kept")
-            world.kill(name)
-            world.restart(name)
+        world.kill(name)
+        world.restart(name)
+        with client_of(world, name) as client:
+            came.kept = client.get()
+        if name == "redis":
+            with redis.Redis.from_url(world.address(name)) as asked:
+                asked.config_rewrite()
+                asked.save()
+        pids = [p.pid for p in tree(world.pid(name))]
+        world.pause(name)
+        came.folder, came.address = folder_of(world), world.address(name)
+        files = (came.folder / "1").rglob("*")
+        came.files = {path: path.stat().st_mode for path in files}
+    came.left = [pid for pid in pids if psutil.pid_exists(pid)]
+    return came
+
+
+def test_an_engine_lives_in_a_folder_of_any_name(elsewhere):
+    assert elsewhere.folder.parent.name in FOLDER
+    assert elsewhere.kept == "kept"
+
+
+def test_what_an_engine_writes_is_nobody_elses(elsewhere):
+    assert elsewhere.files
+    assert not [path for path, mode in elsewhere.files.items() if mode & 0o077]
+
+
+def test_close_ends_an_engine_and_all_that_it_wrote(elsewhere):
+    assert elsewhere.left == []
+    assert not elsewhere.folder.exists()
 
 
 KERNEL = """
@@ -382,7 +405,6 @@ with LiveWorld() as world:
 """
 
 
-@each_engine
 def test_an_engine_and_its_folder_have_any_name_where_the_locale_knows_only_ascii(name, tmp_path):
     code, home = tmp_path / "kernel.py", tmp_path / "집"
     code.write_text(KERNEL, "utf-8")
@@ -392,19 +414,3 @@ def test_an_engine_and_its_folder_have_any_name_where_the_locale_knows_only_asci
     )
     assert (done.stdout, done.stderr) == ("up\n", "")
     assert list(home.iterdir()) == []
-
-
-@each_engine
-def test_what_an_engine_writes_is_nobody_elses(name):
-    before = os.umask(0o022)  # a usual one
-    try:
-        with LiveWorld() as world, started(world, name) as client:
-            client.put("kept")
-            if name == "redis":
-                with redis.Redis.from_url(world.address(name)) as asked:
-                    asked.config_rewrite()
-                    asked.save()
-            for path in (folder_of(world) / "1").rglob("*"):
-                assert not path.stat().st_mode & 0o077, path
-    finally:
-        os.umask(before)

@@ -1,13 +1,15 @@
-"""Faults of the links of real engines: what is acknowledged, and what a failover then has."""
+"""Faults of the links of real engines: what is acknowledged, and what a failover then has.
+
+Those of PostgreSQL stand in test_postgres.py, which has the servers for it.
+"""
 
 import threading
 
-import psycopg
 import pytest
 import redis
 
 from statelab import Node, WrongState
-from statelab.engines import Postgres, Redis
+from statelab.engines import Redis
 from statelab.live import LiveWorld
 
 pytestmark = pytest.mark.live
@@ -27,60 +29,6 @@ def until(condition):
     raise AssertionError("it has not come true within 20 s")
 
 
-# ------------------------------------------------------------------------------- PostgreSQL
-@pytest.mark.engines("postgres")
-def test_sixty_are_acknowledged_and_fifty_survive_a_failover_behind_a_held_link(world):
-    world.start("primary", Postgres)
-    world.start("standby", Postgres, standby_of="primary")
-    with (
-        psycopg.connect(world.address("primary"), autocommit=True) as primary,
-        psycopg.connect(world.address("standby"), autocommit=True) as standby,
-    ):
-        primary.execute("CREATE TABLE orders (n int)")
-
-        def rows():
-            try:
-                return standby.execute("SELECT count(*) FROM orders").fetchone()[0]
-            except psycopg.errors.UndefinedTable:
-                return None
-
-        for n in range(60):
-            if n == 50:
-                until(lambda: rows() == 50)
-                world.hold("primary", "standby")
-            primary.execute("INSERT INTO orders VALUES (%s)", [n])
-        world.kill("primary")
-        standby.execute("SELECT pg_promote()")
-        assert rows() == 50
-
-
-@pytest.mark.engines("postgres")
-def test_with_a_synchronous_standby_a_commit_waits_while_the_link_is_held(world):
-    world.start("primary", Postgres, synchronous_standby="standby")
-    world.start("standby", Postgres, standby_of="primary")
-    with (
-        psycopg.connect(world.address("primary"), autocommit=True) as primary,
-        psycopg.connect(world.address("primary"), autocommit=True) as other,
-    ):
-        state = "SELECT sync_state FROM pg_stat_replication"
-        until(lambda: other.execute(state).fetchone() == ("sync",))
-        primary.execute("CREATE TABLE orders (n int)")
-        world.hold("standby", "primary")
-        done = threading.Event()
-
-        def commit():
-            primary.execute("INSERT INTO orders VALUES (1)")
-            done.set()
-
-        thread = threading.Thread(target=commit)
-        thread.start()
-        assert not done.wait(0.5)
-        world.release("standby", "primary")
-        assert done.wait(20)
-        thread.join()
-
-
-# ------------------------------------------------------------------------------- Redis
 @pytest.mark.engines("redis")
 def test_a_lease_that_was_acknowledged_is_granted_again_after_a_failover_behind_a_held_link(world):
     world.start("primary", Redis)

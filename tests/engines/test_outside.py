@@ -18,9 +18,6 @@ from statelab.engines.engine import Command
 from statelab.live import LiveWorld
 
 pytestmark = pytest.mark.live
-each_engine = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.engines(name)) for name in ENGINES]
-)
 
 
 def redis_contents(address):
@@ -47,20 +44,32 @@ def postgres_contents(address):
 CONTENTS = {"redis": redis_contents, "zookeeper": zookeeper_contents, "postgres": postgres_contents}
 
 
-@pytest.fixture
-def somebodys(name, monkeypatch):
-    """A server with something in it, whose address stands in the environment."""
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.engines(name)) for name in ENGINES],
+)
+def name(request):
+    """Each engine. The tests of one are run one after another: they share somebody's server."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def shared(name):
     with LiveWorld() as world:
         engine_clients.start(world, name)
-        client = engine_clients.client(world, name)
-        client.put("somebody's")
-        monkeypatch.setenv(ENGINES[name].variable, world.address(name))
         yield world
+
+
+@pytest.fixture
+def somebodys(shared, name, monkeypatch):
+    """A server with something in it, whose address stands in the environment."""
+    with contextlib.closing(engine_clients.client(shared, name)) as client:
+        client.put("somebody's")
+        monkeypatch.setenv(ENGINES[name].variable, shared.address(name))
+        yield shared
         assert client.get() == "somebody's"
-        client.close()
 
 
-@each_engine
 def test_a_world_keeps_what_it_writes_apart_and_removes_it_at_its_end(somebodys, name):
     address = somebodys.address(name)
     before = CONTENTS[name](address)
@@ -80,7 +89,6 @@ def test_a_world_keeps_what_it_writes_apart_and_removes_it_at_its_end(somebodys,
     assert CONTENTS[name](address) == before
 
 
-@each_engine
 def test_what_somebody_else_runs_is_not_killed_and_says_so(somebodys, name):
     with LiveWorld() as world:
         engine_clients.start(world, name)
@@ -103,7 +111,6 @@ time.sleep(1000)
 """
 
 
-@each_engine
 def test_kill_9_of_the_kernel_removes_what_was_written_there(somebodys, name):
     address = somebodys.address(name)
     before = CONTENTS[name](address)

@@ -1,9 +1,12 @@
 """PostgreSQL as the lessons need it: a primary, a standby, and what an acknowledgement is worth."""
 
 import contextlib
+import dataclasses
+import functools
 import grp
 import os
 import pwd
+import re
 import subprocess
 import sys
 import threading
@@ -17,6 +20,7 @@ from processes import folder_of
 
 from statelab.engines import Postgres
 from statelab.engines import postgres as engine
+from statelab.engines.engine import Place
 from statelab.engines.postgres import COMMITS
 from statelab.live import LiveWorld
 from statelab.live.warden import trees
@@ -24,6 +28,7 @@ from statelab.live.warden import trees
 pytestmark = [pytest.mark.live, pytest.mark.engines("postgres")]
 
 ROWS = 60
+USERS = pwd.getpwall()  # before any server of this file
 WAITS = ("remote_write", "on", "remote_apply")  # for the standby, if it is a synchronous one
 
 
@@ -36,25 +41,53 @@ def world():
 @pytest.fixture
 def connect(world):
     """A function: a connection to the engine of that name, each statement a transaction."""
-    connections = []
+    with connections() as connect:
+        yield functools.partial(connect, world)
 
-    def connect(name, **options):
-        connections.append(psycopg.connect(world.address(name), autocommit=True, **options))
-        return connections[-1]
+
+@contextlib.contextmanager
+def connections():
+    made = []
+
+    def connect(world, name):
+        made.append(psycopg.connect(world.address(name), autocommit=True))
+        return made[-1]
 
     yield connect
-    for connection in connections:
+    for connection in made:
         connection.close()
 
 
+# A cluster costs seconds to make, so tests that leave it as they found it share one. Each kind of
+# world says what its tests must leave.
+@pytest.fixture(scope="module")
+def alone():
+    """A world with one server, `pg`; it stays up, with no table."""
+    with LiveWorld(seed=7) as world:
+        world.start("pg", Postgres, synchronous_commit="local")
+        yield world
+
+
+@pytest.fixture(scope="module")
+def a_pair():
+    """A primary with a synchronous standby, and an empty table in both; all stay as they are."""
+    with LiveWorld(seed=7) as world, connections() as connect:
+        world.start("primary", Postgres, synchronous_standby="standby")
+        world.start("standby", Postgres, standby_of="primary")
+        connect(world, "primary").execute("CREATE TABLE kept (n int PRIMARY KEY)")
+        until(lambda: sync_state(connect(world, "primary")) == "sync")
+        yield world
+
+
 @pytest.fixture
-def pair(world, connect):
-    """A primary with a synchronous standby, and an empty table in both."""
-    world.start("primary", Postgres, synchronous_standby="standby")
-    world.start("standby", Postgres, standby_of="primary")
-    connect("primary").execute("CREATE TABLE kept (n int PRIMARY KEY)")
-    until(lambda: sync_state(connect("primary")) == "sync")
-    return world
+def to(request):
+    """A function: a connection to the engine of that name in the world that the test shares."""
+    shared = "alone" if "alone" in request.fixturenames else "a_pair"
+    world = request.getfixturevalue(shared)
+    with connections() as connect:
+        yield functools.partial(connect, world)
+    for name in ("pg",) if shared == "alone" else ("primary", "standby"):
+        assert world.status(name) == "up"
 
 
 def sync_state(connection):
@@ -69,16 +102,16 @@ def until(condition):
         time.sleep(0.01)
 
 
-def commit_rows(connection, setting, numbers=range(ROWS)):
+def commit_rows(connection, setting, numbers=range(ROWS), table="kept"):
     """Commits those rows one by one; returns how many were acknowledged."""
     connection.execute(f"SET synchronous_commit = {setting}")
     for n in numbers:
-        connection.execute("INSERT INTO kept VALUES (%s)", [n])
+        connection.execute(f"INSERT INTO {table} VALUES (%s)", [n])
     return len(numbers)
 
 
-def surviving(connection):
-    return connection.execute("SELECT count(*) FROM kept").fetchone()[0]
+def surviving(connection, table="kept"):
+    return connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
 
 
 @contextlib.contextmanager
@@ -101,9 +134,10 @@ def a_commit_that_waits(connection, statement="INSERT INTO kept VALUES (-1)"):
     assert not thread.is_alive()
 
 
-def is_waiting(watcher):
-    events = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-    return watcher.execute(events).fetchone()[0] == 1
+def is_waiting(watcher, connection):
+    """Whether a commit of that connection waits for the standby."""
+    events = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = %s"
+    return watcher.execute(events, [connection.info.backend_pid]).fetchone()[0] == 1
 
 
 # ------------------------------------------------------------------- what is acknowledged is safe?
@@ -111,69 +145,66 @@ def is_waiting(watcher):
 # Its third column, a crash of the standby's operating system, needs a second machine.
 
 
-@pytest.mark.parametrize("setting", COMMITS)
-def test_a_killed_and_restarted_primary_has_all_that_it_acknowledged_unless_it_is_off(
-    world, connect, setting
-):
-    world.start("primary", Postgres)
-    primary = connect("primary")
-    primary.execute("CREATE TABLE kept (n int PRIMARY KEY)")
-    # With off this process writes the log, when it comes to it: here never.
-    writer = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'"
-    psutil.Process(primary.execute(writer).fetchone()[0]).suspend()
-    assert commit_rows(primary, setting) == ROWS
-    world.kill("primary")
-    world.restart("primary")
-    left = surviving(connect("primary"))
-    assert left < ROWS if setting == "off" else left == ROWS
+def test_a_killed_and_restarted_primary_has_all_that_it_acknowledged_unless_it_is_off(alone, to):
+    to("pg").execute("CREATE TABLE kept (n int PRIMARY KEY)")
+    left = {}
+    for setting in COMMITS:  # each has a kill of its own: none flushes what another has written
+        primary = to("pg")
+        primary.execute("SET synchronous_commit = on")
+        primary.execute("DELETE FROM kept")
+        # With off this process writes the log, when it comes to it: here never.
+        writer = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'"
+        psutil.Process(primary.execute(writer).fetchone()[0]).suspend()
+        assert commit_rows(primary, setting) == ROWS
+        alone.kill("pg")
+        alone.restart("pg")
+        left[setting] = surviving(to("pg"))
+    to("pg").execute("DROP TABLE kept")
+    assert left.pop("off") < ROWS
+    assert left == dict.fromkeys(COMMITS[1:], ROWS)
 
 
-@pytest.mark.parametrize("setting", WAITS)
-def test_what_waited_for_the_standby_survives_the_kill_of_both(pair, connect, setting):
-    assert commit_rows(connect("primary"), setting) == ROWS
-    pair.kill("primary")
-    pair.kill("standby")
-    pair.restart("standby")
-    standby = connect("standby")
-    standby.execute("SELECT pg_promote()")
-    assert surviving(standby) == ROWS
-
-
-@pytest.mark.parametrize("setting", COMMITS)
 @pytest.mark.parametrize("synchronous", [False, True])
 def test_acknowledged_rows_are_lost_with_the_primary_unless_each_commit_waited_for_the_standby(
-    world, connect, setting, synchronous
+    world, connect, synchronous
 ):
+    """Each setting has a table, and all are lost with the same primary."""
     world.start("primary", Postgres, synchronous_standby="standby" if synchronous else "")
     world.start("standby", Postgres, standby_of="primary")
-    primary = connect("primary")
-    primary.execute("CREATE TABLE kept (n int PRIMARY KEY)")
-    until(lambda: sync_state(connect("primary")) == ("sync" if synchronous else "async"))
-    there = "SELECT to_regclass('kept') IS NOT NULL"
-    until(lambda: connect("standby").execute(there).fetchone()[0])
-    acknowledged = commit_rows(primary, setting, range(50))
-    until(lambda: surviving(connect("standby")) == 50)
-    world.hold("standby", "primary")
-    if synchronous and setting in WAITS:
-        watcher = connect("primary")
-        with a_commit_that_waits(primary) as said:
-            until(lambda: is_waiting(watcher))
-            world.kill("primary")
-        assert said == ["the connection is lost"]
-    else:
-        acknowledged += commit_rows(primary, setting, range(50, ROWS))
+    primary, standby = connect("primary"), connect("standby")
+    for setting in COMMITS:
+        primary.execute(f'CREATE TABLE "{setting}" (n int PRIMARY KEY)')
+    until(lambda: sync_state(primary) == ("sync" if synchronous else "async"))
+    acknowledged = {s: commit_rows(primary, s, range(50), f'"{s}"') for s in COMMITS}
+    there = "SELECT to_regclass('remote_apply') IS NOT NULL"
+    until(lambda: standby.execute(there).fetchone()[0])
+    until(lambda: [surviving(standby, f'"{setting}"') for setting in COMMITS] == [50] * 5)
+    world.hold(*(("standby", "primary") if synchronous else ("primary", "standby")))
+    with contextlib.ExitStack() as waiting:
+        said = {}
+        for setting in COMMITS:
+            if synchronous and setting in WAITS:
+                waits = connect("primary")
+                waits.execute(f"SET synchronous_commit = {setting}")
+                one_more = f'INSERT INTO "{setting}" VALUES (-1)'
+                said[setting] = waiting.enter_context(a_commit_that_waits(waits, one_more))
+                until(lambda waits=waits: is_waiting(primary, waits))
+            else:
+                acknowledged[setting] += commit_rows(
+                    primary, setting, range(50, ROWS), f'"{setting}"'
+                )
         world.kill("primary")
-    standby = connect("standby")
+    lost = ["the connection is lost"]
+    assert said == {setting: lost for setting in WAITS if synchronous}
     standby.execute("SELECT pg_promote()")
-    assert surviving(standby) == 50
-    waited = synchronous and setting in WAITS
-    assert acknowledged - surviving(standby) == (0 if waited else ROWS - 50)
+    for setting in COMMITS:
+        assert surviving(standby, f'"{setting}"') == 50, setting
+        waited = synchronous and setting in WAITS
+        assert acknowledged[setting] - 50 == (0 if waited else ROWS - 50), setting
 
 
-def test_a_read_from_the_standby_may_be_stale_unless_the_commit_waited_for_its_replay(
-    pair, connect
-):
-    primary, standby, watcher = connect("primary"), connect("standby"), connect("primary")
+def test_a_read_from_the_standby_may_be_stale_unless_the_commit_waited_for_its_replay(a_pair, to):
+    primary, standby, watcher = to("primary"), to("standby"), to("primary")
     for setting in COMMITS:
         until(lambda: surviving(standby) == 0)
         standby.execute("SELECT pg_wal_replay_pause()")
@@ -185,7 +216,7 @@ def test_a_read_from_the_standby_may_be_stale_unless_the_commit_waited_for_its_r
         primary.execute(f"SET synchronous_commit = {setting}")
         with a_commit_that_waits(primary) as said:
             if setting == "remote_apply":
-                until(lambda: is_waiting(watcher))
+                until(lambda: is_waiting(watcher, primary))
                 assert said == []
                 standby.execute("SELECT pg_wal_replay_resume()")
             else:
@@ -197,90 +228,157 @@ def test_a_read_from_the_standby_may_be_stale_unless_the_commit_waited_for_its_r
         primary.execute("DELETE FROM kept")
 
 
-@pytest.mark.parametrize("setting", COMMITS)
-def test_a_cancelled_wait_is_a_warning_and_success_at_the_primary_only(pair, connect, setting):
-    primary, watcher = connect("primary"), connect("primary")
-    primary.execute(f"SET synchronous_commit = {setting}")
-    pair.kill("standby")
+def test_without_the_standby_a_synchronous_commit_waits_until_it_is_back(a_pair, to):
+    primary, watcher = to("primary"), to("primary")
+    a_pair.kill("standby")
     with a_commit_that_waits(primary) as said:
-        if setting in WAITS:
-            until(lambda: is_waiting(watcher))
-            assert said == []
-            watcher.execute("SELECT pg_cancel_backend(%s)", [primary.info.backend_pid])
-    if setting in WAITS:
-        assert said == ["canceling wait for synchronous replication due to user request",
-                        "acknowledged"]  # fmt: skip
-    else:
-        assert said == ["acknowledged"]
-    assert surviving(watcher) == 1
-    pair.kill("primary")
-    pair.restart("standby")
-    standby = connect("standby")
-    standby.execute("SELECT pg_promote()")
-    assert surviving(standby) == 0
-
-
-def test_without_the_standby_a_synchronous_commit_waits_until_it_is_back(pair, connect):
-    primary, watcher = connect("primary"), connect("primary")
-    pair.kill("standby")
-    with a_commit_that_waits(primary) as said:
-        until(lambda: is_waiting(watcher))
+        until(lambda: is_waiting(watcher, primary))
         assert said == []
-        pair.restart("standby")
+        a_pair.restart("standby")
     assert said == ["acknowledged"]
+    primary.execute("DELETE FROM kept")
+
+
+def test_while_the_link_is_held_a_synchronous_commit_waits_until_it_is_released(a_pair, to):
+    primary, watcher = to("primary"), to("primary")
+    a_pair.hold("standby", "primary")
+    with a_commit_that_waits(primary) as said:
+        until(lambda: is_waiting(watcher, primary))
+        time.sleep(0.5)
+        assert said == []
+        a_pair.release("standby", "primary")
+    assert said == ["acknowledged"]
+    primary.execute("DELETE FROM kept")
+
+
+@dataclasses.dataclass
+class Failover:
+    """What came of a pair of which both were killed, and the standby promoted."""
+
+    before: type  # what an INSERT at the standby said then
+    acknowledged: int  # by the standby, too
+    said: dict  # setting → what it said to a commit without the standby
+    at_primary: list  # the rows of those commits, while it lived
+    survived: list  # the rows at the promoted standby
+    after: list  # and when it had taken one more row, was killed, and came back
+
+
+@pytest.fixture(scope="module")
+def failover():
+    """The story of a pair to its end; the tests ask what came of it."""
+    with LiveWorld(seed=7) as world, connections() as connect:
+        world.start("primary", Postgres, synchronous_standby="standby")
+        world.start("standby", Postgres, standby_of="primary")
+        primary, watcher = connect(world, "primary"), connect(world, "primary")
+        primary.execute("CREATE TABLE kept (n int PRIMARY KEY)")
+        until(lambda: sync_state(watcher) == "sync")
+        with pytest.raises(psycopg.Error) as before:
+            connect(world, "standby").execute("INSERT INTO kept VALUES (-1)")
+        acknowledged, said = 0, {}
+        for part, setting in enumerate(reversed(WAITS)):  # what waits for the least comes last
+            numbers = range(part * ROWS, (part + 1) * ROWS)
+            acknowledged += commit_rows(primary, setting, numbers)
+        world.kill("standby")
+        for number, setting in enumerate(COMMITS):
+            client = connect(world, "primary")
+            client.execute(f"SET synchronous_commit = {setting}")
+            one_more = f"INSERT INTO kept VALUES ({1000 + number})"
+            with a_commit_that_waits(client, one_more) as said[setting]:
+                if setting in WAITS:
+                    until(lambda client=client: is_waiting(watcher, client))
+                    assert said[setting] == []
+                    watcher.execute("SELECT pg_cancel_backend(%s)", [client.info.backend_pid])
+        at_primary = rows(watcher)
+        world.kill("primary")
+        world.restart("standby")
+        standby = connect(world, "standby")
+        standby.execute("SELECT pg_promote()")
+        survived = rows(standby)
+        standby.execute("INSERT INTO kept VALUES (-1)")  # waits for nobody, though its primary did
+        world.kill("standby")
+        world.restart("standby")
+        after = rows(connect(world, "standby"))
+    return Failover(before.type, acknowledged, said, at_primary, survived, after)
+
+
+def rows(connection):
+    return [n for (n,) in connection.execute("SELECT n FROM kept ORDER BY n").fetchall()]
+
+
+def test_what_waited_for_the_standby_survives_the_kill_of_both(failover):
+    assert failover.acknowledged == len(WAITS) * ROWS
+    assert [n for n in failover.survived if n < 1000] == list(range(len(WAITS) * ROWS))
+
+
+def test_a_cancelled_wait_is_a_warning_and_success_at_the_primary_only(failover):
+    for setting, said in failover.said.items():
+        warned = ["canceling wait for synchronous replication due to user request"]
+        assert said == warned * (setting in WAITS) + ["acknowledged"], setting
+    one_each = [1000 + number for number in range(len(COMMITS))]
+    assert [n for n in failover.at_primary if n >= 1000] == one_each
+    assert not [n for n in failover.survived if n >= 1000]
 
 
 # ------------------------------------------------------------------------------ primary and standby
-def test_a_promoted_standby_takes_writes_and_stays_promoted_after_a_kill(pair, connect):
-    commit_rows(connect("primary"), "remote_apply")
-    standby = connect("standby")
-    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-        standby.execute("INSERT INTO kept VALUES (-1)")
-    pair.kill("primary")
-    standby.execute("SELECT pg_promote()")
-    standby.execute("INSERT INTO kept VALUES (-1)")  # waits for nobody, though its primary did
-    pair.kill("standby")
-    pair.restart("standby")
-    assert surviving(connect("standby")) == ROWS + 1
+def test_a_promoted_standby_takes_writes_and_stays_promoted_after_a_kill(failover):
+    assert failover.before is psycopg.errors.ReadOnlySqlTransaction
+    assert failover.after == [-1, *failover.survived]
 
 
-def test_a_standby_follows_through_any_address_that_leads_to_its_primary(world, connect):
-    world.start("primary", Postgres)
-    world.start("copy's \\ home", Postgres, standby_of=("127.0.0.1", world.port("primary")))
-    name = connect("primary").execute("SELECT application_name FROM pg_stat_replication")
+def test_a_standby_follows_through_any_address_that_leads_to_its_primary(alone, to):
+    alone.start("copy's \\ home", Postgres, standby_of=("127.0.0.1", alone.port("pg")))
+    name = to("pg").execute("SELECT application_name FROM pg_stat_replication")
     assert name.fetchone()[0].startswith("standby_")
+    alone.kill("copy's \\ home")
 
 
-def test_a_standby_lives_in_a_folder_of_any_name_through_all_its_lives(tmp_path, monkeypatch):
+NAMES = ["복제본", "s" * 64, 'it\'s \\ "x", y', "a,b", "*", "FIRST 1 (x)"]
+
+
+def test_a_standby_of_any_name_in_a_folder_of_any_name_is_the_one_that_the_primary_waits_for(
+    tmp_path, monkeypatch
+):
+    """Through all its lives."""
+    name = " ".join(NAMES)
     home = tmp_path / 'it\'s\n\\ a "home" = 집 '
     home.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(home))
-    with LiveWorld() as world:
-        world.start("primary", Postgres)
-        world.start("standby", Postgres, standby_of="primary")
-        world.kill("standby")
-        world.restart("standby")
-        with psycopg.connect(world.address("primary"), autocommit=True) as primary:
-            until(lambda: sync_state(primary) == "async")
+    with LiveWorld() as world, connections() as connect:
+        world.start("primary", Postgres, synchronous_standby=name)
+        world.start(name, Postgres, standby_of="primary")
+        primary = connect(world, "primary")
+        with a_commit_that_waits(primary, "CREATE TABLE kept (n int)") as said:
+            until(lambda: said == ["acknowledged"])
+        assert sync_state(primary) == "sync"
+        world.kill(name)
+        world.restart(name)
+        until(lambda: sync_state(primary) == "sync")
 
 
-@pytest.mark.parametrize("name", ["복제본", "s" * 64, 'it\'s \\ "x", y', "a,b", "*", "FIRST 1 (x)"])
-def test_a_standby_of_any_name_is_the_one_that_the_primary_waits_for(world, connect, name):
-    world.start("primary", Postgres, synchronous_standby=name)
-    world.start(name, Postgres, standby_of="primary")
-    primary = connect("primary")
-    with a_commit_that_waits(primary, "CREATE TABLE kept (n int)") as said:
-        until(lambda: said == ["acknowledged"])
-    assert sync_state(primary) == "sync"
+def test_any_two_names_are_two_at_the_primary_which_takes_each_as_it_is_written(tmp_path):
+    """A list of names, a pattern or a longer name would mean something else there."""
+    known = set()
+    for number, name in enumerate(NAMES):
+        place = Place(name, tmp_path / str(number), 1, "password", lambda _: 1, lambda *_: 1)
+        place.folder.mkdir()
+        (copy,) = Postgres(standby_of="primary").prepare(place)
+        (itself,) = re.findall("application_name=(.*?) sslmode", " ".join(copy.argv))
+        Postgres(synchronous_standby=name).prepare(place)
+        conf = (place.folder / "postgresql.conf").read_text("utf-8")
+        assert f"\nsynchronous_standby_names = '{itself}'\n" in conf
+        assert re.fullmatch("[a-z][a-z0-9_]{0,62}", itself)
+        known.add(itself)
+    assert len(known) == len(NAMES)
 
 
-def test_what_a_client_sets_for_the_whole_server_outlasts_a_kill(world, connect):
-    world.start("pg", Postgres, synchronous_commit="local")
-    assert connect("pg").execute("SHOW synchronous_commit").fetchone() == ("local",)
-    connect("pg").execute("ALTER SYSTEM SET synchronous_commit = 'off'")
-    world.kill("pg")
-    world.restart("pg")
-    assert connect("pg").execute("SHOW synchronous_commit").fetchone() == ("off",)
+def test_what_a_client_sets_for_the_whole_server_outlasts_a_kill(alone, to):
+    assert to("pg").execute("SHOW synchronous_commit").fetchone() == ("local",)
+    to("pg").execute("ALTER SYSTEM SET synchronous_commit = 'off'")
+    alone.kill("pg")
+    alone.restart("pg")
+    assert to("pg").execute("SHOW synchronous_commit").fetchone() == ("off",)
+    to("pg").execute("ALTER SYSTEM RESET synchronous_commit")
+    to("pg").execute("SELECT pg_reload_conf()")
 
 
 def test_an_unknown_setting_is_refused_before_anything_starts(world):
@@ -295,29 +393,29 @@ def made_by(pid):
     return {line.split()[1] for line in lines if int(line.split()[4]) == pid}
 
 
-def test_it_leaves_no_shared_memory_and_no_system_user(world):
+def test_it_leaves_no_shared_memory_and_no_system_user(alone):
     if not Path("/proc/sysvipc/shm").exists():
         pytest.skip("only Linux tells who uses which shared memory")
-    users = pwd.getpwall()
-    world.start("pg", Postgres)
-    pid = world.pid("pg")
+    pid = alone.pid("pg")
     assert made_by(pid)
     mapped = [kept.path for kept in psutil.Process(pid).memory_maps()]
     assert not [path for path in mapped if path.startswith("/dev/shm/PostgreSQL")]
-    world.kill("pg")
+    alone.kill("pg")
     assert not made_by(pid)
-    assert pwd.getpwall() == users
+    assert pwd.getpwall() == USERS
+    alone.restart("pg")
 
 
-def test_the_servers_user_may_enter_only_its_own_folder(world):
+def test_the_servers_user_may_enter_only_its_own_folder(alone):
     if os.geteuid() != 0:
         pytest.skip("only root lends the server another user")
-    world.start("pg", Postgres)
-    assert psutil.Process(world.pid("pg")).username() == "nobody"
-    folder = folder_of(world)
+    assert psutil.Process(alone.pid("pg")).username() == "nobody"
+    folder = folder_of(alone)
     assert not folder.stat().st_mode & 0o007
-    (log,) = folder.glob("[0-9]*.log")
-    assert not log.stat().st_mode & 0o077
+    logs = list(folder.glob("[0-9]*.log"))
+    assert logs
+    for log in logs:
+        assert not log.stat().st_mode & 0o077
     with pytest.raises(KeyError):  # nobody is in the group that lets it pass
         grp.getgrgid(folder.stat().st_gid)
     assert subprocess.run(

@@ -67,7 +67,7 @@ class ZooKeeperClient:
         self._zookeeper.set("/value", value.encode())
 
     def get(self):
-        return self._zookeeper.get_async("/value").get(timeout=0.5)[0].decode()
+        return self._zookeeper.get_async("/value").get(timeout=2.0)[0].decode()
 
     def close(self):
         self._zookeeper.stop()

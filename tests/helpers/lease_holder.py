@@ -4,11 +4,11 @@ from statelab import Node, Soft
 
 
 class Holder(Node):
-    """Asks for "bills" when told to; answers with what came of it, and remembers its right."""
+    """Asks for a right when told to; answers with what came of it, and remembers what it has."""
 
-    def __init__(self, me, ttl, lease, *where):
+    def __init__(self, me, name, ttl, lease, *where):
         self.right = Soft(None, 0)
-        self._lease = lease(self, "bills", me, ttl, *where)
+        self._lease = lease(self, name, me, ttl, *where)
 
     async def handle(self, request):
         if request.path == "/release":

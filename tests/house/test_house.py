@@ -2,6 +2,7 @@
 
 import ast
 import collections
+import functools
 import graphlib
 import re
 from pathlib import Path
@@ -34,6 +35,9 @@ ROOMS = {
 DOOR = {"statelab", "statelab.live", "statelab.lab", "statelab.diagrams", "statelab.engines"}
 
 
+parsed = functools.cache(ast.parse)  # most files are asked many things
+
+
 def house(root=ROOT):
     """{module: the source of its file}."""
     found = {}
@@ -53,7 +57,7 @@ def room_of(module, modules):
 
 def imports(source, modules):
     """The modules that a source imports anywhere in it, also for its annotations only."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.ImportFrom) and node.module in modules:
             for name in node.names:
                 inner = f"{node.module}.{name.name}"
@@ -98,7 +102,7 @@ def too_long(modules):
 
 def public_names(source):
     """What a module defines for others."""
-    for node in ast.parse(source).body:
+    for node in parsed(source).body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names = [node.name]
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
