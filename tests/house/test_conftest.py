@@ -61,8 +61,6 @@ def project(folder, tests):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     (folder / "notebooks").mkdir()
-    # jsonschema, which nbformat brings, does without it; to be imported, it takes four seconds.
-    (folder / "rfc3987_syntax.py").write_text("raise ImportError")
     for name, text in tests.items():
         (folder / "tests" / name).write_text(text)
     return folder
