@@ -793,7 +793,7 @@ def test_a_killed_kernel_leaves_no_process():
     with kernel:
         kernel.stdout.readline()
         process = psutil.Process(kernel.pid)
-        while len(process.children()) < 4:
+        while len(process.children()) < 2:  # the others are begun when these agree
             time.sleep(0.01)
         children = process.children()
         kernel.kill()
