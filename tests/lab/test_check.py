@@ -31,7 +31,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cloudpickle
-import forked
 import psutil
 import pytest
 from processes import wait_until
@@ -208,20 +207,7 @@ def check(carrier, **options):
     return lab.check(letters, {"carrier": carrier}, **{"seeds": 5, **options})
 
 
-@pytest.fixture(scope="module")
-def stems():
-    """The processes that trials of this file are forks of."""
-    yield
-    forked.end()
-
-
-@pytest.fixture
-def quick(stems, monkeypatch):
-    """Trials that need not start Python: for what a check finds, not how its processes begin."""
-    process = sys.modules[Runner.__module__]
-    monkeypatch.setattr(process, "subprocess", forked.subprocess_that_forks())
-
-
+# For what a check finds, not how its processes begin.
 QUICK = pytest.mark.usefixtures("quick")
 
 
