@@ -597,6 +597,21 @@ def test_a_scenario_or_a_day_of_which_nothing_has_run_does_not_pass(function):
 
 
 @QUICK
+def test_the_first_two_processes_begin_alone_and_the_others_when_these_agree(monkeypatch):
+    begun = []
+
+    def begin(parcel, number, hash_seed, seconds):
+        begun.append((number, hash_seed))
+        return Runner(parcel, number, hash_seed, seconds)
+
+    monkeypatch.setattr(_check, "Runner", begin)
+    assert not check(handling(draws_globally)).passed
+    assert begun == [(0, 1), (1, 2)]
+    assert check(Carrier, seeds=7).passed
+    assert begun[2:] == [(0, 1), *((1, hash_seed) for hash_seed in range(2, 7))]
+
+
+@QUICK
 def test_the_first_event_that_differs_is_named_even_if_only_memory_differs_there():
     verdict = check(handling(remembers_by_a_set))
     assert f"#{verdict.seq}  carrier now keeps turns = [" in verdict.text
