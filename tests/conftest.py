@@ -33,6 +33,23 @@ def kernel_kills():
     return int(os.environ.get("STATELAB_KERNEL_KILLS", 1))
 
 
+@pytest.fixture(scope="module")
+def stems():
+    """The processes that the trials of one file's checks are forks of."""
+    import forked
+
+    yield forked
+    forked.end()
+
+
+@pytest.fixture
+def quick(stems, monkeypatch):
+    """Checks whose trials need not start Python each; how they do is tested without it."""
+    from statelab.lab.trials import process
+
+    monkeypatch.setattr(process, "subprocess", stems.subprocess_that_forks())
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield

@@ -207,6 +207,10 @@ def check(carrier, **options):
     return lab.check(letters, {"carrier": carrier}, **{"seeds": 5, **options})
 
 
+# For what a check finds, not how its processes begin.
+QUICK = pytest.mark.usefixtures("quick")
+
+
 def test_a_run_that_is_a_function_of_its_seed_passes(capsys):
     verdict = check(Carrier, seeds=20)
     assert verdict.passed
@@ -215,6 +219,7 @@ def test_a_run_that_is_a_function_of_its_seed_passes(capsys):
     )
 
 
+@QUICK
 @pytest.mark.parametrize(
     ("handle", "cause"),
     [
@@ -236,6 +241,7 @@ def test_what_is_no_function_of_the_seed_is_found_with_its_first_event_and_its_c
     assert check(handling(handle)) == verdict
 
 
+@QUICK
 @pytest.mark.parametrize("handle", [draws_from_a_shared_generator, counts_outside])
 def test_what_is_kept_outside_of_self_is_refused_by_its_line(handle):
     said = check(handling(handle)).text
@@ -312,6 +318,7 @@ READS = {
 }
 
 
+@QUICK
 @pytest.mark.parametrize("what", READS)
 def test_what_a_server_asks_its_machine_for_is_found_with_its_line_in_the_same_words(what):
     ask, cause = READS[what]
@@ -350,6 +357,7 @@ MAY = {
 }
 
 
+@QUICK
 @pytest.mark.parametrize("what", MAY)
 def test_what_comes_out_the_same_everywhere_is_welcome(what):
     ask = MAY[what]
@@ -475,6 +483,7 @@ class KeepsWhatNeverChanges(Carrier):
     size, name = SIZE + len("four"), "Ann".lower()
 
 
+@QUICK
 @pytest.mark.parametrize(
     ("carrier", "line"),
     [
@@ -517,6 +526,7 @@ def run(world, server):
 ]
 
 
+@QUICK
 @pytest.mark.parametrize(
     ("ran", "passed"), [([0, 2], 0), ([0, 1, 2], 1), ([1, 0, 2], 0), ([0, 1, 0, 2, 1], 1)]
 )
@@ -532,11 +542,13 @@ def test_what_another_cell_made_is_found_if_it_was_the_last_to_make_it(ran, pass
     assert ("    STARTED = time.time()" in verdict.text) != passed
 
 
+@QUICK
 def test_what_a_class_works_out_for_itself_is_welcome():
     assert check(KeepsWhatNeverChanges, seeds=1).passed
     assert check(handling(reads_what_is_over), seeds=1).passed
 
 
+@QUICK
 @pytest.mark.parametrize(
     "pair", ["ab", "xy", "pq", "kl", ("alice", "bob"), ("bob", "store"), ("cleo", "store")]
 )
@@ -568,6 +580,7 @@ async def does_both(world, random=None):
     yield world.start("web", Node)
 
 
+@QUICK
 @pytest.mark.parametrize("function", [awaits, yields, does_both])
 def test_a_scenario_or_a_day_of_which_nothing_has_run_does_not_pass(function):
     told = f"{function.__name__} gave a "
@@ -583,21 +596,40 @@ def test_a_scenario_or_a_day_of_which_nothing_has_run_does_not_pass(function):
             scenario(function)(world)
 
 
+@QUICK
+def test_the_first_two_processes_begin_alone_and_the_others_when_these_agree(monkeypatch):
+    begun = []
+
+    def begin(parcel, number, hash_seed, seconds):
+        begun.append((number, hash_seed))
+        return Runner(parcel, number, hash_seed, seconds)
+
+    monkeypatch.setattr(_check, "Runner", begin)
+    assert not check(handling(draws_globally)).passed
+    assert begun == [(0, 1), (1, 2)]
+    assert check(Carrier, seeds=7).passed
+    assert begun[2:] == [(0, 1), *((1, hash_seed) for hash_seed in range(2, 7))]
+
+
+@QUICK
 def test_the_first_event_that_differs_is_named_even_if_only_memory_differs_there():
     verdict = check(handling(remembers_by_a_set))
     assert f"#{verdict.seq}  carrier now keeps turns = [" in verdict.text
 
 
+@QUICK
 def test_a_generator_that_is_seeded_but_shared_with_the_whole_process_is_found():
     assert "Reseeds.__init__ draws from the global random" in check(Reseeds).text
 
 
+@QUICK
 @pytest.mark.parametrize("handle", [orders_by_a_set, remembers_by_a_set])
 def test_without_another_hash_seed_a_set_is_not_found(handle, monkeypatch):
     monkeypatch.setattr(_check, "HASH_SEEDS", (1, 1))
     assert check(handling(handle)).passed
 
 
+@QUICK
 @pytest.mark.parametrize("what", ["a local time", "its own file"])
 def test_without_another_place_what_nobody_sees_asked_for_is_not_found(what, monkeypatch):
     ask, _ = READS[what]
@@ -609,6 +641,7 @@ def test_without_another_place_what_nobody_sees_asked_for_is_not_found(what, mon
     assert check(handling(reads)).passed
 
 
+@QUICK
 def test_without_its_own_pickler_an_imported_name_is_a_copied_generator(monkeypatch):
     monkeypatch.setattr("statelab.pickling._Pickler", cloudpickle.Pickler)
     assert "draws from the global random" not in check(handling(draws_by_an_imported_name)).text
@@ -624,6 +657,7 @@ def test_a_breach_is_named_with_its_event_and_a_code_that_replays_it():
     assert world.trace.breach(none_lost).seq == verdict.seq
 
 
+@QUICK
 def test_an_invariant_that_holds_is_said_to_hold():
     everything = Invariant("water is wet", lambda rows: None)
     assert "True in every run: “water is wet”" in check(Carrier, invariants=[everything]).text
@@ -634,6 +668,7 @@ def kill_bob(world, random):
     world.kill("bob")
 
 
+@QUICK
 def test_what_a_day_does_becomes_the_inputs_of_the_run():
     refused = Invariant(
         "bob is there", lambda rows: next((r.seq for r in rows if r.kind == "refused"), None)
@@ -644,6 +679,7 @@ def test_what_a_day_does_becomes_the_inputs_of_the_run():
     assert 200_000 <= due <= 800_000
 
 
+@QUICK
 @pytest.mark.parametrize(
     ("carrier", "said"),
     [
@@ -674,6 +710,7 @@ def broken_invariant(rows):
     return rows[0].nothing
 
 
+@QUICK
 @pytest.mark.parametrize(
     ("arguments", "options", "said"),
     [
@@ -704,12 +741,14 @@ def test_the_same_mistake_gets_the_same_verdict(handle):
     assert check(handling(handle), seconds=seconds) == check(handling(handle), seconds=seconds)
 
 
+@QUICK
 def test_a_verdict_shows_nothing_as_the_value_of_a_cell():
     verdict = check(Carrier)
     assert repr(verdict) == "<check passed>"
     assert verdict._ipython_display_() is None
 
 
+@QUICK
 def test_what_the_code_prints_is_not_in_the_way(capfd):
     async def prints(self, request):
         print("hello")
@@ -755,7 +794,7 @@ def test_a_killed_kernel_leaves_no_process():
     with kernel:
         kernel.stdout.readline()
         process = psutil.Process(kernel.pid)
-        while len(process.children()) < 4:
+        while len(process.children()) < 2:  # the others are begun when these agree
             time.sleep(0.01)
         children = process.children()
         kernel.kill()

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 import comm
 import numpy
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jupyter_client.session import json_packer
 from matplotlib.figure import Figure
@@ -419,7 +419,7 @@ clicks = st.fixed_dictionaries(
 
 @pytest.mark.fuzz
 @given(st.lists(anything | clicks, min_size=1, max_size=5))
-@settings(max_examples=max(300, settings().max_examples))
+@example([{"do": ["wait", 1], "n": 1 << 53}])
 def test_a_panel_answers_or_ignores_whatever_a_page_sends(sent):
     panel = lab.Panel(talk, actions=[says(1)])
     for content in sent:
@@ -458,7 +458,6 @@ VALUES = (
 @pytest.mark.parametrize("name", ASKED)
 @pytest.mark.fuzz
 @given(data=st.data())
-@settings(max_examples=max(300, settings().max_examples))
 def test_what_a_page_sets_holds_or_is_not_taken(name, data):
     make, names = ASKED[name]
     widget, fresh = make(), make()

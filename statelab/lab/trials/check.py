@@ -112,9 +112,9 @@ def _checked(job: dict[str, Any], seeds: list[int], seconds: float) -> Verdict:
         ) as progress,
         contextlib.ExitStack() as stack,
     ):
-        runners = _runners(parcel, HASH_SEEDS[: 1 + len(seeds)], seconds)
-        one, *others = [stack.enter_context(runner) for runner in runners]
-        for seed, other in zip(seeds, itertools.cycle(others), strict=False):
+        runners = map(stack.enter_context, _runners(parcel, HASH_SEEDS[: 1 + len(seeds)], seconds))
+        one = next(runners)
+        for seed, other in zip(seeds, _in_turn(runners), strict=False):
             try:
                 verdict = _judged(one, other, seed)
             except Gone as gone:
@@ -123,6 +123,15 @@ def _checked(job: dict[str, Any], seeds: list[int], seconds: float) -> Verdict:
                 return verdict
             progress.step()
     return Verdict(True, "\n".join(passed(len(seeds), job["invariants"])))
+
+
+def _in_turn(runners: Iterator[Any]) -> Iterator[Any]:
+    """These, again and again; most mistakes show at once, so the first begins before the rest."""
+    first = next(runners)
+    yield first
+    others = [*runners]
+    yield from others
+    yield from itertools.cycle([first, *others])
 
 
 def _runners(parcel: bytes, hash_seeds: Sequence[int], seconds: float) -> Iterator[Any]:

@@ -175,9 +175,8 @@ def _keep() -> None:
 
     The code that runs there may fork, and what it leaves behind would outlive it.
     """
-    from statelab.live.warden import trees
-
-    if sys.platform == "linux":
+    adopts = sys.platform == "linux"
+    if adopts:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     # Waited for, not handled: a handler may come at any line, also where the others are ended.
     ends = {signal.SIGTERM, signal.SIGCHLD}
@@ -190,10 +189,25 @@ def _keep() -> None:
         return
     for stream in (0, 1):  # else the end of the trial would not be seen at the other side
         os.close(stream)
-    while signal.sigwait(ends) != signal.SIGTERM and trial not in _ended():
-        pass
-    trees.end_all(_ended)
+    ended: list[int] = []
+    while trial not in ended and signal.sigwait(ends) != signal.SIGTERM:
+        ended += _ended()
+    if adopts and trial not in ended:
+        os.kill(trial, signal.SIGKILL)  # what came of it is this process's from now on
+        os.waitpid(trial, 0)
+    if not adopts or _has_children():
+        from statelab.live.warden import trees  # it takes longer to import than most runs
+
+        trees.end_all(_ended)
     os._exit(0)
+
+
+def _has_children() -> bool:
+    """Whether there is a process that this one could wait for."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return True
+    return False
 
 
 def _ended() -> list[int]:
