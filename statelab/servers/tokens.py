@@ -8,9 +8,7 @@ must be there. Its time checks read the wall clock, so they are off, and the cal
 from __future__ import annotations
 
 import base64
-import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 from statelab.checked import MAX_SECONDS
@@ -115,33 +113,10 @@ def user_of(
     if not token:
         raise BadToken("no token came with the request")
     checked_key(key)
-    if not isinstance(token, str):
-        raise BadToken("the token is not written as it was given out")
-    claims = _claims(jwt.decode, token, key, issuer, audience)
-    if not _is_time(now_s):
-        raise BadToken(f"it is {shown(now_s)} s, which is no time")
-    if now_s >= _time(claims, "exp"):
-        raise BadToken("the token has expired")
-    if "nbf" in claims and now_s < _time(claims, "nbf"):
-        raise BadToken("the token is not valid yet")
-    try:
-        return checked_user(claims["sub"])
-    except BadLogin as wrong:
-        raise BadToken(str(wrong)) from None
-
-
-@functools.lru_cache(maxsize=1024)  # who has a token brings it with each request
-def _claims(decode: Callable, token: str, key: bytes, issuer: str, audience: str) -> dict[str, Any]:
-    """What `token` claims by PyJWT's `decode`, its times not yet looked at; raises BadToken.
-
-    That depends on nothing else, so what has been proved once need not be proved again.
-    """
-    import jwt
-
-    if token != plain(token):
+    if not isinstance(token, str) or token != plain(token):
         raise BadToken("the token is not written as it was given out")
     try:
-        return decode(
+        claims = jwt.decode(
             token,
             key,
             algorithms=[ALGORITHM],  # never the token's own word for it: it could say "none"
@@ -158,6 +133,16 @@ def _claims(decode: Callable, token: str, key: bytes, issuer: str, audience: str
         raise BadToken(str(wrong)[:200]) from None
     except (ValueError, RecursionError):  # whatever a stranger's text does to who reads it
         raise BadToken("the token cannot be read") from None
+    if not _is_time(now_s):
+        raise BadToken(f"it is {shown(now_s)} s, which is no time")
+    if now_s >= _time(claims, "exp"):
+        raise BadToken("the token has expired")
+    if "nbf" in claims and now_s < _time(claims, "nbf"):
+        raise BadToken("the token is not valid yet")
+    try:
+        return checked_user(claims["sub"])
+    except BadLogin as wrong:
+        raise BadToken(str(wrong)) from None
 
 
 def _is_time(seconds: Any) -> bool:
