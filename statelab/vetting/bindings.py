@@ -82,7 +82,8 @@ class Bindings:
         """Keeps what a class of a library has of those names: the rest it may change itself."""
         names = vars(cls)
         self.some_of(f"{cls.__name__}.", names, {n: names.get(n, ABSENT) for n in storable})
-        self.registry(cls)
+        if "register" in storable:  # an import tells it of classes, too
+            self.registry(cls)
 
     def changed(self) -> str:
         """The first name that is bound to something else by now, or ''."""
