@@ -24,7 +24,8 @@ _BESIDE = {
     ),
     "time": ("sleep",),
 }  # fmt: skip
-# By these a node asks the machine, and waits for it: a live node may, and no simulated one.
+# By these a node asks the machine, and waits for it: a live node may, and no simulated one. What is
+# over at once, as a look at a file, is the verdict of a check.
 _OUTSIDE = {
     "http.client": ("HTTPConnection", "HTTPSConnection"),
     "socket": (
@@ -33,7 +34,6 @@ _OUTSIDE = {
     ),
     "subprocess": ("Popen", "call", "check_call", "check_output", "getoutput", "run"),
     "urllib.request": ("build_opener", "urlopen", "urlretrieve"),
-    **dict.fromkeys(("nt", "os", "posix"), ("popen", "posix_spawn", "spawnv", "spawnvp", "system")),
 }  # fmt: skip
 # What these set, and what these give, is its limits, registries and contexts.
 _SHARED = re.compile(

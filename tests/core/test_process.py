@@ -171,8 +171,8 @@ def test_whatever_stops_the_process_is_no_wait_of_a_node(body):
     "body",
     [
         "subprocess.run(['true'])", "import subprocess as s; s.Popen(['true']).wait()",
-        "from subprocess import check_output; check_output(['true'])", "os.system('true')",
-        "run = os.popen; run('true')", "socket.create_connection(('127.0.0.1', 1))",
+        "from subprocess import check_output; check_output(['true'])",
+        "socket.create_connection(('127.0.0.1', 1))",
         "getattr(socket, 'socket')().connect(('127.0.0.1', 1))",
         "s = socket; s.getaddrinfo('a', 1)",
         "urllib.request.urlopen('http://127.0.0.1:1')",
