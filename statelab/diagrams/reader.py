@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partialmethod
-from typing import Any
 
 from statelab.diagrams.steps import Arrow, Failure, Fault, Message, Note, Span, Step
 from statelab.diagrams.words import DROPS, clean, nested, speed, worded
@@ -43,7 +42,9 @@ class Reading:
         self.left = 0  # rows that found no room
         self._limit = limit
         self._lane = {name: lane for lane, name in enumerate(names)}
-        self._open: dict[Any, Span] = {}  # by a lane's name, (fault, a, b), or a message's number
+        self._latest: dict[int, int] = {}  # by lane: the place of the last step that it is in
+        self._open: dict[tuple, Span] = {}  # by a lane's name, or (fault, a, b)
+        self._busy: dict[str, dict[int, list[Span]]] = {}  # by name, and by a request's number
         self._requests: dict[int, Message] = {}  # by their number
         self._given_up: set[int] = set()  # their numbers
         self._replies: dict[int, list[Message]] = {}  # by their request's number
@@ -88,8 +89,10 @@ class Reading:
             return None
         if len(self.steps) >= self._limit:
             raise _Full
-        self.steps.append(Step(self._row.time_us, {self._lane[name] for name in names}))
-        return self.steps[-1]
+        step = Step(self._row.time_us, {self._lane[name] for name in names}, len(self.steps))
+        self._latest.update(dict.fromkeys(step.lanes, step.place))
+        self.steps.append(step)
+        return step
 
     def _arrival(self, message: Message, *, touches: bool = True) -> Step | None:
         """The step in which a message ends: that of its sending, if rule 2 lets it."""
@@ -97,27 +100,20 @@ class Reading:
         sent = message.step
         level = sent is not None and not message.arrived and message.sender != message.receiver
         if level and self._row.time_us - sent.time_us <= LEVEL_US:
-            since = self.steps[self.steps.index(sent) + 1 :]
-            if not touches or not any(lane in step.lanes for step in since):
+            latest = self._latest.get(lane, -1)
+            if not touches or latest <= sent.place:
                 sent.lanes.add(lane)
+                self._latest[lane] = max(latest, sent.place)
                 return sent
         return self._step(message.receiver)
 
     def _arrow(self, message: Message, step: Step | None, **end: str) -> None:
         if step is not None:
-            again = message.arrived
-            self.arrows.append(
-                Arrow(
-                    message.step or step,
-                    step,
-                    self._lane[message.sender],
-                    self._lane[message.receiver],
-                    "" if again else message.label,
-                    "" if again else message.caption,
-                    message.kind,
-                    **(end or {"word": spoken("again") if again else ""}),
-                )
-            )
+            again, first = message.arrived, message.step or step
+            ends = self._lane[message.sender], self._lane[message.receiver]
+            texts = ("", "") if again else (message.label, message.caption)
+            end = end or {"word": spoken("again") if again else ""}
+            self.arrows.append(Arrow(first, step, *ends, *texts, message.kind, **end))
         message.arrived = True
 
     def _why_under_way(self, message: Message) -> str:
@@ -136,7 +132,9 @@ class Reading:
         self.spans.append(self._open[key])
 
     def _end(self, key: tuple, step: Step | None) -> None:
-        span = self._open.pop(key, None)
+        self._finish(self._open.pop(key, None), step)
+
+    def _finish(self, span: Span | None, step: Step | None) -> None:
         if span is not None and step is None:
             self.spans.remove(span)
         elif span is not None:
@@ -175,8 +173,9 @@ class Reading:
         )
         step = self._note(row, text, "failed", "cross")
         self._end((row.node,), step)
-        for key in [key for key in self._open if key[:2] == ("busy", row.node)]:
-            self._end(key, step)
+        for spans in self._busy.pop(row.node, {}).values():
+            for span in spans:
+                self._finish(span, step)
 
     _crash = _kill
 
@@ -203,7 +202,8 @@ class Reading:
         step = self._arrival(message)
         self._arrow(message, step)
         lane = self._lane[row.node]
-        self._begin(("busy", row.node, row.message, row.seq), (lane, lane), step, "busy")
+        self.spans.append(Span((lane, lane), step, "busy"))
+        self._busy.setdefault(row.node, {}).setdefault(row.message, []).append(self.spans[-1])
 
     def _reply(self, row: Row) -> None:
         status, body, _ = row.data
@@ -212,9 +212,8 @@ class Reading:
         kind = "answer" if status < 400 else "failed"
         reply = Message(step, row.node, row.other, str(status), caption, kind, row.seq)
         self._replies.setdefault(row.message, []).append(reply)
-        works = [key for key in self._open if key[:3] == ("busy", row.node, row.message)]
-        for key in works[:1]:
-            self._end(key, step)
+        works = self._busy.get(row.node, {}).get(row.message)
+        self._finish(works.pop(0) if works else None, step)
 
     def _answer(self, row: Row) -> None:
         for message in self._replies.get(row.message, ()):

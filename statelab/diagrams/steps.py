@@ -11,6 +11,7 @@ class Step:
 
     time_us: int
     lanes: set[int]
+    place: int  # from 0 on
 
 
 @dataclass(eq=False)

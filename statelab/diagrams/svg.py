@@ -43,6 +43,8 @@ def width(text: str, font: str) -> float:
 
 def shortened(text: str, font: str, most: float) -> str:
     """As much of `text` as `most` px hold; what is cut is shown by `…`."""
+    size, _, _, letter = FONTS[font]
+    text = text[: max(0, int(most / (size * letter))) + 2]  # no more have room, however long it is
     if width(text, font) <= most:
         return text
     while text and width(text + "…", font) > most:

@@ -92,6 +92,8 @@ class World(Inputs, LinkFaults):
 
         checked_name(name)
         reach = vet(factory, args, options)
+        if reach.outside:
+            raise TypeError(reach.outside)
         if name in self._hosts or name in self._clients:
             raise WrongState(f"the name {name} is taken: choose another, or restart {name}")
         self._advance(self._clock.now_us)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import abc
 import enum
 import functools
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from statelab.immutable import PYTHONS
@@ -19,6 +20,10 @@ def content(cell: types.CellType) -> Any:
         return cell.cell_contents
     except ValueError:
         return ABSENT
+
+
+def _registered(cls: abc.ABCMeta) -> str:
+    return str(len(abc._get_dump(cls)[0]))
 
 
 def _slot(member: types.MemberDescriptorType, value: Any) -> Any:
@@ -67,6 +72,18 @@ class Bindings:
         """Keeps the members of an enum; among a Flag's values, Python keeps unions made later."""
         for name in ("_member_map_", "_value2member_map_")[: 2 - issubclass(cls, enum.Flag)]:
             self.within(f"{cls.__name__}.{name}", vars(cls)[name])
+
+    def registry(self, cls: type) -> None:
+        """Keeps how many classes an abstract one has been told are its own."""
+        if isinstance(cls, abc.ABCMeta):
+            self.within(f"{cls.__name__}.register", cls, _registered)
+
+    def library(self, cls: type, storable: Iterable[str]) -> None:
+        """Keeps what a class of a library has of those names: the rest it may change itself."""
+        names = vars(cls)
+        self.some_of(f"{cls.__name__}.", names, {n: names.get(n, ABSENT) for n in storable})
+        if "register" in storable:  # an import tells it of classes, too
+            self.registry(cls)
 
     def changed(self) -> str:
         """The first name that is bound to something else by now, or ''."""

@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import linecache
 import re
 import sys
 import types
+from typing import Any
 
 from statelab.immutable import is_installed, is_learners
 
-_LOOPS = ("asyncio", "_asyncio", "concurrent", "multiprocessing", "_thread")
-_BESIDE = (("threading", "Thread"), ("threading", "Timer"), ("time", "sleep"))
+_LOOPS = (
+    "asyncio", "_asyncio", "concurrent", "multiprocessing", "_thread",
+    "sched", "select", "selectors",
+)  # fmt: skip
+_BESIDE = {
+    "signal": ("pause", "sigtimedwait", "sigwait", "sigwaitinfo"),
+    "threading": (
+        "Barrier", "BoundedSemaphore", "Condition", "Event", "Semaphore", "Thread", "Timer",
+    ),
+    "time": ("sleep",),
+}  # fmt: skip
+# By these a node asks the machine, and waits for it: a live node may, and no simulated one. What is
+# over at once, as a look at a file, is the verdict of a check.
+_OUTSIDE = {
+    "http.client": ("HTTPConnection", "HTTPSConnection"),
+    "socket": (
+        "create_connection", "create_server", "getaddrinfo", "gethostbyaddr", "gethostbyname",
+        "socket", "socketpair",
+    ),
+    "subprocess": ("Popen", "call", "check_call", "check_output", "getoutput", "run"),
+    "urllib.request": ("build_opener", "urlopen", "urlretrieve"),
+}  # fmt: skip
 # What these set, and what these give, is its limits, registries and contexts.
 _SHARED = re.compile(
     r"set_?(?!$|item$)|(un)?register_|install_|(add_type|f?chdir|field_size_limit)$"
@@ -34,12 +56,13 @@ _WAYS = {
     "inspect": ("currentframe", "getmodule", "stack"),
     "sys": ("_current_frames", "_getframe", "modules"),
 }
-_ALL_ASKED = {name for names in (*_WAYS.values(), *_SETTERS.values()) for name in names}
+WAITS = {name for names in (*_BESIDE.values(), *_OUTSIDE.values()) for name in names}
+_ALL_ASKED = WAITS.union(*_WAYS.values(), *_SETTERS.values())
 
 
 def is_asked(name: str) -> bool:
     """Whether what a module calls so may reach its process, or stop it: then ask which module."""
-    return name == "sleep" or name in _ALL_ASKED or _SHARED.match(name) is not None
+    return name in _ALL_ASKED or _SHARED.match(name) is not None
 
 
 def module_of(name: str, package: str | None) -> types.ModuleType | None:
@@ -57,7 +80,7 @@ def module_of(name: str, package: str | None) -> types.ModuleType | None:
 def refuse_beside(module: str | None, name: str, where: str, line: int) -> None:
     """Raises TypeError for what runs beside the node, or stops it: no world could wait for it."""
     module = module or ""
-    if module.partition(".")[0] in _LOOPS or (module, name) in _BESIDE:
+    if module.partition(".")[0] in _LOOPS or name in _BESIDE.get(module, ()):
         of = "" if module in where else f" of {module}"
         raise TypeError(
             f"{where}{of}{in_line(line)}: a node waits with self.sleep, self.call and "
@@ -79,6 +102,43 @@ def refuse_shared(module: str | None, name: str, where: str, line: int) -> None:
             f"{where}{in_line(line)}, which reaches what is the process's: all nodes would share "
             "it, and a kill would not erase it. Keep it in self"
         )
+
+
+def refuse_cached(function: functools._lru_cache_wrapper) -> None:
+    """Raises TypeError for a function of the learner's whose results the process keeps."""
+    if is_learners(function.__module__):
+        raise TypeError(
+            f"{function.__wrapped__.__qualname__} is cached by functools: its results belong to "
+            "the process, so all nodes would share them, and a simulated kill would not erase "
+            "them: leave the cache out, or keep the results in self"
+        )
+
+
+def not_erased(value: Any, where: str, line: int) -> TypeError:
+    """The error for an object that may change, and that code reaches outside of self."""
+    return TypeError(
+        f"{where}, a {type(value).__name__} that a kill would not erase{in_line(line)}: "
+        "keep it in self, or give start what is needed as an argument; what never changes "
+        "can be a tuple, a frozenset or a types.MappingProxyType"
+    )
+
+
+def one_for_all(value: Any, where: str) -> TypeError:
+    """The error for a list or its like that a class has."""
+    return TypeError(
+        f"{where} is one {type(value).__name__} that all lives would share, so a kill "
+        f"would not erase it: set self.{where.rpartition('.')[2]} in __init__"
+    )
+
+
+def outside(module: str | None, name: str, where: str, line: int) -> str:
+    """What is wrong with that in a simulated world, which cannot wait for the machine, or ''."""
+    if name not in _OUTSIDE.get(module or "", ()):
+        return ""
+    return (
+        f"{where}{in_line(line)}: that is outside of the simulated world, which would stand still "
+        "until it answers, and could not be replayed. Use a node of this world, or LiveWorld"
+    )
 
 
 def in_line(line: int) -> str:

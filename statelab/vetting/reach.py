@@ -44,7 +44,8 @@ class Reach:
     """What the code of one class reaches: names, and what they are bound to.
 
     `given` is code that is found in its arguments. `binds` is whether it may bind a name anew,
-    `keeps` whether it may keep a coroutine, or an effect, unawaited.
+    `keeps` whether it may keep a coroutine, or an effect, unawaited; `outside` says what it asks of
+    the machine, '' if nothing.
     """
 
     def __init__(self, factory: type[Node], given: Iterable[Any] = ()):
@@ -54,17 +55,21 @@ class Reach:
         self._look()
 
     def _look(self) -> None:
-        self.binds = False
+        self.binds, self.outside = False, ""
         self._bindings = Bindings()
         self._stores: list[tuple[str, str, int, str]] = []  # attribute, function, line, its text
         self._seen: dict[int, Any] = {}
         self._asked: set[tuple[int, tuple]] = set()  # modules, and for what
+        self._storable: set[str] = set()  # names of attributes that may be stored in anything
+        self._libraries: list[type] = []
         self._codes: list[types.CodeType] = []
         self._methods: set[types.FunctionType] = set()  # whose first argument is one instance
         for cls in (Node, Request, Response, Disk):
             self._bindings.all_of(f"{cls.__name__}.", vars(cls))
         self._class(self.factory)
         self._all(self._given, f"an argument of {self.factory.__name__}", 0)
+        for cls in self._libraries:
+            self._bindings.library(cls, self._storable)
         self._seen.clear()
         asked = tuple({*EFFECTS, *(c.co_name for one in self._codes for c in coroutines(one))})
         self.keeps = any(loose(code, asked) for code in self._codes)
@@ -104,6 +109,7 @@ class Reach:
             self._bindings.members(cls)
         kept = {name: value for name, value in vars(cls).items() if name not in PYTHONS}
         self._bindings.all_of(f"{cls.__name__}.", vars(cls), kept)
+        self._bindings.registry(cls)
         for name, value in kept.items():
             if is_enum and name[:1] == "_":  # what Python keeps there, such as lists of the members
                 continue
@@ -115,10 +121,7 @@ class Reach:
                 self._bindings.all_of(f"{where}.", vars(value))
                 value = value.__func__
             if isinstance(value, (list, dict, set, bytearray)):
-                raise TypeError(
-                    f"{where} is one {type(value).__name__} that all lives would share, so a kill "
-                    f"would not erase it: set self.{name} in __init__"
-                )
+                raise process.one_for_all(value, where)
             self._value(value, where, 0)
         for field in getattr(cls, "__dataclass_fields__", {}).values():
             self._all(field.metadata.values(), f"{cls.__name__}.{field.name} and its metadata", 0)
@@ -137,24 +140,20 @@ class Reach:
         elif kind is types.MappingProxyType:
             self._all((*value, *value.values()), f"{where} and what is in it", line)
         elif isinstance(value, type):
-            process.refuse_beside(value.__module__, value.__name__, where, line)
+            self._refuse(value.__module__, value.__name__, where, line)
             if is_learners(value.__module__):
                 self._class(value)
+            else:
+                self._libraries.append(value)
         elif kind is types.FunctionType:
             self._function(value, where, line)
         elif kind is types.MethodType:
             self._value(value.__self__, where, line)
             self._value(value.__func__, where, line)
         elif isinstance(value, functools._lru_cache_wrapper):
-            if not is_learners(value.__module__):
-                return
-            raise TypeError(
-                f"{value.__wrapped__.__qualname__} is cached by functools: its results belong to "
-                "the process, so all nodes would share them, and a simulated kill would not erase "
-                "them: leave the cache out, or keep the results in self"
-            )
+            process.refuse_cached(value)
         elif isinstance(value, types.BuiltinFunctionType):
-            process.refuse_shared(value.__module__, value.__name__, where, line)
+            self._refuse(value.__module__, value.__name__, where, line)
             if not isinstance(value.__self__, (types.ModuleType, type, type(None))):
                 self._value(value.__self__, where, line)
         elif isinstance(value, Response):
@@ -175,11 +174,7 @@ class Reach:
         elif isinstance(value, (enum.Enum, *SCALARS)) or is_frozen(kind) or stays(kind):
             self._object(value, where, line)
         else:
-            raise TypeError(
-                f"{where}, a {kind.__name__} that a kill would not erase{process.in_line(line)}: "
-                "keep it in self, or give start what is needed as an argument; what never changes "
-                "can be a tuple, a frozenset or a types.MappingProxyType"
-            )
+            raise process.not_erased(value, where, line)
 
     def _object(self, value: Any, where: str, line: int) -> None:
         """An object is as constant as all that it keeps; what it keeps besides is found later."""
@@ -208,6 +203,10 @@ class Reach:
         self.binds = True
         self._bindings.within(name, value, look)
 
+    def _refuse(self, module: str | None, name: str, where: str, line: int) -> None:
+        process.refuse_shared(module, name, where, line)
+        self.outside = self.outside or process.outside(module, name, where, line)
+
     def _all(self, values: Any, where: str, line: int) -> None:
         for value in values:
             self._value(value, where, line)
@@ -219,7 +218,7 @@ class Reach:
             self._all(registry.values(), function.__qualname__, 0)
             self._bindings.within(f"{function.__qualname__}.registry", registry)
         if not is_learners(function.__globals__.get("__name__")):
-            process.refuse_shared(function.__module__, function.__name__, where, line)
+            self._refuse(function.__module__, function.__name__, where, line)
             # One of Python's own decorators; what it keeps besides is its own affair.
             self._value(getattr(function, "__wrapped__", None), function.__qualname__, 0)
             return
@@ -267,15 +266,15 @@ class Reach:
                 owner = names.get(first) or sys.modules.get(first)
                 for step in path:
                     owner = getattr(owner, step, None)
-                if isinstance(owner, types.ModuleType):
+                if isinstance(owner, types.ModuleType) and hasattr(owner, last):
                     how = f"{where} uses {use.name}"
-                    process.refuse_shared(owner.__name__, last, how, use.line)
+                    self._refuse(owner.__name__, last, how, use.line)
             elif use.what in ("stored", "binder", "assigned"):
                 self.binds = True
                 name = use.name if use.what == "stored" else ""
-                self._stores.append(
-                    (name, where, use.line, f": {process.text_at(function, use.line)}")
-                )
+                self._storable.update((name, *use.attributes))
+                text = process.text_at(function, use.line)
+                self._stores.append((name, where, use.line, f": {text}"))
         self._bindings.some_of("the global ", names, read)
 
     def _named(self, value: Any, name: str, where: str, line: int, attributes: tuple) -> None:
@@ -286,13 +285,14 @@ class Reach:
         if (id(value), attributes) in self._asked:
             return
         self._asked.add((id(value), attributes))
-        for attribute in set(attributes) - {"sleep"}:  # that is asked of self, too
-            process.refuse_beside(value.__name__, attribute, where, line)
+        self._refuse(value.__name__, "", where, line)
         asked = {a: vars(value).get(a, ABSENT) for a in attributes}
         self._bindings.some_of(f"{name}.", vars(value), asked)
         for attribute, item in asked.items():
             if isinstance(item, types.ModuleType):
                 self._named(item, f"{name}.{attribute}", f"{where}.{attribute}", line, attributes)
+            elif isinstance(item, type) and not is_learners(item.__module__):
+                self._libraries.append(item)
             elif is_learners(value):
                 self._value(item, f"{where}.{attribute}", line)
             elif isinstance(item, (list, set, MutableMapping)):

@@ -8,7 +8,8 @@ import types
 from collections.abc import Iterator
 
 from statelab.immutable import PYTHONS, is_learners, is_plain
-from statelab.vetting.process import is_asked
+from statelab.loose import loose
+from statelab.vetting.process import WAITS, is_asked
 
 _BINDERS = frozenset(
     {"setattr", "delattr", "vars", "__dict__", "__setattr__", "__delattr__", "register",
@@ -16,6 +17,8 @@ _BINDERS = frozenset(
 )  # fmt: skip
 OF_A_NODE = frozenset({"call", "disk", "gather", "handle", "log", "now", "random", "run", "sleep"})
 _WAYS = frozenset({"globals", "__import__", "exec", "eval"})
+# Whoever names one of these may ask a module for a name that stands in a text.
+_GETTERS = frozenset({"getattr", "vars", "__dict__", "attrgetter", "methodcaller"})
 _OWN = frozenset({"__doc__", "__module__", "__name__", "__qualname__"})  # an object may have them
 # Whoever names these, also in a text, reaches what no look at names can find.
 _INSIDES = frozenset(
@@ -57,7 +60,9 @@ def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
     imported: dict[str, str] = {}  # its name here → a module
     read: set[str] = set()  # globals
     line = code.co_firstlineno
-    texts = (text for text in code.co_consts if type(text) is str and text.isidentifier())
+    texts = [text for text in code.co_consts if type(text) is str and text.isidentifier()]
+    got = [text for text in texts if is_asked(text)] if _GETTERS & {*code.co_names} else []
+    inner = code.co_varnames[code.co_argcount + code.co_kwonlyargcount :]  # locals, no parameters
     asked = (*code.co_names, *texts)
     for it in dis.get_instructions(code):
         op, name, at = it.opname, it.argval, it.positions
@@ -67,8 +72,9 @@ def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
         if op in ("LOAD_GLOBAL", "LOAD_NAME"):
             yield Use("way round" if name in _WAYS else "global", name, line, asked)
             read.add(name)
+            yield from (Use("asked", f"{name}.{text}", line) for text in got)
             if name in _BINDERS:
-                yield Use("binder", name, line)
+                yield Use("binder", name, line, asked)
         elif op in ("STORE_GLOBAL", "DELETE_GLOBAL"):
             yield Use("assigned", f"the global {name}", line)
         elif op in ("STORE_DEREF", "DELETE_DEREF") and name in outer:
@@ -92,7 +98,7 @@ def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
             elif name in OF_A_NODE:
                 yield Use("taken", name, line)
         elif op in ("LOAD_ATTR", "LOAD_METHOD") and name in _BINDERS:
-            yield Use("binder", name, line)
+            yield Use("binder", name, line, asked)
         elif op == "IMPORT_NAME":
             level, parts = (one.argval for one in before)
             module = "." * level + name
@@ -101,16 +107,23 @@ def _uses_of(code: types.CodeType, outer: tuple, first: tuple) -> Iterator[Use]:
                 yield Use("import", f"{module}.{part}" if name else module + part, line, asked)
                 if is_asked(part):
                     yield Use("asked", f"{name}.{part}", line)
+            yield from (Use("asked", f"{module}.{text}", line) for text in got)
             imported[name.partition(".")[0]] = name.partition(".")[0]
         elif op == "STORE_FAST" and before[-1].opname == "IMPORT_NAME":
             imported[name] = before[-1].argval.partition(".")[0]
         if op.startswith("LOAD_FAST") or op in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):
             here[:] = [_last(name)]
         elif op in ("LOAD_ATTR", "LOAD_METHOD"):
+            local = _last(before[1].argval) if "_FAST" in before[1].opname else ""
+            base = here[0] if here else local
             here.append(name)
             of_a_module = here[0] in imported or here[0] in read
             if is_asked(name) and of_a_module and length == len(".".join(here).encode()):
                 yield Use("asked", ".".join([imported.get(here[0], here[0]), *here[1:]]), line)
+            elif name in WAITS and base in inner and line in loose(code, (name,)):
+                # The local may be another name of any module; and no module's is awaited.
+                modules = (*sorted(read), *imported.values())
+                yield from (Use("asked", f"{module}.{name}", line) for module in modules)
         before = [before[1], it]
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):

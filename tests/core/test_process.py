@@ -1,5 +1,6 @@
 """What a class does to its process, a simulated kill would not undo: refused, by its line."""
 
+import abc
 import atexit
 import decimal
 import json
@@ -125,3 +126,105 @@ def test_what_only_sounds_like_it_is_welcome():
     world = World()
     world.start("web", Welcome)
     assert world.call("web", body="alice").body == [42, True]
+
+
+# ------------------------------------------------------------------------------- waits
+MODULES = """
+import json, operator, os, random, select, signal, socket, subprocess, threading, time
+import urllib.request
+from threading import Event
+"""
+
+
+class Shape(abc.ABC):  # noqa: B024
+    pass
+
+
+def server(body):
+    """A class whose handler has that body."""
+    names = {"Node": Node, "Shape": Shape, "__name__": __name__}
+    exec(MODULES, names)
+    text = "".join(f"\n        {line}" for line in body.split("; "))
+    exec(f"class Waits(Node):\n    async def handle(self, request):{text}", names)
+    return names["Waits"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "getattr(time, 'sleep')(0.1)", "vars(time)['sleep'](0.1)", "time.__dict__['sleep'](0.1)",
+        "operator.methodcaller('sleep', 0.1)(time)", "clock = time; clock.sleep(0.1)",
+        "(clock := time).sleep(0.1)", "a, b = time, 0.1; a.sleep(b)",
+        "import time as clock; clock.sleep(0.1)", "select.select([], [], [], 0.1)",
+        "select.poll().poll(100)", "threading.Event().wait(0.1)", "Event().wait(0.1)",
+        "import selectors; selectors.DefaultSelector().select(0.1)",
+        "threading.Condition().wait(0.1)", "signal.sigtimedwait([], 0.1)",
+        "import sched; sched.scheduler().run()",
+    ],
+)  # fmt: skip
+def test_whatever_stops_the_process_is_no_wait_of_a_node(body):
+    with pytest.raises(TypeError, match=r", in line \d+: a node waits with self\.sleep"):
+        World().start("web", server(body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "subprocess.run(['true'])", "import subprocess as s; s.Popen(['true']).wait()",
+        "from subprocess import check_output; check_output(['true'])",
+        "socket.create_connection(('127.0.0.1', 1))",
+        "getattr(socket, 'socket')().connect(('127.0.0.1', 1))",
+        "s = socket; s.getaddrinfo('a', 1)",
+        "urllib.request.urlopen('http://127.0.0.1:1')",
+        "import http.client; http.client.HTTPConnection('127.0.0.1').request('GET', '/')",
+    ],
+)  # fmt: skip
+def test_a_simulated_node_asks_nothing_of_the_machine_outside(body):
+    with pytest.raises(TypeError, match=r", in line \d+: that is outside of the simulated world"):
+        World().start("web", server(body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "time.time(); self.log('sleep')", "node = self; time.time(); await node.sleep(0.1)",
+        "os.path.join('a', 'b'); getattr(request, 'path')", "socket.inet_aton('127.0.0.1')",
+        "urllib.request.Request('http://a')", "subprocess.list2cmdline(['a'])",
+        "dice = random.Random(7); dice.setstate(dice.getstate()); random.SystemRandom",
+    ],
+)  # fmt: skip
+def test_what_only_has_such_a_name_waits_for_nothing(body):
+    world = World()
+    world.start("web", server(body))
+    assert world.call("web").status == 200
+
+
+# ------------------------------------------------------------------------------- libraries
+@pytest.mark.parametrize(
+    ("number", "body"),
+    [*enumerate(
+        [
+            "coder = json.JSONEncoder; coder.{name} = 1",
+            "for coder in (json.JSONEncoder,): coder.{name} = 1",
+            "coder, n = json.JSONEncoder, 1; coder.{name} = n",
+            "setattr(json.JSONEncoder, '{name}', 1)", "type(json.JSONEncoder()).{name} = 1",
+            "coder = json.JSONEncoder().__class__; coder.{name} = 2",
+            "Shape.register(type('Square', (), {}))",
+            "tell = Shape.register; tell(type('Square', (), {}))",
+        ]
+    )],
+)  # fmt: skip
+def test_what_a_class_that_all_share_was_given_or_told_outlives_a_kill_and_is_found(number, body):
+    world = World()
+    world.start("web", server(body.replace("{name}", f"mark_{number}")))
+    with pytest.raises(TypeError, match=r"has changed (JSONEncoder\.mark|Shape\.register)"):
+        world.call("web")
+    if hasattr(json.JSONEncoder, f"mark_{number}"):
+        delattr(json.JSONEncoder, f"mark_{number}")
+
+
+def test_an_object_of_a_library_that_is_made_for_it_is_the_nodes_own():
+    world = World()
+    world.start("web", server("coder = json.JSONEncoder(); coder.mark = 1"))
+    world.call("web")
+    world.kill("web")

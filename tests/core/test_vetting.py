@@ -92,7 +92,7 @@ def test_an_inherited_mistake_is_found():
 
 
 def test_without_the_check_state_would_survive_a_kill(monkeypatch):
-    harmless = types.SimpleNamespace(keeps=False, binds=False)
+    harmless = types.SimpleNamespace(keeps=False, binds=False, outside="")
     monkeypatch.setattr(isolation, "vet", lambda *_: harmless)
     world = World()
     world.start("web", closing_over([0]))

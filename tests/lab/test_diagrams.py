@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -464,3 +465,29 @@ def test_a_text_too_long_is_cut_and_says_so():
     cut = svg.shortened("POST /" + "deep/" * 30, "label", 100)
     assert cut.endswith("…")
     assert svg.width(cut, "label") <= 100
+
+
+class Slow(Node):
+    async def handle(self, request):
+        await self.sleep(0.5)
+        return 1
+
+
+def busy(requests, body=None):
+    world = World(seed=1)
+    world.start("web", Slow)
+    for _ in range(requests):
+        world.call("web", body=body, wait=False)
+    world.run(2)
+    return world.trace
+
+
+@pytest.mark.parametrize(
+    ("requests", "body", "limit"),
+    [(4000, None, 10**6), (1, "x" * 30_000, 40), (1, {"cart": ["apple"] * 30_000}, 40)],
+)
+def test_a_picture_takes_time_as_its_trace_is_long_and_not_its_square(requests, body, limit):
+    trace = busy(requests, body)
+    before = time.process_time()
+    sequence(trace, limit=limit)
+    assert time.process_time() - before < 6

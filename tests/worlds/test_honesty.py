@@ -5,6 +5,7 @@ table as Markdown, for the docs.
 """
 
 import asyncio
+import subprocess
 import sys
 import time
 from enum import Enum
@@ -525,6 +526,24 @@ def test_a_node_that_waits_by_asyncio_or_stops_its_process_is_told_so(world):
     for server in (Sleeps, Stops):
         with pytest.raises(TypeError, match=r"a node waits with self.sleep"):
             world.start("web", server)
+
+
+@row(
+    "a program, a socket or another's page that a node's class asks for",
+    "`TypeError` that names the line: all of the world would stand still meanwhile",
+    "the node's process asks for it, and waits",
+)
+def test_a_node_asks_what_is_outside_of_its_world_live_only(world):
+    class Asks(Node):
+        async def handle(self, request):
+            return subprocess.run([sys.executable, "-c", ""], check=True).returncode
+
+    if isinstance(world, World):
+        with pytest.raises(TypeError, match=r"subprocess\.run, in line \d+: that is outside"):
+            world.start("web", Asks)
+    else:
+        world.start("web", Asks)
+        assert world.call("web", timeout=20).body == 0
 
 
 LIMIT = 3
