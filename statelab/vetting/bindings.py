@@ -22,8 +22,8 @@ def content(cell: types.CellType) -> Any:
         return ABSENT
 
 
-def _registered(cls: abc.ABCMeta) -> str:
-    return str(len(abc._get_dump(cls)[0]))
+def _registered(cls: abc.ABCMeta) -> set[type | None]:
+    return {its() for its in abc._get_dump(cls)[0]}  # weak references: None if it is gone
 
 
 def _slot(member: types.MemberDescriptorType, value: Any) -> Any:
@@ -39,7 +39,7 @@ class Bindings:
     def __init__(self):
         # whose names, where they stand, what they were bound to, and if those were all, their ids
         self._names: list[tuple[str, Mapping, dict[str, Any], list[int] | None]] = []
-        self._contents: list[tuple[str, Callable[[], str], str]] = []
+        self._contents: list[tuple[str, Callable[[], Any], Any]] = []
         self._held: list[tuple[str, Callable[[], Any], Any]] = []
 
     def all_of(self, owner: str, names: Mapping, kept: Mapping | None = None) -> None:
@@ -74,9 +74,11 @@ class Bindings:
             self.within(f"{cls.__name__}.{name}", vars(cls)[name])
 
     def registry(self, cls: type) -> None:
-        """Keeps how many classes an abstract one has been told are its own."""
+        """Keeps which classes an abstract one has been told are its own."""
         if isinstance(cls, abc.ABCMeta):
-            self.within(f"{cls.__name__}.register", cls, _registered)
+            known = _registered(cls) | {None}
+            name = f"{cls.__name__}.register"
+            self._contents.append((name, lambda: _registered(cls) <= known, True))
 
     def library(self, cls: type, storable: Iterable[str]) -> None:
         """Keeps what a class of a library has of those names: the rest it may change itself."""

@@ -209,8 +209,7 @@ def test_what_only_has_such_a_name_waits_for_nothing(body):
             "coder, n = json.JSONEncoder, 1; coder.{name} = n",
             "setattr(json.JSONEncoder, '{name}', 1)", "type(json.JSONEncoder()).{name} = 1",
             "coder = json.JSONEncoder().__class__; coder.{name} = 2",
-            "Shape.register(type('Square', (), {}))",
-            "tell = Shape.register; tell(type('Square', (), {}))",
+            "Shape.register(bytes)", "tell = Shape.register; tell(bytearray)",
         ]
     )],
 )  # fmt: skip
@@ -228,3 +227,10 @@ def test_an_object_of_a_library_that_is_made_for_it_is_the_nodes_own():
     world.start("web", server("coder = json.JSONEncoder(); coder.mark = 1"))
     world.call("web")
     world.kill("web")
+
+
+def test_a_class_that_is_gone_by_the_kill_was_told_of_and_survives_nothing():
+    Shape.register(type("Square", (), {}))
+    world = World()
+    world.start("web", server("import gc; gc.collect(); isinstance(1, Shape)"))
+    assert world.call("web").status == 200
