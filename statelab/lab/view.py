@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import anywidget
@@ -18,11 +19,43 @@ class View(anywidget.AnyWidget):
 
     `taken` names the traits that its page may set; a value that does not hold is not taken, and the
     page gets the one that does.
+
+    A page may ask for the states of all widgets at any moment, in a thread of its own, and what it
+    then gets may come after what is newer. So a view is told of when it is whole, what it tells has
+    a number that grows, and a page that gets a lower one than it had says "state".
     """
 
     _css = style()
     words = traitlets.Dict().tag(sync=True)  # what its drawing says, in another language
     taken: ClassVar[tuple[str, ...]] = ()
+    _whole = True
+    _told = 0
+
+    @contextlib.contextmanager
+    def _unseen(self) -> Iterator[None]:
+        """Pages hear of it after this."""
+        self._whole = False
+        yield
+        self._whole = True
+        self.open()
+
+    def open(self) -> None:
+        if self._whole:
+            super().open()
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        told = self._told  # first: a state may be newer than its number, never older
+        return {**super().get_state(key, drop_defaults), "told": told}
+
+    def send_state(self, key: Any = None) -> None:
+        self._told += 1
+        super().send_state(key)
+
+    def _handle_custom_msg(self, content: Any, buffers: Any) -> None:
+        if content == "state":
+            self.send_state()
+        else:
+            super()._handle_custom_msg(content, buffers)
 
     def set_state(self, sync_data: Any) -> None:
         """Takes what a page has set."""

@@ -2,6 +2,8 @@
 
 import pytest
 
+from browser.kernel import in_kernel
+
 pytestmark = pytest.mark.browser
 
 # As Chrome's translation does: each text becomes two elements, one in the other, but for what is
@@ -141,3 +143,21 @@ def test_on_a_narrow_page_nothing_covers_anything_and_no_name_breaks(opened, all
 
 TWO_FRAMES = """() => new Promise((done) =>
   requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"""
+
+
+# The last Scrub there is, and its state; what it was is said once more after it has changed.
+WIDGETS = "__import__('ipywidgets.widgets.widget', fromlist=['_instances'])._instances.values()"
+SCRUB = f"[one for one in {WIDGETS} if type(one).__name__ == 'Scrub'][-1]"
+BEFORE = f"[globals().update(log={SCRUB}), globals().update(old=log.get_state()), log.leave_out(2)]"
+LATE = "[log._told, log._send({'method': 'update', 'state': old, 'buffer_paths': []})][0]"
+
+
+def test_a_state_that_comes_late_gives_way_to_the_one_that_is(every):
+    """JupyterLab asks for the states of all; what it gets may come after what is newer."""
+    end = every.page.locator(".sl-scrub").get_by_text("Without 2, the end is different.")
+    in_kernel(every, BEFORE)
+    end.wait_for()
+    told = in_kernel(every, LATE)
+    asked = (in_kernel(every, "log._told") > told for _ in range(2000))
+    assert any(asked), "the page does not ask for the state that is"
+    end.wait_for()

@@ -130,7 +130,7 @@ def observe(panel: Judged, outcome: Outcome) -> Observe:
     if not hasattr(panel, "judge"):
         raise TypeError(f"observe follows a panel, a scrub or a wire, and not {shown(panel)}")
     panel.judge(outcome)
-    observation = Observe()
+    observation = Observe(verdict=panel.verdict)
     traitlets.dlink((panel, "verdict"), (observation, "verdict"))
     return observation
 
@@ -157,13 +157,13 @@ def compare(prediction: Predict, choice: str, sentence: str) -> Observe:
     """
     if choice not in given(Predict, prediction, "the prediction").choices:
         raise ValueError(f"{shown(choice)} is none of the choices {prediction.choices}")
-    observation = Observe()
 
     def told(_: Any) -> dict[str, str]:
         if not prediction.done:
             return {"mark": "open", "said": "", "text": spoken(UNANSWERED)}
         return verdict(prediction, choice, sentence)
 
+    observation = Observe(verdict=told(None))
     for trait in ("chosen", "done"):
         traitlets.dlink((prediction, trait), (observation, "verdict"), told)
     return observation

@@ -76,7 +76,6 @@ class Drawn(View):
         if prediction is not None:
             given(Predict, prediction, "the prediction")
             prediction.observe(lambda _: self._predicted(), "done")
-        # With its question from the start: a drawing may begin before later changes have come.
         super().__init__(actions=buttons, gate=self._question(), **shown)
         self._judge()
 

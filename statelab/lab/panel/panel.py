@@ -74,14 +74,15 @@ class Panel(Drawn):
         self._simulated = self._session = Simulated(
             scenario, self._args, seed, step, book, self._numbers
         )
-        super().__init__(
-            book, prediction, actions, invariants,
-            title=given(str, title, "the title") or self._name.replace("_", " "),
-            level=given(int, level, "the level"),
-            modes=["simulated", "live"] if live and machine.HAS_PROCESSES else ["simulated"],
-        )  # fmt: skip
-        self.on_msg(self._clicked)
-        self._show()
+        with self._unseen():
+            super().__init__(
+                book, prediction, actions, invariants,
+                title=given(str, title, "the title") or self._name.replace("_", " "),
+                level=given(int, level, "the level"),
+                modes=["simulated", "live"] if live and machine.HAS_PROCESSES else ["simulated"],
+            )  # fmt: skip
+            self.on_msg(self._clicked)
+            self._show()
         self._first = still(self._session.branch.recording)  # the picture: the same at each run
         previous.replace(self)
 

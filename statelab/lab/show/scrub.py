@@ -54,13 +54,14 @@ class Scrub(View):
         self._prediction = prediction
         self._outcome: Outcome | None = None
         self.tried: list[tuple[tuple[int, ...], bool]] = []
-        super().__init__(inputs=list(map(_text, log)), names=list(map(_text, start)))
-        if prediction is not None:
-            given(Predict, prediction, "the prediction").observe(self._predicted, "done")
-        self.on_msg(self._clicked)
-        self.observe(self._changed, "without")
-        self._show()
-        self._predicted()
+        with self._unseen():
+            super().__init__(inputs=list(map(_text, log)), names=list(map(_text, start)))
+            if prediction is not None:
+                given(Predict, prediction, "the prediction").observe(self._predicted, "done")
+            self.on_msg(self._clicked)
+            self.observe(self._changed, "without")
+            self._show()
+            self._predicted()
 
     # --------------------------------------------------------------------------- by code
     def leave_out(self, *places: int) -> None:

@@ -264,9 +264,12 @@ function renderPanel({ model, el, book }) {
 export default () => {
   const book = library();
   return {
-    initialize: ({ model }) => heard(model, "change:chunk", () => {
-      if (model.get("chunk").runs && !book.take(model.get("chunk"))) model.send({ need: true });
-    }),
+    initialize: ({ model }) => {
+      kept({ model });
+      return heard(model, "change:chunk", () => {
+        if (model.get("chunk").runs && !book.take(model.get("chunk"))) model.send({ need: true });
+      });
+    },
     render: ({ model, el }) => renderPanel({ model, el, book }),
   };
 };

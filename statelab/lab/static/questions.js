@@ -65,4 +65,4 @@ function render({ model, el }) {
   return heard(model, "change", () => patch(root, trees(ASK[kind](traits, save, send))));
 }
 
-export default { render };
+export default { initialize: kept, render };

@@ -89,6 +89,16 @@ function heard(model, what, draw) {
   return () => model.off(what, draw);
 }
 
+// JupyterLab asks for the states of all by itself; what it gets may come after what is newer.
+function kept({ model }) {
+  let newest = model.get("told");
+  model.on("change:told", () => {
+    const told = model.get("told");
+    if (told < newest) model.send("state");
+    newest = Math.max(newest, told);
+  });
+}
+
 const cellOf = (node) => node.parentElement.closest("[tabindex]");
 
 // JupyterLab lays out late what comes into view: then the page moves a button away between the
