@@ -3,7 +3,6 @@
 import os
 import select
 import signal
-import time
 
 import pytest
 from live_nodes import Caller, Counter, Echo, Sleeper, consistent, kinds
