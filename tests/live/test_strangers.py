@@ -17,7 +17,7 @@ from statelab.live.child import strangers
 from statelab.live.world import LiveWorld
 from statelab.node import Node
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("wardens")]
 
 POST = "POST /pay HTTP/1.1\r\nHost: localhost\r\n"
 
