@@ -56,13 +56,17 @@ def traces_of_worlds(tmp_path):
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <function WeakSet")
 @pytest.mark.filterwarnings("ignore:Exception ignored (in. <function gc_|.*GC callback)")
 @posix
-def test_an_interrupt_while_a_world_is_made_leaves_nothing(tmp_path, monkeypatch):
+def test_an_interrupt_while_a_world_is_made_leaves_nothing(tmp_path, monkeypatch, warden_stems):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    forks = warden_stems.subprocess_that_forks()
 
     def interrupt(*_):
         raise Interrupt
 
     LiveWorld().close()
+    with monkeypatch.context() as patch:
+        patch.setattr(warden, "subprocess", forks)  # its stem is there from now on
+        LiveWorld().close()
     begun = time.perf_counter()
     whole = LiveWorld()
     seconds = time.perf_counter() - begun  # to make one, on this machine, now
@@ -71,6 +75,8 @@ def test_an_interrupt_while_a_world_is_made_leaves_nothing(tmp_path, monkeypatch
     before, kept = signal.signal(signal.SIGALRM, interrupt), []
     try:
         for number in range(30):
+            # Most wardens are there at once; some come when their world is over already.
+            monkeypatch.setattr(warden, "subprocess", forks if number % 5 else subprocess)
             world = None
             try:
                 signal.setitimer(signal.ITIMER_REAL, 0.0001 + number / 30 * seconds)
