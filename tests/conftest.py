@@ -61,7 +61,7 @@ def warden_stems():
 
 @pytest.fixture(scope="module")
 def wardens(warden_stems):
-    """Live worlds whose wardens need not start Python each; how one begins is tested without it."""
+    """The live worlds of this file have wardens that need not start Python each."""
     from statelab.live.driver import warden
 
     with pytest.MonkeyPatch.context() as patch:

@@ -2,7 +2,7 @@
 
 A warden stays what it is, a child of this process with pipes, a session and an end of its own;
 only Python need not start anew for each. Tests of how a live world begins and ends, and of what
-forks do to it, take none of these.
+forks of the kernel do to it, take none of these.
 """
 
 import json

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -150,6 +151,21 @@ def test_who_has_the_number_of_somebody_that_is_gone_hears_nothing_that_is_meant
         with pytest.raises(kin.GONE):
             verb()
     assert runs(family[0])
+
+
+def test_where_there_is_no_proc_psutil_tells_the_same(family, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "elsewhere")
+    elsewhere = runpy.run_path(kin.__file__)
+    monkeypatch.undo()
+    parent, child = family
+    assert (child.pid, parent.pid) in elsewhere["everybody"]()
+    monkeypatch.setattr(trees, "everybody", elsewhere["everybody"])
+    for name in ("GONE", "STOPPED", "ZOMBIE", "DEAD", "Process"):
+        monkeypatch.setattr(trees, name, elsewhere[name])
+    trees.pause(parent.pid)
+    assert child.status() == psutil.STATUS_STOPPED
+    trees.kill(parent.pid)
+    assert not runs(child)
 
 
 def runs(process):
