@@ -10,7 +10,7 @@ import sys
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statelab import Node, Run, RunCodeError, World, scenario
@@ -322,6 +322,7 @@ kept = st.one_of(
 )
 
 
+@settings(max_examples=max(400, settings.default.max_examples))
 @pytest.mark.fuzz
 @given(kept)
 def test_a_whole_code_of_whatever_kind_is_read_or_refused_in_one_short_sentence(kept):
@@ -341,6 +342,7 @@ def test_a_whole_code_of_whatever_kind_is_read_or_refused_in_one_short_sentence(
     assert Run.of(world).scenario == "shop"
 
 
+@settings(max_examples=max(200, settings.default.max_examples))
 @pytest.mark.fuzz
 @given(st.data())
 def test_the_bytes_of_a_code_may_be_anything(data):
