@@ -7,7 +7,7 @@ from decimal import Decimal
 import lessons
 import pytest
 from forgery import KEY, forged, served
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statelab.servers import tokens
@@ -67,6 +67,7 @@ anything = st.recursive(
 NAMES = ("exp", "nbf", "iat", "sub", "iss", "aud", "jti", "crit")
 
 
+@settings(max_examples=max(300, settings.default.max_examples))
 @pytest.mark.fuzz
 @given(st.dictionaries(st.sampled_from(NAMES), anything))
 def test_whatever_a_signed_token_claims_it_names_a_user_or_proves_nothing(claims):
@@ -78,6 +79,7 @@ def test_whatever_a_signed_token_claims_it_names_a_user_or_proves_nothing(claims
     assert len(said) < 300
 
 
+@settings(max_examples=max(300, settings.default.max_examples))
 @pytest.mark.fuzz
 @given(st.one_of(st.text(), st.binary(), anything), st.lists(anything, max_size=3))
 def test_whatever_text_comes_as_a_token_is_a_bad_one(text, parts):
