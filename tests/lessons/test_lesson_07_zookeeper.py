@@ -6,7 +6,6 @@ from kazoo.client import KazooClient
 from lessons import press
 
 from statelab import LiveWorld, World
-from statelab.engines import ZooKeeper
 from statelab.engines.leases import ZooKeeperLease
 
 companion = lessons.Lesson("07_write_lease_zookeeper")
@@ -49,34 +48,44 @@ def test_each_life_of_a_writer_has_a_session_of_its_own():
 on_zookeeper = pytest.mark.engines("zookeeper")
 
 
-@pytest.mark.live
-@on_zookeeper
-def test_another_has_the_right_soon_after_its_holder_was_killed():
+@pytest.fixture(scope="module")
+def bills(wardens):
+    """A world with one ZooKeeper and two writers who are up, and a database that does not fence."""
     with LiveWorld() as world:
         companion.billing_on_zookeeper(world)
-        dead = companion.holder(world)
-        world.kill(dead)
-        killed = world.now()
-        assert companion.holder(world) != dead
-        assert world.now() - killed < companion.LiveWriter.ttl + 10
+        yield world
 
 
 @pytest.mark.live
 @on_zookeeper
-@pytest.mark.parametrize("fencing", [False, True])
-def test_a_paused_holder_writes_late_unless_the_database_fences(fencing):
+def test_another_has_the_right_soon_after_its_holder_was_killed(bills):
+    dead = companion.holder(bills)
+    bills.kill(dead)
+    killed = bills.now()
+    assert companion.holder(bills) != dead
+    assert bills.now() - killed < companion.LiveWriter.ttl + 10
+    bills.restart(dead)
+
+
+@pytest.mark.live
+@on_zookeeper
+def test_a_paused_holder_writes_late(bills):
+    found = companion.a_pause(bills)
+    assert found == {"the sleeper's bill": 200, "landed": ["the other", "the sleeper"]}
+
+
+@pytest.mark.live
+@on_zookeeper
+def test_a_paused_holder_does_not_write_late_where_the_database_fences(wardens):
     with LiveWorld() as world:
-        companion.billing_on_zookeeper(world, fencing)
+        companion.billing_on_zookeeper(world, True)
         found = companion.a_pause(world)
-    if fencing:
-        assert found == {"the sleeper's bill": 409, "landed": ["the other"]}
-    else:
-        assert found == {"the sleeper's bill": 200, "landed": ["the other", "the sleeper"]}
+    assert found == {"the sleeper's bill": 409, "landed": ["the other"]}
 
 
 @pytest.mark.live
 @on_zookeeper
-def test_the_right_outlives_the_leader_of_the_ensemble():
+def test_the_right_outlives_the_leader_of_the_ensemble_and_the_next_write_comes_soon(wardens):
     with LiveWorld() as world:
         companion.billing_on_zookeeper(world, keepers=THREE, writer=companion.PatientWriter)
         assert companion.a_leader_dies(world, THREE) == {
@@ -84,25 +93,14 @@ def test_the_right_outlives_the_leader_of_the_ensemble():
             "the same token": True,
             "its bill": 200,
         }
+        (killed,) = (row for row in world.trace.rows if row.kind == "kill")
+        assert killed.node in THREE
+        assert world.now() - killed.time < companion.LiveWriter.work + 10
 
 
 @pytest.mark.live
 @on_zookeeper
-def test_the_next_write_comes_soon_after_the_leaders_death():
-    with LiveWorld() as world:
-        companion.billing_on_zookeeper(world, keepers=THREE, writer=companion.PatientWriter)
-        writer = companion.holder(world)
-        modes = {name: companion.mode(world.address(name)) for name in THREE}
-        world.kill(next(name for name in THREE if modes[name] == "leader"))
-        killed = world.now()
-        while companion.bill(world, writer).result().status != 200:
-            world.run(0.01)
-        assert world.now() - killed < companion.LiveWriter.work + 10
-
-
-@pytest.mark.live
-@on_zookeeper
-def test_a_renewal_hears_of_all_changes_before_it_looks(monkeypatch):
+def test_a_renewal_hears_of_all_changes_before_it_looks(bills, monkeypatch):
     asked = []
     for name in ("sync_async", "exists_async"):
         ask = getattr(KazooClient, name)
@@ -112,14 +110,12 @@ def test_a_renewal_hears_of_all_changes_before_it_looks(monkeypatch):
             return ask(client, path)
 
         monkeypatch.setattr(KazooClient, name, note)
-    with LiveWorld() as world:
-        world.start("zookeeper", ZooKeeper)
-        lease = ZooKeeperLease(world, "bills", "ann", 10.0, world.address("zookeeper"))
-        right = done(lease.acquire())
-        asked.clear()
-        assert done(lease.renew(right)).value == right.value
-        lease._client.stop()
-        lease._client.close()
+    lease = ZooKeeperLease(bills, "loans", "ann", 10.0, bills.address("zookeeper"))
+    right = done(lease.acquire())
+    asked.clear()
+    assert done(lease.renew(right)).value == right.value
+    lease._client.stop()
+    lease._client.close()
     assert asked == ["sync_async", "exists_async"]
 
 

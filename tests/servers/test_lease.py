@@ -1,4 +1,4 @@
-"""Leases, simulated: what holds on a thousand bad days, and what breaks without each safeguard.
+"""Leases, simulated: what holds on bad days, and what breaks without each safeguard.
 
 The writers, the scenario and the sentences of the four steps are those of lesson 07.
 """
@@ -146,7 +146,7 @@ def broken(world, sentences=ALWAYS):
 # ------------------------------------------------------------------------------- bad days
 def test_on_bad_days_no_sentence_breaks_and_with_fencing_no_stale_write_lands(seeds):
     restarts = refused = 0
-    for seed in seeds(300):
+    for seed in seeds(60):
         world = bad_day(seed, fencing=True)
         assert broken(world, (*ALWAYS, lesson.NO_STALE_WRITE)) == []
         rows = world.trace.rows
@@ -156,13 +156,13 @@ def test_on_bad_days_no_sentence_breaks_and_with_fencing_no_stale_write_lands(se
         refused += any((row.kind, row.node, row.data[0]) == ("reply", "db", 409)
                        for row in rows if row.kind == "reply")  # fmt: skip
     # The days were bad enough to mean something.
-    assert restarts > 90
-    assert refused > 90
+    assert restarts > 20
+    assert refused > 20
 
 
 def test_without_fencing_stale_writes_land(seeds):
-    landed = sum(bool(broken(bad_day(seed), (lesson.NO_STALE_WRITE,))) for seed in seeds(200))
-    assert landed > 100
+    landed = sum(bool(broken(bad_day(seed), (lesson.NO_STALE_WRITE,))) for seed in seeds(40))
+    assert landed > 20
 
 
 @pytest.mark.parametrize("step", [0, 1, 2, 3])
@@ -170,9 +170,9 @@ def test_each_of_the_four_steps_taken_out_breaks_its_own_sentence(step, seeds):
     broke = sum(
         lesson.STEPS[step].sentence
         in broken(bad_day(seed, loss=0, **lesson.TAKEN_OUT[step]), lesson.STEPS)
-        for seed in seeds(50)
+        for seed in seeds(12)
     )
-    assert broke > 25
+    assert broke > 6
 
 
 class Forgetful(LeaseServer):
@@ -203,7 +203,7 @@ class NeverAsksWhose(LeaseServer):
 )
 def test_without_one_of_its_safeguards_the_server_breaks_a_sentence(server, sentences, seeds):
     found = set()
-    for seed in seeds(50):
+    for seed in seeds(12):
         found.update(broken(bad_day(seed, server=server)))
     assert found.issuperset(sentences)
 
@@ -229,7 +229,7 @@ def seconds_without_a_holder(seed, **args):
 
 
 def test_after_a_holders_death_another_holds_the_right_within_its_ttl_and_a_round_trip(seeds):
-    for seed in seeds(1000):
+    for seed in seeds(300):
         waited = seconds_without_a_holder(seed)
         assert lesson.Writer.ttl <= waited <= lesson.Writer.ttl + 2 * LATENCY_S + 1e-5
 

@@ -67,7 +67,7 @@ anything = st.recursive(
 NAMES = ("exp", "nbf", "iat", "sub", "iss", "aud", "jti", "crit")
 
 
-@settings(max_examples=300)
+@settings(max_examples=max(300, settings.default.max_examples))
 @pytest.mark.fuzz
 @given(st.dictionaries(st.sampled_from(NAMES), anything))
 def test_whatever_a_signed_token_claims_it_names_a_user_or_proves_nothing(claims):
@@ -79,7 +79,7 @@ def test_whatever_a_signed_token_claims_it_names_a_user_or_proves_nothing(claims
     assert len(said) < 300
 
 
-@settings(max_examples=300)
+@settings(max_examples=max(300, settings.default.max_examples))
 @pytest.mark.fuzz
 @given(st.one_of(st.text(), st.binary(), anything), st.lists(anything, max_size=3))
 def test_whatever_text_comes_as_a_token_is_a_bad_one(text, parts):

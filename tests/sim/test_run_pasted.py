@@ -90,13 +90,13 @@ def refused(text):
     [
         of(horizon_us=10**15),
         of({"askers": 10**9}),
-        of({"askers": 3_000}, horizon_us=10**10),
+        of({"askers": 300}, horizon_us=10**10),
         of(inputs=[[0, "request", "you", "GET", "web", "/", None, None, 1.0]] * 19_000),
     ],
     ids=["a long time", "many nodes", "both", "many inputs"],
 )
 def test_a_pasted_run_that_asks_for_very_much_is_stopped(code, monkeypatch):
-    monkeypatch.setattr(budget, "MAX_EVENTS", 20_000)
+    monkeypatch.setattr(budget, "MAX_EVENTS", 1_000)
     assert "too" in refused(code)
 
 
@@ -155,7 +155,7 @@ def test_after_a_pasted_run_a_debugger_goes_on(how, said):
 
 
 def test_a_long_run_without_a_verb_is_stopped_soon(monkeypatch):
-    monkeypatch.setattr(budget, "MAX_EVENTS", 20_000)
+    monkeypatch.setattr(budget, "MAX_EVENTS", 1_000)
     most = []
     monkeypatch.setattr(
         budget.Budget, "over",
@@ -322,7 +322,7 @@ kept = st.one_of(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=max(400, settings.default.max_examples))
 @pytest.mark.fuzz
 @given(kept)
 def test_a_whole_code_of_whatever_kind_is_read_or_refused_in_one_short_sentence(kept):
@@ -342,7 +342,7 @@ def test_a_whole_code_of_whatever_kind_is_read_or_refused_in_one_short_sentence(
     assert Run.of(world).scenario == "shop"
 
 
-@settings(max_examples=200)
+@settings(max_examples=max(200, settings.default.max_examples))
 @pytest.mark.fuzz
 @given(st.data())
 def test_the_bytes_of_a_code_may_be_anything(data):

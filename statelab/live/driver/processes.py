@@ -15,8 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from statelab.effects import WrongState
 from statelab.engines.engine import Engine, Place
 from statelab.live.driver.engine import LiveEngine
@@ -26,7 +24,7 @@ from statelab.live.driver.merge import LiveRows
 from statelab.live.driver.warden import STEP_S, WardenProcess, last_lines
 from statelab.live.driver.whereabouts import Whereabouts
 from statelab.live.transport.control import Channel
-from statelab.live.warden import trees
+from statelab.live.warden import kin, trees
 from statelab.live.warden.folder import remove
 
 GRACE_S = 0.1  # for the channel of a process that died at once to be accepted
@@ -289,7 +287,7 @@ class Processes:
         """Kills the processes of all lives, where the warden has not done so."""
         for life in self._lives.values():
             if life.pid:
-                with contextlib.suppress(psutil.Error):
+                with contextlib.suppress(kin.ERROR):
                     trees.kill(life.pid)
 
     def end(self) -> None:
