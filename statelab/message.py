@@ -160,11 +160,7 @@ def _copy(value: Any, budget: list[int], depth: int, where: tuple) -> Any:
         return value
     if isinstance(value, (list, tuple)):
         _spend(len(value) + 1, budget, depth, where)
-        return [  # of what a list is long of, it is mostly small integers
-            item if type(item) is int and -0x8000000000000000 < item < 0x8000000000000000
-            else _copy(item, budget, depth + 1, (where, i))
-            for i, item in enumerate(value)
-        ]  # fmt: skip
+        return [_copy(item, budget, depth + 1, (where, i)) for i, item in enumerate(value)]
     if isinstance(value, int):
         if not -_SMALL < value < _SMALL:
             if not -MAX_INT < value < MAX_INT:

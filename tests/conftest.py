@@ -50,25 +50,6 @@ def quick(stems, monkeypatch):
     monkeypatch.setattr(process, "subprocess", stems.subprocess_that_forks())
 
 
-@pytest.fixture(scope="session")
-def warden_stems():
-    """The processes that the wardens of many live worlds are forks of."""
-    import wardens
-
-    yield wardens
-    wardens.end()
-
-
-@pytest.fixture(scope="module")
-def wardens(warden_stems):
-    """The live worlds of this file have wardens that need not start Python each."""
-    from statelab.live.driver import warden
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(warden, "subprocess", warden_stems.subprocess_that_forks())
-        yield
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import psutil
-from wardens import name_of
 
 from statelab.node import Node
 
@@ -98,10 +97,7 @@ def folder_of(world):
 def warden_of(world):
     """The process that is the parent of all others of a live world."""
     folder = str(folder_of(world))
-    name = name_of(folder)
-    (warden,) = (
-        p for p in psutil.Process().children() if p.name() == name or folder in p.cmdline()
-    )
+    (warden,) = (p for p in psutil.Process().children() if folder in p.cmdline())
     return warden
 
 

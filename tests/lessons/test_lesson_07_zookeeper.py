@@ -49,7 +49,7 @@ on_zookeeper = pytest.mark.engines("zookeeper")
 
 
 @pytest.fixture(scope="module")
-def bills(wardens):
+def bills():
     """A world with one ZooKeeper and two writers who are up, and a database that does not fence."""
     with LiveWorld() as world:
         companion.billing_on_zookeeper(world)
@@ -76,7 +76,7 @@ def test_a_paused_holder_writes_late(bills):
 
 @pytest.mark.live
 @on_zookeeper
-def test_a_paused_holder_does_not_write_late_where_the_database_fences(wardens):
+def test_a_paused_holder_does_not_write_late_where_the_database_fences():
     with LiveWorld() as world:
         companion.billing_on_zookeeper(world, True)
         found = companion.a_pause(world)
@@ -85,7 +85,7 @@ def test_a_paused_holder_does_not_write_late_where_the_database_fences(wardens):
 
 @pytest.mark.live
 @on_zookeeper
-def test_the_right_outlives_the_leader_of_the_ensemble_and_the_next_write_comes_soon(wardens):
+def test_the_right_outlives_the_leader_of_the_ensemble_and_the_next_write_comes_soon():
     with LiveWorld() as world:
         companion.billing_on_zookeeper(world, keepers=THREE, writer=companion.PatientWriter)
         assert companion.a_leader_dies(world, THREE) == {

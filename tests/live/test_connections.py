@@ -12,7 +12,7 @@ from statelab.effects import WrongState
 from statelab.message import NoReply, Refused
 from statelab.node import Node
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("wardens")]
+pytestmark = pytest.mark.live
 
 
 def test_a_node_sees_the_true_port_of_its_caller_and_it_stays(world):

@@ -23,7 +23,7 @@ from statelab.live.world import LiveWorld
 from statelab.message import NoReply, Refused
 from statelab.node import Node
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("wardens")]
+pytestmark = pytest.mark.live
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux shares a port so")
 IP = "127.0.0.1"
 

@@ -36,14 +36,7 @@ from statelab.node import Node
 
 pytestmark = pytest.mark.live
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-QUICK = pytest.mark.usefixtures("quick_wardens")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
-
-
-@pytest.fixture
-def quick_wardens(warden_stems, monkeypatch):
-    """The warden of this test's world, which is not what it is about, is a fork."""
-    monkeypatch.setattr(warden, "subprocess", warden_stems.subprocess_that_forks())
 
 
 # ------------------------------------------------------------------------------- an interrupt
@@ -63,17 +56,13 @@ def traces_of_worlds(tmp_path):
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <function WeakSet")
 @pytest.mark.filterwarnings("ignore:Exception ignored (in. <function gc_|.*GC callback)")
 @posix
-def test_an_interrupt_while_a_world_is_made_leaves_nothing(tmp_path, monkeypatch, warden_stems):
+def test_an_interrupt_while_a_world_is_made_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    forks = warden_stems.subprocess_that_forks()
 
     def interrupt(*_):
         raise Interrupt
 
     LiveWorld().close()
-    with monkeypatch.context() as patch:
-        patch.setattr(warden, "subprocess", forks)  # its stem is there from now on
-        LiveWorld().close()
     begun = time.perf_counter()
     whole = LiveWorld()
     seconds = time.perf_counter() - begun  # to make one, on this machine, now
@@ -82,8 +71,6 @@ def test_an_interrupt_while_a_world_is_made_leaves_nothing(tmp_path, monkeypatch
     before, kept = signal.signal(signal.SIGALRM, interrupt), []
     try:
         for number in range(30):
-            # Most wardens are there at once; some come when their world is over already.
-            monkeypatch.setattr(warden, "subprocess", forks if number % 5 else subprocess)
             world = None
             try:
                 signal.setitimer(signal.ITIMER_REAL, 0.0001 + number / 30 * seconds)
@@ -327,7 +314,6 @@ def test_a_connection_that_a_client_closes_is_closed_though_there_is_a_fork():
 
 @posix
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-@QUICK
 def test_a_node_that_dies_is_dead_though_its_own_fork_lives_on():
     class Forks(Node):
         async def handle(self, request):
@@ -400,7 +386,6 @@ def stops_goes_on_and_ends(world, name, daemon):
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("way", [command, fork_of_a_fork])
 @pytest.mark.parametrize("fork", [True, False])
-@QUICK
 def test_what_a_node_has_let_go_of_stops_goes_on_and_ends_with_it(fork, way, monkeypatch):
     monkeypatch.setattr(warden, "FORKS", fork)
     with LiveWorld() as world:
@@ -410,7 +395,6 @@ def test_what_a_node_has_let_go_of_stops_goes_on_and_ends_with_it(fork, way, mon
 
 
 @linux
-@QUICK
 def test_what_an_engine_has_let_go_of_stops_goes_on_and_ends_with_it():
     with LiveWorld() as world:
         world.start("daemons", Daemons)
@@ -422,7 +406,6 @@ def test_what_an_engine_has_let_go_of_stops_goes_on_and_ends_with_it():
 @linux
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("seen", [True, False])
-@QUICK
 def test_a_warden_that_is_killed_leaves_no_daemon_though_its_world_closes_at_once(seen):
     with LiveWorld() as world:
         world.start("web", Daemonizer, fork_of_a_fork)
@@ -438,7 +421,6 @@ def test_a_warden_that_is_killed_leaves_no_daemon_though_its_world_closes_at_onc
 
 # ------------------------------------------------------------------------------- shared memory
 @linux
-@QUICK
 def test_a_database_that_is_being_made_leaves_no_shared_memory():
     if Postgres.lacks():
         pytest.skip(Postgres.lacks())

@@ -18,7 +18,7 @@ from statelab.engines.engine import Command
 from statelab.live.transport import fdpass, http_client
 from statelab.message import IP
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("wardens")]
+pytestmark = pytest.mark.live
 
 
 class Counter(Node):

@@ -14,7 +14,7 @@ from processes import wait_until
 from statelab.message import NoReply
 from statelab.node import Node, Soft
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("wardens")]
+pytestmark = pytest.mark.live
 
 
 def test_a_restart_is_a_new_process_on_the_same_port(world):

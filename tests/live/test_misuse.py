@@ -15,7 +15,7 @@ from statelab.live.world import LiveWorld
 from statelab.message import NoReply, Refused
 from statelab.node import Node
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("wardens")]
+pytestmark = pytest.mark.live
 
 
 def test_wrong_verbs_say_so_and_the_world_goes_on(world):

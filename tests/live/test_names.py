@@ -12,7 +12,7 @@ from statelab.engines import Redis
 from statelab.live.world import LiveWorld
 from statelab.node import Node
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("wardens")]
+pytestmark = pytest.mark.live
 
 NAMES = [
     "..", ".", "/", "files", "links", "ports.new", "ports.json", "warden.log", "1", "1.log", "a/b",

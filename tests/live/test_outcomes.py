@@ -11,7 +11,7 @@ from statelab.live.world import LiveWorld
 from statelab.message import NoReply, Refused, Response
 from statelab.node import Node
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("wardens")]
+pytestmark = pytest.mark.live
 
 
 def test_a_kill_erases_memory_and_a_restart_begins_anew(world):

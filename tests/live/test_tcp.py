@@ -12,7 +12,6 @@ from statelab.message import IP
 
 pytestmark = [
     pytest.mark.live,
-    pytest.mark.usefixtures("wardens"),
     pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what it remembers"),
 ]
 REQUEST = b"POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 6\r\n\r\n[2, 3]"

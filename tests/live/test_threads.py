@@ -12,7 +12,7 @@ from processes import wait_until
 from statelab.live.driver import warden
 from statelab.live.world import LiveWorld
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("wardens")]
+pytestmark = pytest.mark.live
 
 
 def test_verbs_may_be_called_from_several_threads(world):

@@ -1,9 +1,6 @@
 """Process trees: nothing of them is missed, whatever clock and machine do."""
 
 import itertools
-import os
-import runpy
-import shutil
 import subprocess
 import sys
 import time
@@ -15,7 +12,7 @@ from processes import folder_of, wait_until
 from programs import Program
 
 from statelab.engines.engine import Command
-from statelab.live.warden import kin, trees
+from statelab.live.warden import trees
 from statelab.live.world import LiveWorld
 
 pytestmark = pytest.mark.live
@@ -124,47 +121,6 @@ def test_whoever_ends_all_goes_on_until_all_are_gone(family, monkeypatch):
     monkeypatch.setattr(trees, "_each", late)
     monkeypatch.setattr(trees, "_below", lambda pid: [child] if runs(child) else [])
     trees.end_all(lambda: None)
-    assert not runs(child)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere psutil looks")
-def test_whatever_a_process_is_called_it_is_its_parents_child(tmp_path):
-    odd = tmp_path / "a) T 1 (b"
-    odd.symlink_to(shutil.which("sleep"))
-    with subprocess.Popen([odd, "60"]) as child:
-        process = kin.Process(child.pid)
-        assert (child.pid, os.getpid()) in kin.everybody()
-        assert process.name() == psutil.Process(child.pid).name() == odd.name
-        process.suspend()
-        wait_until(lambda: process.status() == kin.STOPPED)
-        trees.kill(child.pid)
-        wait_until(lambda: process.status() == kin.ZOMBIE)
-    with pytest.raises(kin.GONE):
-        process.status()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere psutil looks")
-def test_who_has_the_number_of_somebody_that_is_gone_hears_nothing_that_is_meant_for_that(family):
-    gone = kin.Process(family[0].pid)
-    gone._born = b"1"  # as a number is given anew
-    for verb in (gone.kill, gone.suspend, gone.status):
-        with pytest.raises(kin.GONE):
-            verb()
-    assert runs(family[0])
-
-
-def test_where_there_is_no_proc_psutil_tells_the_same(family, monkeypatch):
-    monkeypatch.setattr(sys, "platform", "elsewhere")
-    elsewhere = runpy.run_path(kin.__file__)
-    monkeypatch.undo()
-    parent, child = family
-    assert (child.pid, parent.pid) in elsewhere["everybody"]()
-    monkeypatch.setattr(trees, "everybody", elsewhere["everybody"])
-    for name in ("GONE", "STOPPED", "ZOMBIE", "DEAD", "Process"):
-        monkeypatch.setattr(trees, name, elsewhere[name])
-    trees.pause(parent.pid)
-    assert child.status() == psutil.STATUS_STOPPED
-    trees.kill(parent.pid)
     assert not runs(child)
 
 

@@ -160,7 +160,6 @@ def simulated(seed=None):
 
 
 @pytest.mark.live
-@pytest.mark.usefixtures("wardens")
 @pytest.mark.parametrize("name", sorted(CASES.keys() & set(lessons.names())))
 def test_a_lesson_has_the_same_outcomes_in_both_worlds(name):
     expected = outcomes(name, simulated)

@@ -57,7 +57,7 @@ class Echo(Node):
 
 
 @pytest.fixture(scope="module")
-def worlds(wardens):
+def worlds():
     """A simulated world and a live one, each with an echo in it."""
     with LiveWorld() as live:
         both = World(), live
@@ -118,7 +118,7 @@ def own_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def alone(own_folder, wardens):
+def alone(own_folder):
     """A simulated world and a live one, which is alone with its files."""
     with LiveWorld() as live:
         yield World(), live

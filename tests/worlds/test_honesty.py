@@ -25,7 +25,7 @@ SAME = "the same"
 
 
 @pytest.fixture(params=WORLDS)
-def world(request, wardens):
+def world(request):
     """Each test runs twice: in a simulated world, and in a live one."""
     if request.param is World:
         yield World(seed=7)

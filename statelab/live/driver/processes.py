@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from statelab.effects import WrongState
 from statelab.engines.engine import Engine, Place
 from statelab.live.driver.engine import LiveEngine
@@ -24,7 +26,7 @@ from statelab.live.driver.merge import LiveRows
 from statelab.live.driver.warden import STEP_S, WardenProcess, last_lines
 from statelab.live.driver.whereabouts import Whereabouts
 from statelab.live.transport.control import Channel
-from statelab.live.warden import kin, trees
+from statelab.live.warden import trees
 from statelab.live.warden.folder import remove
 
 GRACE_S = 0.1  # for the channel of a process that died at once to be accepted
@@ -287,7 +289,7 @@ class Processes:
         """Kills the processes of all lives, where the warden has not done so."""
         for life in self._lives.values():
             if life.pid:
-                with contextlib.suppress(kin.ERROR):
+                with contextlib.suppress(psutil.Error):
                     trees.kill(life.pid)
 
     def end(self) -> None:
