@@ -94,6 +94,13 @@ def folder_of(world):
     return world.folder.parent
 
 
+def spin(seconds):
+    """What a node may not do: keeps it from all else for so long."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+
+
 def warden_of(world):
     """The process that is the parent of all others of a live world."""
     folder = str(folder_of(world))

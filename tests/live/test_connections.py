@@ -1,12 +1,11 @@
 """The connections of clients and nodes in the live world: whose port, how long, in what order."""
 
 import os
-import select
 import signal
 
 import pytest
 from live_nodes import Caller, Counter, Echo, Sleeper, consistent, kinds
-from processes import wait_until
+from processes import spin, wait_until
 
 from statelab.effects import WrongState
 from statelab.message import NoReply, Refused
@@ -125,7 +124,7 @@ def test_a_node_that_was_busy_while_its_server_died_is_refused(world):
     class Busy(Node):
         async def handle(self, request):
             if request.body:
-                select.select((), (), (), request.body)  # its loop cannot see the connection close
+                spin(request.body)  # its loop cannot see the connection close
             try:
                 return (await self.call("store")).body
             except Refused:

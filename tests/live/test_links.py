@@ -1,7 +1,6 @@
 """Faults of live links, beyond what both worlds have in common: see also test_honesty.py."""
 
 import contextlib
-import select
 import socket
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import time
 
 import psutil
 import pytest
-from processes import folder_of, relay_of
+from processes import folder_of, relay_of, spin
 from programs import Program
 
 from statelab import LiveWorld, Node, NoReply, Refused, WrongState
@@ -48,9 +47,7 @@ class Passer(Node):
         if request.path == "/answers":
             return self.answers
         if request.path == "/busy":
-            select.select(
-                (), (), (), request.body
-            )  # as a node may not: nothing else of it runs meanwhile
+            spin(request.body)  # nothing else of it runs meanwhile
             return None
         answer = await self.call("web", body=request.body, timeout=60)
         self.answers += 1

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 from live_nodes import Counter, consistent, kinds
-from processes import wait_until
+from processes import spin, wait_until
 
 from statelab.message import NoReply
 from statelab.node import Node, Soft
@@ -291,9 +291,7 @@ def test_handlers_switch_only_at_await(world):
         async def handle(self, request):
             self.inside += 1
             most = self.inside
-            end = time.monotonic() + 0.01
-            while time.monotonic() < end:
-                pass
+            spin(0.01)
             most = max(most, self.inside)
             self.inside -= 1
             await self.sleep(0.001)

@@ -3,11 +3,10 @@
 import contextlib
 import os
 import threading
-import time
 
 import pytest
 from live_nodes import Caller, Counter, Sleeper, kinds
-from processes import folder_of, wait_until, warden_of
+from processes import folder_of, spin, wait_until, warden_of
 
 from statelab.effects import UnknownNode, WrongState
 from statelab.engines.engine import Engine
@@ -183,9 +182,7 @@ def test_a_link_proxy_that_cannot_start_fails_its_verb_and_not_the_world(world):
 def test_a_call_to_a_node_that_is_still_starting_ends(world):
     class Slow(Node):
         def __init__(self):
-            end = time.monotonic() + 0.5
-            while time.monotonic() < end:
-                pass
+            spin(0.5)
 
         async def handle(self, request):
             return "here"
