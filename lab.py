@@ -147,8 +147,7 @@ class Environment:
         wanted = ["-c", "requirements.lock", "-r", "requirements.txt"]
         wanted += ["-r", "requirements-test.txt"] if tools else []
         hint = "Installing failed (is there a network connection, and room on the disk?)"
-        if not (self.may_use_uv() and self.install_with_uv(wanted, hint)):
-            run_quietly(self.pip(*wanted), hint, cwd=self.root, progress=True)
+        self.bring(wanted, hint, self.python)
 
         scheme = {"base": str(self.folder), "platbase": str(self.folder)}
         site_packages = Path(sysconfig.get_path("purelib", "venv", scheme))
@@ -165,15 +164,21 @@ class Environment:
         prepare = [self.python, "-c", "import matplotlib.font_manager"]
         run_quietly(prepare, "matplotlib does not start", cwd=self.root, env=self.variables())
 
-    def pip(self, *arguments):
-        """Return the command by which pip installs something."""
-        return [self.python, "-m", "pip", "install", "--disable-pip-version-check", *arguments]
+    def bring(self, wanted, hint, python):
+        """Install what is wanted where that Python is: this environment's, or another's."""
+        if not (self.may_use_uv() and self.install_with_uv(wanted, hint, python)):
+            run_quietly(self.pip(python, *wanted), hint, cwd=self.root, progress=True)
 
-    def install_with_uv(self, wanted, hint):
+    def pip(self, python, *arguments):
+        """Return the command by which pip installs something where that Python is."""
+        return [python, "-m", "pip", "install", "--disable-pip-version-check", *arguments]
+
+    def install_with_uv(self, wanted, hint, python):
         """Let uv install what is wanted, after itself; return whether it could."""
-        uv = [self.bin / "uv", "pip", "install", "--python", self.python, *wanted]
+        own = self.pip(self.python, "-c", "requirements.lock", "uv")
+        uv = [self.bin / "uv", "pip", "install", "--python", python, *wanted]
         try:
-            run_quietly(self.pip("-c", "requirements.lock", "uv"), hint, cwd=self.root)
+            run_quietly(own, hint, cwd=self.root)
             run_quietly(uv, hint, cwd=self.root, env=self.variables(), progress=True)
         except Trouble:
             say("uv could not install them; pip tries, which takes some minutes")
@@ -428,9 +433,8 @@ def make_site(environment, folder):
     say("making the browser edition (a minute)")
     if not python.exists():
         run_quietly([environment.python, "-m", "venv", tools], "Making its tools' room failed")
-    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "-c", "requirements.lock"]
-    pip += ["-r", "browser/requirements.txt"]
-    run_quietly(pip, "Installing JupyterLite failed", cwd=environment.root, progress=True)
+    wanted = ["-c", "requirements.lock", "-r", "browser/requirements.txt"]
+    environment.bring(wanted, "Installing JupyterLite failed", python)
     code = run([python, "browser/build.py", folder], cwd=environment.root)
     if code == 0:
         say(f"the site is in {folder}; try it: python3 -m http.server -d {folder}")
