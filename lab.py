@@ -355,7 +355,7 @@ def open_lessons(environment, port, browser, options, language=None):
 
 
 def test(environment, arguments):
-    """Run every check, or pytest with the arguments; return 0 only if all passed."""
+    """Run the checks, or pytest with the arguments; return 0 only if all passed."""
     environment.ensure(tools=True)
     if arguments:
         return environment.run("-m", "pytest", *arguments, alone=True)

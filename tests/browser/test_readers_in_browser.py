@@ -145,19 +145,37 @@ TWO_FRAMES = """() => new Promise((done) =>
   requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"""
 
 
-# The last Scrub there is, and its state; what it was is said once more after it has changed.
-WIDGETS = "__import__('ipywidgets.widgets.widget', fromlist=['_instances'])._instances.values()"
-SCRUB = f"[one for one in {WIDGETS} if type(one).__name__ == 'Scrub'][-1]"
-BEFORE = f"[globals().update(log={SCRUB}), globals().update(old=log.get_state()), log.leave_out(2)]"
-LATE = "[log._told, log._send({'method': 'update', 'state': old, 'buffer_paths': []})][0]"
+# The last open view of a kind, and its state, which is said once more after it has changed.
+LATE = """
+from ipywidgets.widgets import widget
+
+def before(kind):
+    global one, old
+    there = [one for one in widget._instances.values() if type(one).__name__ == kind]
+    one = [one for one in there if not one.gate][-1]
+    old = one.get_state()
+
+def late():
+    told = one._told
+    state, paths, buffers = widget._remove_buffers(old)
+    one._send({"method": "update", "state": state, "buffer_paths": paths}, buffers)
+    return told
+"""
 
 
-def test_a_state_that_comes_late_gives_way_to_the_one_that_is(every):
+@pytest.mark.parametrize(
+    ("kind", "change", "seen"),
+    [
+        ("Scrub", "one.leave_out(2)", ".sl-scrub >> text=Without 2, the end is different."),
+        ("Panel", "one.do('kill', 'door')", ".sl-is-dead"),
+    ],
+)
+def test_a_state_that_comes_late_gives_way_to_the_one_that_is(every, kind, change, seen):
     """JupyterLab asks for the states of all; what it gets may come after what is newer."""
-    end = every.page.locator(".sl-scrub").get_by_text("Without 2, the end is different.")
-    in_kernel(every, BEFORE)
-    end.wait_for()
-    told = in_kernel(every, LATE)
-    asked = (in_kernel(every, "log._told") > told for _ in range(2000))
+    one = every.page.locator(seen).first
+    in_kernel(every, f"[exec({LATE!r}, globals()), before({kind!r}), {change}]")
+    one.wait_for()
+    told = in_kernel(every, "late()")
+    asked = (in_kernel(every, "one._told") > told for _ in range(2000))
     assert any(asked), "the page does not ask for the state that is"
-    end.wait_for()
+    one.wait_for()

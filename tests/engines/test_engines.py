@@ -24,22 +24,6 @@ from statelab.live.driver.whereabouts import Whereabouts
 pytestmark = pytest.mark.live
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(name, marks=pytest.mark.engines(name)) for name in ENGINES],
-)
-def name(request):
-    """Each engine. The tests of one are run one after another: most share a server."""
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def shared(name):
-    with LiveWorld(seed=7) as world:
-        engine_clients.start(world, name)
-        yield world
-
-
 @pytest.fixture
 def up(shared, name):
     """A world where that engine is up, whatever the test before did with it."""

@@ -44,22 +44,6 @@ def postgres_contents(address):
 CONTENTS = {"redis": redis_contents, "zookeeper": zookeeper_contents, "postgres": postgres_contents}
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(name, marks=pytest.mark.engines(name)) for name in ENGINES],
-)
-def name(request):
-    """Each engine. The tests of one are run one after another: they share somebody's server."""
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def shared(name):
-    with LiveWorld() as world:
-        engine_clients.start(world, name)
-        yield world
-
-
 @pytest.fixture
 def somebodys(shared, name, monkeypatch):
     """A server with something in it, whose address stands in the environment."""
