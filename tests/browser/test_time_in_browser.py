@@ -350,7 +350,8 @@ def test_a_panel_left_playing_ends_with_its_cell_and_with_its_kernel(day):
 def test_a_saved_notebook_without_a_kernel_shows_the_static_picture(house, folder):
     page = house.page
     picture = page.locator("img[alt^='Lab panel “one”']").first
-    assert picture.is_hidden()  # the panel is there
+    page.locator(".sl-panel").first.wait_for()
+    picture.wait_for(state="hidden")
     house.save_and_open_without_kernel("house.ipynb")
     picture.wait_for()
     assert picture.evaluate("(image) => image.complete && image.naturalWidth > 0")
