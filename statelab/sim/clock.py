@@ -106,7 +106,7 @@ class Clock:
 
 # Python's collector would walk all rows of a long run when it ends, a tenth of its time; most of
 # them stay. So they are made old unseen, and looked at when there may be worlds that are gone.
-_LONG, _MANY = 50_000, 500_000  # events of one drain, and of all whose rows nobody has looked at
+_LONG, _MANY = 1_000, 200_000  # events of one drain, and of all whose rows nobody has looked at
 _unseen = 0
 
 
