@@ -40,8 +40,10 @@ def open_lessons(arguments: list[str]) -> int:
     copy_lessons(folder)
     print(f"The lessons are in {folder}; Ctrl-C here ends JupyterLab.", flush=True)
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
+    # Its question about news would be the first thing that a learner sees.
+    command += [f"--LabApp.default_url=/lab/tree/{FIRST}", "--LabApp.news_url=None"]
     try:
-        return subprocess.run([*command, f"--LabApp.default_url=/lab/tree/{FIRST}"]).returncode
+        return subprocess.run(command).returncode
     except KeyboardInterrupt:
         return 0
 
