@@ -2,6 +2,7 @@
 
 import comm
 import pytest
+from matplotlib.figure import Figure
 
 from statelab import Node, lab, scenario
 
@@ -33,6 +34,18 @@ def scrub():
     return lab.Scrub(lambda state, n: {"n": state["n"] + n}, {"n": 0}, [1, 2])
 
 
+def slider():
+    return lab.Slider("x", [1, 2], lambda x: lab.Plot(Figure(), f"x is {x}"), value=2)
+
+
+def wire():
+    return lab.Wire(Door, b"GET / HTTP/1.1\r\n\r\n", lab.predict("Which?", ["this", "that"]))
+
+
+def open_wire():
+    return lab.Wire(Door, b"GET / HTTP/1.1\r\n\r\n")
+
+
 @pytest.fixture
 def told(monkeypatch):
     """What is said to pages: (kind of message, data)."""
@@ -51,6 +64,12 @@ def test_a_view_is_told_of_when_it_is_whole(told, make):
     make()
     (kind, _) = told[-1]
     assert kind == "comm_open"
+
+
+@pytest.mark.parametrize("make", [slider, wire, open_wire])
+def test_a_box_and_its_parts_are_told_of_when_they_are_whole(told, make):
+    make()
+    assert {kind for kind, _ in told} == {"comm_open"}
 
 
 @pytest.mark.parametrize("make", [observed, compared])

@@ -28,6 +28,10 @@ def _measured(value: float, unit: str) -> str:
     return spoken("{value} {unit}", value=number, unit=unit) if unit else number
 
 
+def _told(plot: Plot) -> str:
+    return f'{plot.html}<p aria-live="polite">{escape(plot.text)}</p>'
+
+
 MOST = 1e300  # the largest value
 
 
@@ -66,23 +70,23 @@ class Slider(ipywidgets.VBox):
             style={"description_width": "initial"},
             layout={"width": "420px"},
         )
-        self.shown = ipywidgets.HTML()
+        # Each of these is whole when pages hear of it: see View.
         self.plot = self._draw()
+        self.shown = ipywidgets.HTML(_told(self.plot))
         self.control.observe(self._moved, "value")
-        super().__init__([self.control, self.shown, ipywidgets.HTML(_HIDDEN)])
-        self.add_class("sl-slider")
+        parts = [self.control, self.shown, ipywidgets.HTML(_HIDDEN)]
+        super().__init__(parts, _dom_classes=["sl-slider"])
 
     def _moved(self, _: Any) -> None:
         try:
             self.plot = self._draw()
+            self.shown.value = _told(self.plot)
         except BaseException as wrong:  # nobody would see it: callbacks have no output
             said = spoken("This could not be drawn: {why}", why=sentence(wrong))
             self.shown.value = f"<p>{escape(said)}</p>"
 
     def _draw(self) -> Plot:
-        plot = given(Plot, self._show(self.control.value), "what is drawn of a value")
-        self.shown.value = f'{plot.html}<p aria-live="polite">{escape(plot.text)}</p>'
-        return plot
+        return given(Plot, self._show(self.control.value), "what is drawn of a value")
 
     def __repr__(self) -> str:
         return f"{spoken('Slider')}: {self._said}. {self.plot.text}"

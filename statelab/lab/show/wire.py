@@ -54,7 +54,9 @@ class Wire(ipywidgets.VBox):
         self._server, self._request = server, given(bytes, request, "the request")
         host = re.search(rb"\r\nHost: ([\w-]+)\r\n", request)  # whom it is for
         self._name = host[1].decode() if host else "server"
-        self._prediction = prediction
+        self._prediction = (
+            None if prediction is None else given(Predict, prediction, "the prediction")
+        )
         self._outcome: Outcome | None = None
         self._world: LiveWorld | None = None
         self._sock: socket.socket | None = None
@@ -62,28 +64,37 @@ class Wire(ipywidgets.VBox):
         self._lines: list[tuple[str, tcp.Counts]] = []  # the ledger's, when it was last shown
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="wire")
         self._kernel = Kernel()
-        self._shown, self._words = ipywidgets.HTML(), ipywidgets.HTML()
-        self._bar = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
+        # Each of these is whole when pages hear of it: see View.
+        first, many, told = self._offered()
+        texts = [first, *(spoken(text) for text, _ in list(BUTTONS.values())[1:])]
         self._buttons = [
-            _button(spoken(text), partial(self._press, verb)) for verb, (text, _) in BUTTONS.items()
+            _button(text, partial(self._press, verb))
+            for verb, text in zip(BUTTONS, texts, strict=True)
         ]
+        self._bar = ipywidgets.HBox(self._buttons[:many], layout={"flex_flow": "row wrap"})
+        self._words, self._shown = ipywidgets.HTML(_paragraph(told)), ipywidgets.HTML()
         super().__init__([self._bar, self._words, self._shown])
+        self.said = told
         if prediction is not None:
-            given(Predict, prediction, "the prediction").observe(lambda _: self._gate(), "done")
-        self._gate()
+            prediction.observe(lambda _: self._gate(), "done")
+        if many > 1:
+            self._judge()
         self._closed = False
         previous.replace(self)
 
     def _gate(self) -> None:
         # The button that skips becomes the first of the others: it has the focus, so it stays.
-        first = self._buttons[0]
+        self._buttons[0].description, many, told = self._offered()
+        self._bar.children = self._buttons[:many]
+        self._say(told)
+        if many > 1:
+            self._judge()
+
+    def _offered(self) -> tuple[str, int, str]:
+        """What the first button says, how many of them there are, and what is said."""
         if self._closed_by_prediction():
-            first.description, self._bar.children = spoken("Skip the prediction"), [first]
-            self._say(spoken("Predict first."))
-            return
-        first.description, self._bar.children = spoken(BUTTONS["send"][0]), self._buttons
-        self._say(spoken("Press a button: a process starts."))
-        self._judge()
+            return spoken("Skip the prediction"), 1, spoken("Predict first.")
+        return spoken(BUTTONS["send"][0]), len(BUTTONS), spoken("Press a button: a process starts.")
 
     def _closed_by_prediction(self) -> bool:
         return self._prediction is not None and not self._prediction.done
@@ -186,7 +197,7 @@ class Wire(ipywidgets.VBox):
 
     def _say(self, said: str) -> None:
         self.said = said
-        self._words.value = f"<p>{escape(said)}</p>"
+        self._words.value = _paragraph(said)
 
     def __repr__(self) -> str:
         return f"Wire({self._server.__name__})"
@@ -198,9 +209,12 @@ class Wire(ipywidgets.VBox):
             server=self._server.__name__,
             buttons=buttons,
         )
-        html = f"<p>{escape(about)}</p>"
         bundle = super()._repr_mimebundle_(**kwargs)
-        return {**bundle, "text/plain": repr(self), "text/html": html}
+        return {**bundle, "text/plain": repr(self), "text/html": _paragraph(about)}
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
 
 
 def _button(text: str, pressed: Callable[[], None]) -> ipywidgets.Button:
