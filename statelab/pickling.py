@@ -78,6 +78,8 @@ class _Pickler(cloudpickle.Pickler):
         is_filled = isinstance(reduced, tuple) and len(reduced) == 6
         if is_filled and isinstance(value, enum.EnumMeta):
             reduced = _parts_of_enum(value, *reduced)
+        elif is_filled and isinstance(value, type) and _has_a_say(value):
+            reduced = _class, *reduced[1:]
         if is_filled and isinstance(value, type) and value.__module__ == "__main__":
             return *reduced[:5], functools.partial(_main_class, reduced[5])
         return reduced
@@ -106,6 +108,34 @@ def _main_class(fill: Callable[[type, Any], None], cls: type, state: Any) -> Non
     fill(cls, state)
     if cls.__qualname__ == cls.__name__:
         vars(sys.modules["__main__"]).setdefault(cls.__name__, cls)
+
+
+def _has_a_say(cls: type) -> bool:
+    """Whether code of the learner's runs where the class is made."""
+    return is_learners(type(cls).__module__) or bool(_told(cls.__mro__[1:]))
+
+
+def _told(bases: Iterable[type]) -> list[type]:
+    """The learner's among the bases that are told of each new class, and may ask it for more."""
+    its = (base for base in bases if "__init_subclass__" in vars(base))
+    return [base for base in its if is_learners(base.__module__)]
+
+
+def _class(metaclass: type, name: str, given: tuple, names: dict, tracker: Any, _: Any) -> type:
+    """A class that is yet to be filled; what ran when it was first made does not run again."""
+    bases = types.resolve_bases(given)
+    names = {**names, "__orig_bases__": given} if bases is not given else names
+    maker = next(kind for kind in metaclass.__mro__ if not is_learners(kind.__module__))
+    told = _told(dict.fromkeys(one for base in bases for one in base.__mro__))
+    before = [vars(base)["__init_subclass__"] for base in told]
+    try:
+        for base in told:
+            type.__setattr__(base, "__init_subclass__", classmethod(lambda *_, **__: None))
+        cls = maker.__new__(metaclass, name, bases, names)
+    finally:
+        for base, its in zip(told, before, strict=True):
+            type.__setattr__(base, "__init_subclass__", its)
+    return cloudpickle.cloudpickle._lookup_class_or_track(tracker, cls)
 
 
 def _parts_of_enum(cls: enum.EnumMeta, _: Any, given: tuple, state: tuple, *rest: Any) -> tuple:

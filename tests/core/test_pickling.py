@@ -1,5 +1,6 @@
 """What travels to another process arrives as it was here."""
 
+import abc
 import dataclasses
 import datetime
 import enum
@@ -8,6 +9,7 @@ import random
 import subprocess
 import sys
 from random import random as draw
+from typing import Generic, TypeVar
 
 from statelab.pickling import packed
 
@@ -98,6 +100,43 @@ def members():
 
 def test_an_enums_members_arrive_with_all_that_they_have_whatever_they_were_made_from():
     assert in_another_process(packed(members, [members])) == b"5.9\n"
+
+
+class Event(Generic[TypeVar("T")], abc.ABC):
+    kinds = ()
+
+    def __init_subclass__(cls, *, table, **named):
+        super().__init_subclass__(**named)
+        cls.table = table
+        Event.kinds += (cls,)
+
+
+class Sold(Event[int], table="sales"):
+    def told(self):
+        return super().kinds
+
+
+class Model(abc.ABCMeta):
+    def __new__(cls, name, bases, names, *, table):
+        made = super().__new__(cls, name, bases, names)
+        made.table = table
+        return made
+
+    def __init__(cls, *given, **named):
+        pass
+
+
+class User(metaclass=Model, table="users"):
+    pass
+
+
+def tables():
+    assert (Sold().told(), isinstance(Sold(), Event)) == ((Sold,), True)
+    return f"{Sold.table} {User.table}"
+
+
+def test_what_ran_when_a_class_was_made_does_not_run_again_where_it_arrives():
+    assert in_another_process(packed(tables, [tables])) == b"sales users\n"
 
 
 def test_code_keeps_its_file_whatever_cloudpickle_does_so_that_a_line_of_it_can_be_named():
