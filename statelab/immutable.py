@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import sys
 import types
@@ -56,9 +57,13 @@ def _installed() -> tuple[str, ...]:
     return tuple(sysconfig.get_path(name) for name in ("purelib", "platlib"))
 
 
-def is_frozen(kind: type) -> bool:
-    """Whether it is a dataclass whose fields are not assigned."""
-    return getattr(getattr(kind, "__dataclass_params__", None), "frozen", False)
+def is_fixed(value: Any) -> bool:
+    """Whether it is of a frozen dataclass, or an enum's member; and no C behind it may change."""
+    kind = type(value)
+    if isinstance(value, enum.Enum) and _name(kind._member_type_) in _CONSTANTS:
+        return True
+    is_frozen = getattr(getattr(kind, "__dataclass_params__", None), "frozen", False)
+    return (is_frozen or isinstance(value, enum.Enum)) and is_plain(kind, slots=True)
 
 
 def is_installed(name: str) -> bool:
@@ -75,28 +80,32 @@ class _Plain:
     pass
 
 
+_SLOT = object.__basicsize__ // 2  # a pointer's size
 _HEAP, _IMMUTABLE = 1 << 9, 1 << 8  # Py_TPFLAGS_HEAPTYPE, Py_TPFLAGS_IMMUTABLETYPE
 
 
-def is_plain(kind: type) -> bool:
-    """Whether its instances keep all that they keep in their __dict__: no C is behind them."""
-    return kind.__basicsize__ <= _Plain.__basicsize__ and all(
-        base is object
-        or (
-            base.__flags__ & (_HEAP | _IMMUTABLE) == _HEAP
-            and not any(isinstance(m, types.MemberDescriptorType) for m in vars(base).values())
-        )
-        for base in kind.__mro__
+def is_plain(kind: type, slots: bool = False) -> bool:
+    """Whether its instances keep all in their __dict__, or their `slots`: no C is behind them."""
+    bases = [base for base in kind.__mro__ if base is not object]
+    members = (member for base in bases for member in vars(base).values())
+    count = sum(isinstance(member, types.MemberDescriptorType) for member in members)
+    return (
+        kind.__basicsize__ <= _Plain.__basicsize__ + count * _SLOT
+        and (slots or not count)
+        and all(base.__flags__ & (_HEAP | _IMMUTABLE) == _HEAP for base in bases)
     )
 
 
 def is_constant(value: Any) -> bool:
     """Whether it is of a kind that is known never to change."""
     kind = type(value)
-    name = f"{kind.__module__}.{kind.__qualname__}"
     descriptor = isinstance(
         value,
         (types.WrapperDescriptorType, types.MethodDescriptorType, types.GetSetDescriptorType,
          types.MemberDescriptorType),
     )  # fmt: skip
-    return descriptor or kind.__module__ == "typing" or name in _CONSTANTS
+    return descriptor or kind.__module__ == "typing" or _name(kind) in _CONSTANTS
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"

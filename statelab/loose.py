@@ -24,7 +24,7 @@ def lines_of(door: Any, names: tuple[str, ...], frame: Any, keeper: str = "") ->
     """
     text, likely = "", [getattr(getattr(door.current, "coro", None), "cr_code", None)]
     if frame is not None:
-        at = frame.f_code.co_filename, frame.f_lineno
+        at = frame.f_code.co_filename, frame.f_lineno or 0  # an instruction of no line
         text, likely = linecache.getline(*at), [frame.f_code]
         if any(name in text for name in names):
             return _quoted([at])
@@ -40,7 +40,7 @@ def lines_of(door: Any, names: tuple[str, ...], frame: Any, keeper: str = "") ->
         if lines:
             keeping = {at for at in lines if keeper in linecache.getline(*at)}
             return _quoted(sorted(keeping or lines))
-    return "" if frame is None else _quoted([at])
+    return "" if frame is None or not at[1] else _quoted([at])
 
 
 def _quoted(lines: list[tuple[str, int]]) -> str:

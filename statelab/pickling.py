@@ -6,6 +6,8 @@ cell, a test, or a module beside the notebook that has been edited since.
 
 from __future__ import annotations
 
+import copyreg
+import enum
 import functools
 import io
 import marshal
@@ -74,6 +76,10 @@ class _Pickler(cloudpickle.Pickler):
             return kind, (value.__name__, *self._meaning(value))
         reduced = super().reducer_override(value)
         is_filled = isinstance(reduced, tuple) and len(reduced) == 6
+        if is_filled and isinstance(value, enum.EnumMeta):
+            reduced = _parts_of_enum(value, *reduced)
+        elif is_filled and isinstance(value, type) and _has_a_say(value):
+            reduced = _class, *reduced[1:]
         if is_filled and isinstance(value, type) and value.__module__ == "__main__":
             return *reduced[:5], functools.partial(_main_class, reduced[5])
         return reduced
@@ -102,6 +108,81 @@ def _main_class(fill: Callable[[type, Any], None], cls: type, state: Any) -> Non
     fill(cls, state)
     if cls.__qualname__ == cls.__name__:
         vars(sys.modules["__main__"]).setdefault(cls.__name__, cls)
+
+
+def _has_a_say(cls: type) -> bool:
+    """Whether code of the learner's runs where the class is made."""
+    return is_learners(type(cls).__module__) or bool(_told(cls.__mro__[1:]))
+
+
+def _told(bases: Iterable[type]) -> list[type]:
+    """The learner's among the bases that are told of each new class, and may ask it for more."""
+    its = (base for base in bases if "__init_subclass__" in vars(base))
+    return [base for base in its if is_learners(base.__module__)]
+
+
+def _class(metaclass: type, name: str, given: tuple, names: dict, tracker: Any, _: Any) -> type:
+    """A class that is yet to be filled; what ran when it was first made does not run again."""
+    bases = types.resolve_bases(given)
+    names = {**names, "__orig_bases__": given} if bases is not given else names
+    maker = next(kind for kind in metaclass.__mro__ if not is_learners(kind.__module__))
+    told = _told(dict.fromkeys(one for base in bases for one in base.__mro__))
+    before = [vars(base)["__init_subclass__"] for base in told]
+    try:
+        for base in told:
+            type.__setattr__(base, "__init_subclass__", classmethod(lambda *_, **__: None))
+        cls = maker.__new__(metaclass, name, bases, names)
+    finally:
+        for base, its in zip(told, before, strict=True):
+            type.__setattr__(base, "__init_subclass__", its)
+    return cloudpickle.cloudpickle._lookup_class_or_track(tracker, cls)
+
+
+def _parts_of_enum(cls: enum.EnumMeta, _: Any, given: tuple, state: tuple, *rest: Any) -> tuple:
+    """How to make an enum; cloudpickle gives its members their values only, and runs its mixins.
+
+    What a member has besides, as by an `__init__`, is filled in once the class is there.
+    """
+    kind = next(base for base in cls._member_type_.__mro__ if not is_learners(base.__module__))
+    parts, kept = {}, {}
+    for name, member in cls._member_map_.items():
+        how, args, *more = object.__reduce_ex__(member, 2)
+        is_plain = how is copyreg.__newobj__
+        parts[name] = kind, args[is_plain:], member._value_
+        kept[name] = more[0] if is_plain else vars(member)
+        state[0].pop(name, None)
+    given = (*given[:3], parts, *given[4:])
+    return _enum, given, state, *rest[:2], functools.partial(_fill_enum, rest[2], kept)
+
+
+def _enum(bases, name, qualname, parts, module, tracker, _) -> enum.EnumMeta:
+    kind = type(bases[-1])
+    names = kind.__prepare__(name, bases)
+    names["__new__"], names["__init__"] = _member, lambda *_: None
+    for its, part in parts.items():
+        names[its] = part
+    cls = kind.__new__(kind, name, bases, names)
+    cls.__module__, cls.__qualname__ = module, qualname
+    return cloudpickle.cloudpickle._lookup_class_or_track(tracker, cls)
+
+
+def _member(cls: type, *parts: Any) -> Any:
+    kind, args, value = parts if len(parts) == 3 else parts[0]  # of tuples, Python wraps them
+    member = kind.__new__(cls, *args)
+    member._value_ = value
+    return member
+
+
+def _fill_enum(fill: Callable[[type, Any], None], kept: dict, cls: type, state: Any) -> None:
+    for name in ("__init__", "__new_member__"):
+        if name in vars(cls):
+            delattr(cls, name)
+    fill(cls, state)
+    for name, state in kept.items():
+        names, slots = state if isinstance(state, tuple) else (state, {})
+        vars(cls[name]).update(names)
+        for slot, value in slots.items():
+            object.__setattr__(cls[name], slot, value)
 
 
 def _cached_property(function: Callable, name: str) -> functools.cached_property:

@@ -33,6 +33,10 @@ def _slot(member: types.MemberDescriptorType, value: Any) -> Any:
         return ABSENT
 
 
+def _ids(names: Mapping) -> list[int]:
+    return list(map(id, names.values()))
+
+
 class Bindings:
     """Names of modules, classes, functions and closures, and what may change within a value."""
 
@@ -45,7 +49,7 @@ class Bindings:
     def all_of(self, owner: str, names: Mapping, kept: Mapping | None = None) -> None:
         """Keeps all `names` of an owner, or those in `kept`; one more would be another binding."""
         before = dict(names if kept is None else kept)
-        self._names.append((owner, names, before, list(map(id, names.values()))))
+        self._names.append((owner, names, before, _ids(names)))
 
     def some_of(self, owner: str, names: Mapping, asked: dict[str, Any]) -> None:
         """Keeps those names of an owner that somebody has asked for."""
@@ -63,7 +67,7 @@ class Bindings:
         self._held.append((name, look, before := look()))
         return before
 
-    def within(self, name: str, value: Any, look: Callable[[Any], str] = repr) -> None:
+    def within(self, name: str, value: Any, look: Callable[[Any], Any] = repr) -> None:
         """Keeps how a value looks that may change."""
         look = functools.partial(look, value)
         self._contents.append((name, look, look()))
@@ -71,7 +75,7 @@ class Bindings:
     def members(self, cls: enum.EnumMeta) -> None:
         """Keeps the members of an enum; among a Flag's values, Python keeps unions made later."""
         for name in ("_member_map_", "_value2member_map_")[: 2 - issubclass(cls, enum.Flag)]:
-            self.within(f"{cls.__name__}.{name}", vars(cls)[name])
+            self.within(f"{cls.__name__}.{name}", vars(cls)[name], _ids)
 
     def registry(self, cls: type) -> None:
         """Keeps which classes an abstract one has been told are its own."""
@@ -90,7 +94,7 @@ class Bindings:
     def changed(self) -> str:
         """The first name that is bound to something else by now, or ''."""
         for owner, names, before, ids in self._names:
-            if ids is not None and list(map(id, names.values())) == ids:
+            if ids is not None and _ids(names) == ids:
                 continue  # as it mostly is, and found at a tenth of the time
             for name, value in before.items():
                 if names.get(name, ABSENT) is not value:

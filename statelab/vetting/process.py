@@ -37,13 +37,12 @@ _OUTSIDE = {
 }  # fmt: skip
 # What these set, and what these give, is its limits, registries and contexts.
 _SHARED = re.compile(
-    r"set_?(?!$|item$)|(un)?register_|install_|(add_type|f?chdir|field_size_limit)$"
+    r"set_?(?!$|item$)|(un)?register(_|$)|install_|(add_type|f?chdir|field_size_limit)$"
     r"|(getcontext|current_thread|main_thread)$"
 )
 
 # What is run by a process when it ends, or is told, and what it is besides.
 _SETTERS = {
-    "atexit": ("register", "unregister"),
     "gc": ("disable", "enable", "freeze"),
     "signal": ("alarm", "pthread_sigmask", "siginterrupt", "signal"),
     **dict.fromkeys(("nt", "os", "posix"), ("nice", "putenv", "umask", "unsetenv")),

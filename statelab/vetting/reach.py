@@ -14,6 +14,7 @@ from __future__ import annotations
 import builtins
 import enum
 import functools
+import gc
 import random
 import sys
 import types
@@ -22,14 +23,7 @@ from functools import cached_property, partial, partialmethod, singledispatchmet
 from typing import Any
 
 from statelab.effects import Disk
-from statelab.immutable import (
-    ATOMS,
-    PYTHONS,
-    SCALARS,
-    is_constant,
-    is_frozen,
-    is_learners,
-)
+from statelab.immutable import ATOMS, PYTHONS, SCALARS, is_constant, is_fixed, is_learners
 from statelab.loose import EFFECTS, coroutines, loose
 from statelab.message import Request, Response
 from statelab.node import Node
@@ -139,6 +133,9 @@ class Reach:
             self._all(value, f"{where} and what is in it", line)
         elif kind is types.MappingProxyType:
             self._all((*value, *value.values()), f"{where} and what is in it", line)
+            if (of := type(gc.get_referents(value)[0])) is not dict:  # it may add to itself
+                self._value(of, where, line)
+                self._watch(f"what is in a mappingproxy ({where})", value, dict)
         elif isinstance(value, type):
             self._refuse(value.__module__, value.__name__, where, line)
             if is_learners(value.__module__):
@@ -171,7 +168,7 @@ class Reach:
             for part in ("__metadata__", "__args__"):  # of an alias, as Annotated[int, ROWS]
                 self._all(getattr(value, part, ()), f"{where}.{part}", line)
             self._value(getattr(value, "__origin__", None), where, line)
-        elif isinstance(value, (enum.Enum, *SCALARS)) or is_frozen(kind) or stays(kind):
+        elif isinstance(value, SCALARS) or is_fixed(value) or stays(kind):
             self._object(value, where, line)
         else:
             raise process.not_erased(value, where, line)
@@ -199,7 +196,7 @@ class Reach:
             self._value(item, f"{where}.{name}", line)
         self._bindings.all_of(f"{type(value).__name__}.", kept)
 
-    def _watch(self, name: str, value: Any, look: Callable[[Any], str] = repr) -> None:
+    def _watch(self, name: str, value: Any, look: Callable[[Any], Any] = repr) -> None:
         self.binds = True
         self._bindings.within(name, value, look)
 
@@ -286,7 +283,7 @@ class Reach:
             return
         self._asked.add((id(value), attributes))
         self._refuse(value.__name__, "", where, line)
-        asked = {a: vars(value).get(a, ABSENT) for a in attributes}
+        asked = {a: vars(value).get(a, ABSENT) for a in (*attributes, "__getattr__")}
         self._bindings.some_of(f"{name}.", vars(value), asked)
         for attribute, item in asked.items():
             if isinstance(item, types.ModuleType):

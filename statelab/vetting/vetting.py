@@ -47,6 +47,11 @@ def vet(factory: Any, args: tuple = (), options: Mapping[str, Any] | None = None
         # Of anything that has not been bound anew since, all is as it was: it cannot change.
         for name in ("handle", "run"):
             _check_method(factory, name)
+        if hasattr(factory, "__del__"):
+            raise TypeError(
+                f"{factory.__name__}.__del__ would run after a simulated kill, and a real one runs "
+                "nothing: leave it out"
+            )
         for cls in factory.__mro__:
             for name, value in vars(cls).items():
                 if issubclass(cls, Node) and cls is not Node and name not in PYTHONS:

@@ -138,6 +138,14 @@ class Hasty(Node):
         [self.save() for _ in range(2)]
         return "saved"
 
+    async def own_or_nothing(self):
+        self.save() or None
+        return "saved"
+
+    async def own_of_two(self):
+        self.save() if self._todo else self.put()
+        return "saved"
+
     async def own_in_an_async_generator(self):
         async for _ in self.each():
             pass

@@ -1,10 +1,15 @@
 """What travels to another process arrives as it was here."""
 
+import abc
+import dataclasses
+import datetime
+import enum
 import pickle
 import random
 import subprocess
 import sys
 from random import random as draw
+from typing import Generic, TypeVar
 
 from statelab.pickling import packed
 
@@ -33,6 +38,105 @@ def test_code_of_a_module_that_is_not_installed_goes_by_value():
     assert b"drawn" in parcel
     assert 0 <= float(in_another_process(parcel)) < 1
     assert pickle.loads(packed(len, [len])) is len
+
+
+@dataclasses.dataclass(frozen=True)
+class Spot:
+    x: int
+    y: int
+
+
+class Corner(Spot, enum.Enum):
+    LEFT = 1, 2
+
+
+class Wait(datetime.timedelta, enum.Enum):
+    SHORT = 0, 30
+
+
+class Pair(tuple, enum.Enum):
+    ONE = 1, 2
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    LEAST = 1
+
+
+class May(enum.Flag):
+    READ = 1
+    WRITE = 2
+    ALL = 3
+
+
+class Status(bytes, enum.Enum):
+    OPEN = 7, "one may enter"
+
+    def __new__(cls, value, told):
+        status = bytes.__new__(cls, [value])
+        status._value_, status.told = value, told
+        return status
+
+
+class Planet(enum.Enum):
+    EARTH = 5.9, 6.3
+
+    def __init__(self, mass, radius):
+        self.mass = mass
+        self.twin = self
+
+    def of(self):
+        return Planet.EARTH.mass
+
+
+def members():
+    assert (Corner.LEFT.y, Corner(Corner.LEFT.value)) == (2, Corner.LEFT)
+    assert (Wait.SHORT.seconds, Pair.ONE, Level["LEAST"]) == (30, (1, 2), Level.LOW)
+    assert (May.READ | May.WRITE, May["ALL"].value, len(May)) == (May.ALL, 3, 2)
+    told = "one may enter"
+    assert (Status.OPEN.told, Status(7), bytes(Status.OPEN)) == (told, Status.OPEN, b"\7")
+    return Planet.EARTH.twin.of()
+
+
+def test_an_enums_members_arrive_with_all_that_they_have_whatever_they_were_made_from():
+    assert in_another_process(packed(members, [members])) == b"5.9\n"
+
+
+class Event(Generic[TypeVar("T")], abc.ABC):
+    kinds = ()
+
+    def __init_subclass__(cls, *, table, **named):
+        super().__init_subclass__(**named)
+        cls.table = table
+        Event.kinds += (cls,)
+
+
+class Sold(Event[int], table="sales"):
+    def told(self):
+        return super().kinds
+
+
+class Model(abc.ABCMeta):
+    def __new__(cls, name, bases, names, *, table):
+        made = super().__new__(cls, name, bases, names)
+        made.table = table
+        return made
+
+    def __init__(cls, *given, **named):
+        pass
+
+
+class User(metaclass=Model, table="users"):
+    pass
+
+
+def tables():
+    assert (Sold().told(), isinstance(Sold(), Event)) == ((Sold,), True)
+    return f"{Sold.table} {User.table}"
+
+
+def test_what_ran_when_a_class_was_made_does_not_run_again_where_it_arrives():
+    assert in_another_process(packed(tables, [tables])) == b"sales users\n"
 
 
 def test_code_keeps_its_file_whatever_cloudpickle_does_so_that_a_line_of_it_can_be_named():

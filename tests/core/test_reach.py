@@ -3,10 +3,12 @@
 They must be refused by a sentence, at the start or at the verb by which they do it, or lose it.
 """
 
+import codecs
 import collections
 import contextlib
 import contextvars
 import dataclasses
+import datetime
 import enum
 import functools
 import gc
@@ -1111,6 +1113,72 @@ class KeyOfATable(Base):
         return len(lane.cars)
 
 
+BY_NAME = types.MappingProxyType(collections.defaultdict(list))
+
+
+@case
+class TableThatAddsToItself(Base):
+    def step(self):
+        BY_NAME["ann"].append(1)
+        return len(BY_NAME["ann"])
+
+
+class Grows(dict):
+    def __getitem__(self, name):
+        LOG.append(name)
+        return len(LOG)
+
+
+GROWS = types.MappingProxyType(Grows())
+
+
+@case
+class TableOfAClassWithCode(Base):
+    def step(self):
+        return GROWS["ann"]
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenDict(dict):
+    limit: int = 9
+
+
+FROZEN_DICT = FrozenDict()
+
+
+@case
+class FrozenContainer(Base):
+    def step(self):
+        FROZEN_DICT["n"] = FROZEN_DICT.get("n", 0) + 1
+        return FROZEN_DICT["n"]
+
+
+class Room(set, enum.Enum):
+    HALL = 1
+
+    def __new__(cls, number):
+        room = set.__new__(cls)
+        room._value_ = number
+        return room
+
+    def __init__(self, number):
+        pass
+
+
+@case
+class MemberThatContains(Base):
+    def step(self):
+        Room.HALL.add(len(Room.HALL))
+        return len(Room.HALL)
+
+
+@case
+class Codecs(Base):
+    def step(self):
+        codecs.register(lambda name: None)
+        return 1
+
+
 def with_a_default(*, count=0):
     with_a_default.__kwdefaults__["count"] += 1
     return count
@@ -1175,6 +1243,10 @@ ROWS = []
 def bump():
     ROWS.append(1)
     return len(ROWS)
+
+
+def __getattr__(name):
+    return ROWS
 """
 SERVER = """
 from statelab import Node
@@ -1191,6 +1263,8 @@ class Imports(Node):
     [
         ("", "import late; late.ROWS.append(1); return len(late.ROWS)"),
         ("", "from late import bump; return bump()"),
+        ("", "import late; late.LATER.append(1); return len(late.LATER)"),
+        ("", "from late import LATER; LATER.append(1); return len(LATER)"),
         ("", "from late import bump as more; return more()"),
         ("", "from shop import deep; return deep.bump()"),
         ("", "import shop.deep; return shop.deep.bump()"),
@@ -1379,6 +1453,33 @@ class Named(str):
     __slots__ = ()
 
 
+class Wait(datetime.timedelta, enum.Enum):
+    SHORT = 0, 30
+
+    def __repr__(self):
+        raise ValueError("no member can be shown")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pin(Generic[TypeVar("T")]):
+    x: int
+    y: int = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Spot:
+    x: int
+    y: int = 2
+
+
+class Corner(Spot, enum.Enum):
+    LEFT = 1
+
+
+PIN = Pin(3)
+ORDERED = types.MappingProxyType(collections.OrderedDict(a=1))
+
+
 class Event:
     kinds = ()
 
@@ -1410,6 +1511,7 @@ class WelcomeObjects(Node):
         assert (ADMIN.upper(), Sold().kinds[0]) == ("ROOT", Sold)
         self.count = ADDS(self.count)
         assert SHORT.unpack(b"\1\0") == (1,)
+        assert (Wait.SHORT.seconds, Corner.LEFT.y, ORDERED["a"], PIN.x) == (30, 2, 1, 3)
         assert (self.limit, TABLE.doubled, FIXED.price) == (9, (6,), 3)
         assert (TEMPLATE.substitute(a="x"), ENCODER.encode([1]), BASE_TWO("11")) == ("x", "[1]", 3)
         return self.count
@@ -1435,11 +1537,21 @@ class Slots(Node):
     __slots__ = ("count",)
 
 
+class Farewell:
+    def __del__(self):
+        print("bye")
+
+
+class Leaves(Farewell, Base):
+    pass
+
+
 @pytest.mark.parametrize(
     ("server", "sentence"),
     [
         (NoRequest, r"write async def handle\(self, request\)"),
         (Slots, "leave __slots__ out"),
+        (Leaves, "Leaves.__del__ would run after a simulated kill, and a real one runs nothing"),
     ],
 )
 def test_what_cannot_work_in_either_world_is_refused_at_the_start(server, sentence):

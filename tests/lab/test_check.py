@@ -12,7 +12,9 @@ import locale
 import logging
 import os
 import platform
+import pwd
 import random
+import resource
 import secrets
 import signal
 import socket
@@ -282,6 +284,8 @@ READS = {
     "its user": (getpass.getuser, MACHINE),
     "its home": (Path.home, MACHINE),
     "its cores": (os.cpu_count, MACHINE),
+    "its memory": (lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 1, MACHINE),
+    "who is root": (lambda: pwd.getpwuid(0).pw_name, MACHINE),
     "its thread": (threading.get_native_id, MACHINE),
     "its arguments": (lambda: sys.argv, MACHINE),
     "how many arguments": (lambda: len(sys.argv), MACHINE),

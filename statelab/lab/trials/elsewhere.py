@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import importlib
 import itertools
 import locale
 import os
@@ -51,17 +52,9 @@ PLACES = (
     ),
 )  # fmt: skip
 _NUMBERS = (
-    "getpid",
-    "getppid",
-    "getuid",
-    "geteuid",
-    "getgid",
-    "getegid",
-    "get_native_id",
-    "getpgrp",
-    "getpgid",
-    "getsid",
-)
+    "getpid", "getppid", "getuid", "geteuid", "getgid", "getegid", "get_native_id", "getpgrp",
+    "getpgid", "getsid",
+)  # fmt: skip
 _MODULES = (
     os,
     time,
@@ -114,6 +107,12 @@ class Elsewhere:
             if hasattr(os, name):
                 _answer("files", name, getattr(os, name))
         _answer("machine", "umask", os.umask)
+        for name in ("grp", "pwd", "resource"):  # no audit event tells of these
+            with contextlib.suppress(ImportError):  # on Windows, and in a browser
+                module = importlib.import_module(name)
+                for its, value in list(vars(module).items()):
+                    if isinstance(value, types.BuiltinFunctionType):
+                        setattr(module, its, reading("machine", value))
         builtins.hash = _hash
         for name in ("setlocale", "localeconv"):
             _answer("machine", name, getattr(locale, name))
