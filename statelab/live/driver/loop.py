@@ -21,6 +21,12 @@ from statelab.live.transport.control import let_go
 from statelab.message import said
 
 
+_LATE = (
+    "a process of this world did not answer in time, so this may or may not have happened: close "
+    "the world, and make a new one"
+)
+
+
 class Loop:
     """A thread with an asyncio loop, from `begin` to `stop`; it lives in the context `life()`."""
 
@@ -152,8 +158,9 @@ class Loop:
             if task.cancelled():
                 why = f"this world is closed meanwhile{self.why_closed}"
                 future.set_exception(WrongState(why))
-            elif task.exception() is not None:
-                future.set_exception(task.exception())
+            elif (wrong := task.exception()) is not None:
+                late = isinstance(wrong, TimeoutError) and not wrong.args
+                future.set_exception(RuntimeError(_LATE) if late else wrong)
             else:
                 future.set_result(task.result())
 
