@@ -20,7 +20,6 @@ from statelab.effects import WrongState
 from statelab.live.transport.control import let_go
 from statelab.message import said
 
-
 _LATE = (
     "a process of this world did not answer in time, so this may or may not have happened: close "
     "the world, and make a new one"

@@ -30,8 +30,8 @@ from statelab.node import Soft
 TOKEN_BYTES = 32
 MOST_UNKNOWN = 50  # connections that have not said the token yet
 HEARD = b"\0"
-# New connections at once, and how many may wait. Of those at once that fail, as no more files may be
-# open, asyncio tries each again by itself: several would soon be thousands.
+# New connections at once, and how many may wait. When no more files may be open, asyncio tries each
+# of those at once again by itself: several would soon be thousands.
 ACCEPTS, BACKLOG = 1, 2048
 LENGTH = struct.Struct("!Q")
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
