@@ -68,10 +68,22 @@ class Environment:
 
     def ensure(self, tools=False):
         """Make the environment fit the requirement files; with `tools`, the test tools too."""
+        if not self.fits(tools):
+            with open(str(self.root / "requirements.lock"), "rb") as file:
+                wait_for_others(file)
+                if not self.fits(tools):  # none of them has made it meanwhile
+                    self.make(tools)
+
+    def fits(self, tools):
+        """Return whether the environment is finished, and as the requirement files say."""
         stamp = self.read_stamp()
         wanted = self.wanted_stamp(tools or stamp.get("tools", False))
-        if stamp == wanted and self.python.exists():
-            return
+        return stamp == wanted and self.python.exists()
+
+    def make(self, tools):
+        """Make the environment, or what it lacks."""
+        stamp = self.read_stamp()
+        wanted = self.wanted_stamp(tools or stamp.get("tools", False))
         fixed = ("python", "root", "recipe")
         if not self.python.exists() or any(stamp.get(key) != wanted[key] for key in fixed):
             self.create()
@@ -230,6 +242,19 @@ class Environment:
 def say(text):
     """Print one line of progress, at once."""
     print(f"statelab: {text}", flush=True)
+
+
+def wait_for_others(file):
+    """Wait until no other lab.py has this open file, which then is ours until it is closed."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("another lab.py is making .venv: waiting for it")
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except (ImportError, OSError):
+        pass  # on Windows, and on some network folders, there is no such lock
 
 
 def run(command, **options):
@@ -412,20 +437,26 @@ def record(environment, notebooks):
     return environment.run(environment.root / "tests" / "helpers" / "record.py", *paths, alone=True)
 
 
-def check_new(folder):
-    """Raise Trouble unless the folder is new or empty."""
+def make_new(folder):
+    """Make a folder, now and not after a minute's work; Trouble unless it is new or empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Trouble(f"{folder} is there and not empty: name a folder that is new or empty.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Trouble(
+            f"{folder} cannot be made ({error.strerror}): name a folder that can be."
+        ) from error
 
 
 def make_site(environment, folder):
     """Make the browser edition in a new or empty folder, with tools of its own."""
-    check_new(folder)
     if not (shutil.which("npm") and shutil.which("node")):
         raise Trouble(
             "npm or node is missing, by which Python for browsers (Pyodide) comes: install "
             "Node.js with npm (on Debian and Ubuntu: sudo apt install npm), then run this again."
         )
+    make_new(folder)
     environment.ensure()
     # Apart from the lessons' environment, whose JupyterLab would load JupyterLite's extensions.
     tools = environment.folder / "site"
@@ -475,17 +506,25 @@ def for_class(notebook):
 
 def copy_for_class(root, folder, language=None):
     """Copy the committed notebooks and their pictures into a new or empty folder, for a class."""
-    check_new(folder)
     within = lessons_in(root, language).relative_to(root)
+    make_new(folder)
     with tempfile.TemporaryDirectory() as place:
         found = committed(root, place)
         notebooks = (Path(place) if found else root) / within
-        shutil.copytree(str(notebooks / "pictures"), str(folder / "pictures"))
         paths = sorted(notebooks.glob("*.ipynb"))
-        for path in paths:
-            notebook = for_class(json.loads(path.read_text(encoding="utf-8")))
-            text = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
-            (folder / path.name).write_text(text, encoding="utf-8")
+        try:
+            shutil.copytree(str(notebooks / "pictures"), str(folder / "pictures"))
+            for path in paths:
+                notebook = for_class(json.loads(path.read_text(encoding="utf-8")))
+                text = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
+                (folder / path.name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            several = isinstance(error, shutil.Error)  # copytree tells of all files at once
+            why = error.args[0][0][-1] if several else error.strerror
+            raise Trouble(
+                f"The copy cannot be written ({why}), and what is in {folder} is not whole: delete "
+                "it, and name a folder on a disk with room."
+            ) from error
     source = "as last committed" if found else "as they are here: no git tells what was committed"
     say(f"{len(paths)} notebooks without answers and outputs are in {folder} ({source})")
     return 0
@@ -494,6 +533,7 @@ def copy_for_class(root, folder, language=None):
 def main(arguments, root):
     """Do what the command line asks for; return the exit code."""
     check_python()
+    sys.stdout.reconfigure(errors="backslashreplace")  # a folder may have any name
     environment = Environment(root)
     verb, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     parser = argparse.ArgumentParser(prog="lab.py", usage=USAGE, allow_abbrev=False)
@@ -543,5 +583,9 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:], Path(__file__).resolve().parent))
     except Trouble as trouble:
         sys.exit(str(trouble))
+    except OSError as error:
+        place = error.filename or "a file"
+        why = error.strerror or error
+        sys.exit(f"{place} cannot be read or written ({why}): mend that, then run this again.")
     except KeyboardInterrupt:
         sys.exit(130)

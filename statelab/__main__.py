@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
+import os
 import shutil
 import subprocess
 import sys
@@ -23,21 +25,36 @@ def lessons() -> dict[str, Path]:
 
 
 def copy_lessons(folder: Path) -> None:
-    """Copies the lessons there; what is there already stays as it is."""
+    """Copies the lessons there; what is there already stays as it is. Raises OSError.
+
+    Each comes whole or not at all: half a lesson would be kept as if a learner had written it.
+    """
     for name, path in lessons().items():
         target = folder / name
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+            new = target.with_name(f"{target.name}.{os.getpid()}")  # two may copy at once
+            try:
+                shutil.copyfile(path, new)
+                os.replace(new, target)
+            finally:
+                new.unlink(missing_ok=True)
 
 
 def open_lessons(arguments: list[str]) -> int:
     """Opens JupyterLab on the lessons in a folder of the learner's; returns when it has ended."""
-    folder = Path(arguments[0] if arguments else "statelab-lessons").absolute()
+    parser = argparse.ArgumentParser("python -m statelab", description=__doc__.partition(": ")[2])
+    parser.add_argument("folder", nargs="?", default="statelab-lessons", type=Path)
+    folder = parser.parse_args(arguments).folder.absolute()
+    sys.stdout.reconfigure(errors="backslashreplace")  # a folder may have any name
     if not lessons():
         print("This installation has no lessons: install statelab again, with pip.")
         return 1
-    copy_lessons(folder)
+    try:
+        copy_lessons(folder)
+    except OSError as wrong:
+        print(f"The lessons cannot be copied to {folder} ({wrong.strerror}): name another folder.")
+        return 1
     print(f"The lessons are in {folder}; Ctrl-C here ends JupyterLab.", flush=True)
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
     # Its question about news would be the first thing that a learner sees.

@@ -181,8 +181,12 @@ class LiveClients:
         if self._driver.loop.is_here:
             raise RuntimeError("a watcher waits for an answer on the thread that would bring it")
         self._driver.loop.check_process()
-        while not pending.ended.wait(1.0):
-            pass  # in slices, for Windows interrupts no longer wait
+        loop, gone = self._driver.loop, False
+        with loop.asking():
+            while not pending.ended.wait(1.0):  # in slices: Windows interrupts no longer wait
+                if gone:  # see `Loop.do`
+                    raise loop.closed_error()
+                gone = loop.is_gone
 
     def _reconnect(self, client: Client) -> None:
         self._driver.loop.do(self._callers.reconnect(client.name))

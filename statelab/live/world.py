@@ -71,7 +71,10 @@ class LiveWorld(LiveClients, LiveLinkFaults):
 
     # --------------------------------------------------------------------------- the end
     def close(self) -> None:
-        """Ends all its processes and removes its folder; may be called twice."""
+        """Ends all its processes and removes its folder; may be called twice.
+
+        In a signal handler that has interrupted a verb it does not wait for that end.
+        """
         self._driver.loop.stop()
         self._driver.loop.join()
 
@@ -136,13 +139,15 @@ class LiveWorld(LiveClients, LiveLinkFaults):
     def folder(self) -> Path:
         """A folder for files of this world's nodes; it goes with the world, whatever ends it.
 
-        Raises WrongState if that has ended.
+        Raises WrongState if that has ended, OSError if no folder can be made.
         """
         folder = self._driver.folder / "files"
         try:
             folder.mkdir(exist_ok=True)
         except FileNotFoundError:
-            raise self._driver.loop.closed_error() from None
+            if self._driver.loop.closed:
+                raise self._driver.loop.closed_error() from None
+            raise
         return folder
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:

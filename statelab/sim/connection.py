@@ -56,7 +56,7 @@ class Host:
         self.keeps = keeps
         try:
             self.args = pickle.dumps(args)
-        except (pickle.PicklingError, TypeError, AttributeError) as wrong:
+        except Exception as wrong:  # an argument may say itself how it is pickled
             raise TypeError(
                 f"the arguments of {name} cannot be given anew at each restart: {wrong}"
             ) from None

@@ -117,12 +117,19 @@ class Inputs:
             name = getattr(scenario, "__name__", "the scenario")
             given = ", ".join(["world", *(f"{key}={shown(args[key])}" for key in args)])
             raise TypeError(f"{name}{takes} does not take ({given})") from None
+        try:
+            kept = _apart(args)
+        except RecursionError:
+            name = getattr(scenario, "__name__", "the scenario")
+            raise TypeError(
+                f"an argument of {name} is nested too deep: does it contain itself?"
+            ) from None
         if self._setting_up:  # a scenario that uses another
             return ran(scenario, scenario(self, **args))
         if self._rows:
             self.setup = "its scenario came after other verbs"
         else:
-            self.setup = (scenario, _apart(args))
+            self.setup = (scenario, kept)
         self._setting_up = True
         try:
             return ran(scenario, scenario(self, **_apart(args)))

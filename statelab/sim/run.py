@@ -133,6 +133,8 @@ class Run:
         kept = [self.scenario, self.args, self.seed, inputs, self.horizon_us]
         if len(inputs) > MAX_INPUTS:
             raise RunCodeError(f"{len(inputs):,} inputs are too many for a run code")
+        if self.horizon_us > MAX_HORIZON_US:
+            raise RunCodeError(f"{self.horizon_us / 1e6:,.0f} s are too long for a run code")
         return written([*kept, self.digest, self.fingerprint])
 
     @classmethod

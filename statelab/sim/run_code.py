@@ -18,6 +18,7 @@ from statelab.message import MAX_DEPTH, shown
 
 VERSION = "SL1"
 MAX_TEXT, MAX_JSON = 100_000, 1_000_000
+_DEEPEST = MAX_DEPTH + 3  # a body, in an input, in the inputs of what is kept
 _LONGEST = 500  # characters of an error
 _WRITTEN = re.compile(r"[A-Za-z0-9_-]+")  # as RFC 4648, section 5, writes it
 
@@ -33,6 +34,8 @@ class RunCodeError(ValueError):
 
 def written(kept: list) -> str:
     """The run code that keeps these JSON values. Raises RunCodeError if they are too many."""
+    if _depth(kept) > _DEEPEST:
+        raise RunCodeError(f"this run has something nested more than {MAX_DEPTH} deep")
     text = json.dumps(kept, separators=(",", ":"))
     packed = zlib.compress(text.encode(), 9)
     code = f"{VERSION}-{_base64(packed + _checksum(packed))}"
@@ -77,7 +80,7 @@ def _unpacked(packed: bytes) -> Any:
         if unzip.unconsumed_tail:
             raise RunCodeError(f"the run code is too large: more than {MAX_JSON:,} bytes unpacked")
         kept = json.loads(text.decode(), object_pairs_hook=_dict, **_FINITE)
-        if _depth(kept) > MAX_DEPTH:
+        if _depth(kept) > _DEEPEST:
             raise RunCodeError(f"the run code is nested more than {MAX_DEPTH} deep")
         if unzip.eof and not unzip.unused_data:
             return kept

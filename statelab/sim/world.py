@@ -219,6 +219,7 @@ class World(Inputs, LinkFaults):
             raise TypeError("say run(seconds) or run(until=seconds)")
         now_us = self._clock.now_us
         target_us = now_us + micros(seconds) if until is None else micros(until)
+        micros(target_us / 1_000_000, "the time to run until")
         if target_us < now_us:
             raise ValueError(f"{until} s is past: it is {self.now()} s, and time runs one way")
         self._advance(target_us)

@@ -115,6 +115,11 @@ class Web(Node):
         return 1
 
 
+class Keeps(Web):
+    def __init__(self, kept):
+        self.kept = kept
+
+
 @scenario
 def empty(world, n=1):
     pass
@@ -142,6 +147,22 @@ def tried(world, verb):
             continue
         except (TypeError, ValueError, NotImplementedError, RuntimeError) as wrong:
             yield value, str(wrong)
+
+
+def nested():
+    deep, itself = [], []
+    for _ in range(3000):
+        deep = [deep]
+    itself.append(itself)
+    return [deep, itself, {"a": itself}]
+
+
+@pytest.mark.parametrize("value", nested(), ids=["deep", "itself", "within"])
+def test_an_argument_that_is_nested_without_end_is_named(value):
+    with pytest.raises(TypeError, match="an argument of empty is nested too deep"):
+        empty(World(), n=value)
+    with pytest.raises(TypeError, match=r"nested|recursion"):
+        World().start("web", Keeps, value)
 
 
 @pytest.mark.parametrize("name", [*VERBS, *SIMULATED, *TRACE])

@@ -63,6 +63,23 @@ def test_what_a_teacher_has_tried_and_not_committed_is_not_handed_out(tmp_path):
     assert "my mend" in (tmp_path / "without git" / path.name).read_text("utf-8")
 
 
+NO_ROOM = "No space left on device"
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "error"),
+    [(Path, "write_text", OSError(28, NO_ROOM)),
+     (shutil, "copytree", shutil.Error([("here", "there", f"[Errno 28] {NO_ROOM}")]))],
+)  # fmt: skip
+def test_a_copy_that_is_not_whole_says_so(tmp_path, monkeypatch, owner, name, error):
+    def full(*given, **options):
+        raise error
+
+    monkeypatch.setattr(owner, name, full)
+    with pytest.raises(lab.Trouble, match=rf"{NO_ROOM}\), and what is in .*class is not whole"):
+        lab.copy_for_class(ROOT, tmp_path / "class")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_copy_lacks_the_answers_and_nothing_else(folder, name):
     whole, copy = cells(ROOT / "notebooks" / f"{name}.ipynb"), cells(folder / f"{name}.ipynb")

@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,34 @@ def test_an_environment_whose_python_is_gone_is_made_again(environment, installs
     environment.python.unlink()
     environment.ensure()
     assert installs.take() == ["venv", "lessons"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such lock")
+def test_two_at_once_make_one_environment(environment, installs, monkeypatch):
+    begun, go_on, said = threading.Event(), threading.Event(), []
+
+    def slow(command, *given, **options):
+        begun.set()
+        assert go_on.wait(20)
+        installs(command, *given, **options)
+
+    def heard(text):
+        said.append(text)
+        if "another lab.py" in text:
+            go_on.set()
+
+    monkeypatch.setattr(lab, "run_quietly", slow)
+    monkeypatch.setattr(lab, "say", heard)
+    first = threading.Thread(target=environment.ensure)
+    first.start()
+    assert begun.wait(20)
+    releases = threading.Timer(5, go_on.set)  # for one that does not wait
+    releases.start()
+    lab.Environment(environment.root).ensure()
+    first.join()
+    releases.cancel()
+    assert installs.take() == ["venv", "lessons"]
+    assert "another lab.py is making .venv: waiting for it" in said
 
 
 def test_a_folder_that_lab_has_not_made_is_left_alone(environment, installs):
@@ -367,6 +396,48 @@ def test_a_word_that_is_no_verb_gets_a_sentence():
         done.stderr == "lab.py knows no 'tset': say test, soak, record, class, site, binder, "
         "translate, or nothing for lessons.\n"
     )
+
+
+def told(*arguments, **variables):
+    """What lab.py says, and how it ends."""
+    return subprocess.run(
+        [sys.executable, ROOT / "lab.py", *arguments], capture_output=True, text=True, check=False,
+        env={**os.environ, **variables},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", ["file/inside", "x" * 300])
+def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tmp_path, folder):
+    (tmp_path / "file").touch()
+    done = told("class", str(tmp_path / folder))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(str(tmp_path / folder) + " cannot be ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_site_is_not_made_where_no_folder_can_be(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    (tmp_path / "file").touch()
+    with pytest.raises(lab.Trouble, match="cannot be made"):
+        lab.make_site(FakeRuns(ROOT), tmp_path / "file" / "inside")
+
+
+def test_a_checkout_that_lacks_a_file_is_told_in_a_sentence(tmp_path):
+    (tmp_path / "lab.py").write_text((ROOT / "lab.py").read_text("utf-8"), "utf-8")
+    done = subprocess.run(
+        [sys.executable, tmp_path / "lab.py", "translate"], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"{tmp_path / 'requirements.txt'} cannot be read or written (No such file or directory): "
+        "mend that, then run this again.\n"
+    )
+
+
+def test_a_folder_may_have_a_name_that_the_terminal_cannot_show(tmp_path):
+    done = told("class", str(tmp_path / "한글"), PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\ud55c\\uae00" in done.stdout
 
 
 @pytest.mark.live

@@ -349,6 +349,8 @@ def test_a_prediction_is_compared_with_an_experiment_that_has_no_panel(guess):
     assert lab.compare(guess, "nothing", "so it was.").verdict["mark"] == "right"
     with pytest.raises(ValueError, match="'elsewhere' is none of the choices"):
         lab.compare(guess, "elsewhere", "?")
+    with pytest.raises(TypeError, match="what decided it: a str"):
+        lab.compare(guess, "it forgets", None)
 
 
 def test_who_skips_is_told_what_an_experiment_has_shown(guess):

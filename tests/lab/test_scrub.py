@@ -57,6 +57,8 @@ def test_a_place_that_the_log_has_not_is_an_error_that_says_so():
     one = scrub()
     with pytest.raises(ValueError, match="the log has the inputs 1 to 4, and no 5"):
         one.leave_out(1, 5)
+    with pytest.raises(ValueError, match="and no a int"):  # it has no text
+        one.leave_out(10**5000)
     assert one.without == []
 
 

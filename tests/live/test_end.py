@@ -106,6 +106,37 @@ def test_close_ends_paused_nodes_too():
     assert threading.active_count() < threads
 
 
+@pytest.mark.parametrize("verb", ["kill", "call"])
+@pytest.mark.parametrize("seconds", [0, 1], ids=["a short handler", "a long handler"])
+@pytest.mark.skipif(os.name != "posix", reason="a signal handler runs within a verb")
+def test_a_world_may_be_closed_by_a_signal_handler_in_the_middle_of_a_verb(verb, seconds):
+    process, pids, folder = kernel(f"""
+        import signal
+
+        def close(*_):
+            world.close()
+            time.sleep({seconds})
+
+        def interrupted(*given):
+            loop.call_soon_threadsafe = ask
+            signal.raise_signal(signal.SIGALRM)
+            return ask(*given)
+
+        signal.signal(signal.SIGALRM, close)
+        loop = world._driver.loop._loop
+        ask, loop.call_soon_threadsafe = loop.call_soon_threadsafe, interrupted
+        try:
+            world.{verb}("a")
+        except Exception as wrong:
+            print(type(wrong).__name__)
+    """)
+    try:
+        assert process.communicate(timeout=20)[0] in ("WrongState\n", "Refused\n", "NoReply\n")
+    finally:
+        process.kill()
+    wait_until_over(pids, folder)
+
+
 def test_a_world_that_nobody_holds_ends():
     world = LiveWorld()
     world.start("web", Counter)

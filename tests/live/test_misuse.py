@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import shutil
+import signal
 import threading
 
 import pytest
@@ -209,6 +211,25 @@ def test_the_end_of_a_world_of_many_nodes_is_silent(caplog):
         for number in range(9):
             world.start(f"web-{number}", Counter)
     assert caplog.messages == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a process is stopped")
+def test_a_verb_that_nobody_answers_says_so(monkeypatch):
+    monkeypatch.setattr("statelab.live.driver.processes.STEP_S", 0.3)
+    with LiveWorld() as world:
+        world.start("web", Counter)
+        os.kill(warden_of(world).pid, signal.SIGSTOP)
+        with pytest.raises(RuntimeError, match="did not answer in time, so this may or may not"):
+            world.pause("web")
+
+
+def test_a_folder_that_somebody_else_has_removed_is_no_end_of_the_world():
+    with LiveWorld() as world:
+        world.start("web", Counter)
+        shutil.rmtree(folder_of(world))
+        with pytest.raises(FileNotFoundError):
+            _ = world.folder
+        assert world.call("web").body == 1
 
 
 def test_a_closed_world_says_so():

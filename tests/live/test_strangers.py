@@ -11,7 +11,7 @@ import threading
 
 import psutil
 import pytest
-from processes import desk_of, relay_of, wait_until
+from processes import desk_of, folder_of, relay_of, wait_until
 
 from statelab.live.child import strangers
 from statelab.live.world import LiveWorld
@@ -455,6 +455,21 @@ def test_silent_connections_lock_nobody_out():
         assert alice.get("bank", "/ask").status == 200
         assert alice.ports["bank"] == port
         for sock in [*socks, slow]:
+            sock.close()
+
+
+def test_a_node_that_can_open_nothing_more_is_heard_again_and_says_little():
+    with LiveWorld() as world:
+        world.start("bank", Bank)
+        pid, (log,) = world.pid("bank"), folder_of(world).glob("?.log")
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        most = resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, hard))
+        socks = [connect(world) for _ in range(40)]
+        world.run(4)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, most)
+        assert world.call("bank", "/ask", timeout=20).status == 200
+        assert 0 < log.read_text().count("out of system resource") < 10
+        for sock in socks:
             sock.close()
 
 

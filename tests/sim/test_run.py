@@ -310,6 +310,29 @@ def test_inputs_fall_due_while_the_scenario_itself_takes_time():
     assert Run.parse(Run.of(branch).code()).replay(long).trace.rows == branch.trace.rows
 
 
+@pytest.mark.parametrize("depth", [90, 98, 100])
+def test_whatever_a_world_takes_travels_in_a_run_code(depth):
+    world = World()
+    counting(world, askers=0)
+    body = []
+    for _ in range(depth - 1):
+        body = [body]
+    world.call("web", "/", body)
+    assert Run.parse(Run.of(world).code()).replay(counting).trace.digest() == world.trace.digest()
+
+
+def test_no_world_lasts_longer_than_its_run_code_can_say():
+    world = World()
+    counting(world, askers=0)
+    world.run(1e9)
+    assert Run.parse(Run.of(world).code()).replay(counting).now() == 1e9
+    with pytest.raises(ValueError, match="too long"):
+        world.run(1)
+    world.call("web", "/")  # events may still come
+    with pytest.raises(RunCodeError, match="too long for a run code"):
+        Run.of(world).code()
+
+
 def test_a_run_can_be_cut_short():
     run = until(Run.of(a_run()), 400_000)
     world = run.replay(counting)

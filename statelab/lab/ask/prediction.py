@@ -157,6 +157,7 @@ def compare(prediction: Predict, choice: str, sentence: str) -> Observe:
     """
     if choice not in given(Predict, prediction, "the prediction").choices:
         raise ValueError(f"{shown(choice)} is none of the choices {prediction.choices}")
+    given(str, sentence, "what decided it")
 
     def told(_: Any) -> dict[str, str]:
         if not prediction.done:

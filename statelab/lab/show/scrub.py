@@ -71,7 +71,9 @@ class Scrub(View):
         """
         for place in places:
             if not 1 <= given(int, place, "a place in the log") <= len(self._log):
-                raise ValueError(f"the log has the inputs 1 to {len(self._log)}, and no {place}")
+                raise ValueError(
+                    f"the log has the inputs 1 to {len(self._log)}, and no {shown(place)}"
+                )
         self.without = sorted(set(places))
 
     def judge(self, outcome: Outcome) -> None:

@@ -24,7 +24,7 @@ from statelab.live.child import strangers
 from statelab.live.child.life import Incarnation
 from statelab.live.child.strangers import Unfit
 from statelab.live.transport import http
-from statelab.live.transport.control import who_must_go
+from statelab.live.transport.control import ACCEPTS, BACKLOG, who_must_go
 from statelab.message import Request, Response, copied
 
 MAX_HEAD = 1 << 17  # bytes: a path and headers of the largest size, with all that HTTP adds
@@ -32,8 +32,6 @@ LINGER_S = 2.0  # for whoever still sends to read that nobody listens
 MOST_FRAMING = 1 << 18  # bytes of a body that are not its own: the sizes of its chunks
 _PIECE = 1 << 14  # bytes: h11 measures what is not whole yet, so not whatever came at once
 _TURN = 50  # events of h11, a millisecond's work
-_ACCEPTS = 16  # new connections at once, between two looks at how many there are
-_BACKLOG = 2048
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -50,8 +48,8 @@ class Server:
     async def serve(self, sock: Any) -> None:
         """Takes connections on a socket that listens."""
         loop = asyncio.get_running_loop()
-        await loop.create_server(lambda: Inbound(self), sock=sock, backlog=_ACCEPTS)
-        sock.listen(_BACKLOG)  # more may wait, while the node is paused say
+        await loop.create_server(lambda: Inbound(self), sock=sock, backlog=ACCEPTS)
+        sock.listen(BACKLOG)  # more may wait, while the node is paused say
 
     def came(self, inbound: Inbound) -> None:
         """Somebody has come; of too many who say nothing, some must go."""

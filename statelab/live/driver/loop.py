@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import os
 import selectors
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from statelab.effects import WrongState
 from statelab.live.transport.control import let_go
 from statelab.message import said
+
+_LATE = (
+    "a process of this world did not answer in time, so this may or may not have happened: close "
+    "the world, and make a new one"
+)
 
 
 class Loop:
@@ -30,6 +36,7 @@ class Loop:
         # So that nothing is asked of a loop about to end; garbage collection may call `stop` within
         # `stop`.
         self._lock = threading.RLock()
+        self._asking: set[int] = set()  # the threads that are within a verb
         self._over = asyncio.Event()
         self._pid = os.getpid()
         self._selector: selectors.BaseSelector | None = None  # until it begins
@@ -74,6 +81,11 @@ class Loop:
             await self._over.wait()
 
     @property
+    def is_gone(self) -> bool:
+        """Whether nobody is there any more who would do what was asked."""
+        return not self._thread.is_alive()
+
+    @property
     def is_here(self) -> bool:
         """Whether this is called on its own thread."""
         return threading.current_thread() is self._thread
@@ -88,8 +100,13 @@ class Loop:
                 self._loop.call_soon_threadsafe(self._over.set)
 
     def join(self, seconds: float | None = None) -> None:
-        """Waits for the end of its thread, if it has one: in a fork it has none."""
-        if self._thread.is_alive() and not self.is_here:
+        """Waits for the end of its thread, if it has one: in a fork it has none.
+
+        A signal handler does not wait that has interrupted a verb, which may hold what the loop's
+        thread needs to end.
+        """
+        interrupts = threading.get_ident() in self._asking
+        if self._thread.is_alive() and not self.is_here and not interrupts:
             self._thread.join(seconds)
 
     def forked(self) -> None:
@@ -109,10 +126,22 @@ class Loop:
                 "done: make a LiveWorld in this process, or act from that one"
             )
 
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """This thread is within a verb, as `join` wants to know."""
+        me = threading.get_ident()
+        outer = me not in self._asking
+        self._asking.add(me)
+        try:
+            yield
+        finally:
+            if outer:
+                self._asking.discard(me)
+
     def submit(self, function: Callable[..., Any], *args: Any) -> None:
         """Calls a function on the loop's thread, soon; raises WrongState if the world has ended."""
         self.check_process()
-        with self._lock:
+        with self.asking(), self._lock:
             if self.closed:
                 raise self.closed_error()
             self._loop.call_soon_threadsafe(function, *args)
@@ -128,16 +157,24 @@ class Loop:
             if task.cancelled():
                 why = f"this world is closed meanwhile{self.why_closed}"
                 future.set_exception(WrongState(why))
-            elif task.exception() is not None:
-                future.set_exception(task.exception())
+            elif (wrong := task.exception()) is not None:
+                late = isinstance(wrong, TimeoutError) and not wrong.args
+                future.set_exception(RuntimeError(_LATE) if late else wrong)
             else:
                 future.set_result(task.result())
 
-        try:
-            if self.is_here:
-                raise RuntimeError("a watcher called a verb, on the thread that performs verbs")
-            self.submit(begin)
-        except BaseException:
-            coroutine.close()
-            raise
-        return future.result()
+        with self.asking():
+            try:
+                if self.is_here:
+                    raise RuntimeError("a watcher called a verb, on the thread that performs verbs")
+                self.submit(begin)
+            except BaseException:
+                coroutine.close()
+                raise
+            gone = False  # a result may come with the thread's end
+            while concurrent.futures.wait([future], 1.0).not_done:
+                if gone:  # a signal handler has closed the world before this was asked
+                    coroutine.close()
+                    raise self.closed_error()
+                gone = self.is_gone
+            return future.result()

@@ -30,7 +30,9 @@ from statelab.node import Soft
 TOKEN_BYTES = 32
 MOST_UNKNOWN = 50  # connections that have not said the token yet
 HEARD = b"\0"
-_ACCEPTS, _BACKLOG = 16, 2048  # new connections at once; and how many may wait
+# New connections at once, and how many may wait. When no more files may be open, asyncio tries each
+# of those at once again by itself: several would soon be thousands.
+ACCEPTS, BACKLOG = 1, 2048
 LENGTH = struct.Struct("!Q")
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 
@@ -140,8 +142,8 @@ class Desk:
         loop = asyncio.get_running_loop()
         listening = socket.create_server((IP, 0))
         make = partial(Channel, self)
-        self._server = await loop.create_server(make, sock=listening, backlog=_ACCEPTS)
-        listening.listen(_BACKLOG)
+        self._server = await loop.create_server(make, sock=listening, backlog=ACCEPTS)
+        listening.listen(BACKLOG)
         self.port = listening.getsockname()[1]
 
     def shut(self) -> None:
