@@ -48,7 +48,7 @@ class Clock:
         heap = self.heap
         if heap[0][0] > until_us:
             return
-        watched, events = each is not None or ended is not None, 0
+        watched, blocks, events = each is not None or ended is not None, 0, 0
         # Each row stays, so a full collection would walk all of them again and again: a third of
         # the time. The youngest generation is enough for what nodes leave behind, now and then.
         collects = gc.isenabled()
@@ -57,7 +57,7 @@ class Clock:
         try:
             with loopless():
                 while heap[0][0] <= until_us:
-                    for _ in itertools.repeat(None, _BLOCK):
+                    for _place in range(_BLOCK):
                         due_us, _, event, what = item = heappop(heap)
                         if due_us > until_us:
                             heappush(heap, item)
@@ -69,9 +69,9 @@ class Clock:
                                 each()
                             if ended is not None and ended():
                                 until_us = self.now_us
-                    events += _BLOCK
+                    blocks, events = blocks + 1, events + _place + 1
                     self._look()
-                    if not events % (16 * _BLOCK):
+                    if not blocks % 16:
                         gc.collect(0)
                     if events > MAX_EVENTS:
                         raise RuntimeError(

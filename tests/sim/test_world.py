@@ -744,6 +744,18 @@ def test_long_runs_of_worlds_that_are_gone_are_not_kept(monkeypatch):
     assert [world() is None for world in gone[:2]] == [True, True]
 
 
+def test_many_runs_of_a_few_events_are_no_long_run(monkeypatch):
+    looks = []
+    monkeypatch.setattr("statelab.sim.clock._unseen", 0)
+    monkeypatch.setattr("statelab.sim.clock.gc.collect", lambda *_: looks.append(1))
+    world = World()
+    world.start("web", Ticks)
+    for _ in range(1000):
+        world.run(0.001)
+    World()
+    assert looks == []
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_without_its_shut_doors_a_world_that_is_garbage_would_act(monkeypatch):
     monkeypatch.setattr("statelab.sim.world._shut", lambda doors: None)
