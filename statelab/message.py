@@ -220,7 +220,7 @@ def shown(value: Any) -> str:
         return f"{value.__name__}() without await"
     try:
         text = repr(value)
-    except Exception:  # of an integer of 5,000 digits, or a class of the learner's
+    except BaseException:  # of an integer of 5,000 digits, or a class of the learner's
         return f"a {type(value).__name__}"
     return text if len(text) <= 100 else text[:97] + "..."
 

@@ -74,6 +74,10 @@ class _Pickler(cloudpickle.Pickler):
             return struct.Struct, (value.format,)
         if kind.__name__ in _BY_NAME and is_learners(value.__module__):
             return kind, (value.__name__, *self._meaning(value))
+        travels = cloudpickle.list_registry_pickle_by_value()
+        if isinstance(value, types.FunctionType) and value.__module__ in travels:
+            # cloudpickle would first ask its class for it, where a decorator may raise anything.
+            return self._dynamic_function_reduce(value)
         reduced = super().reducer_override(value)
         is_filled = isinstance(reduced, tuple) and len(reduced) == 6
         if is_filled and isinstance(value, enum.EnumMeta):

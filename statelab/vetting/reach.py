@@ -193,7 +193,8 @@ class Reach:
         """Looks at what an object keeps in its dict, if it has one."""
         kept = getattr(value, "__dict__", {})
         for name, item in kept.items():
-            self._value(item, f"{where}.{name}", line)
+            if name not in PYTHONS:  # functools.update_wrapper copies those of a function
+                self._value(item, f"{where}.{name}", line)
         self._bindings.all_of(f"{type(value).__name__}.", kept)
 
     def _watch(self, name: str, value: Any, look: Callable[[Any], Any] = repr) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statelab.message import MAX_BODY, copied
+from statelab.message import MAX_BODY, copied, shown
 
 keys = st.one_of(
     st.text(), st.integers(-(2**70), 2**70), st.booleans(), st.none(), st.floats(allow_nan=False)
@@ -108,3 +108,12 @@ def test_a_body_that_is_too_large_is_refused_however_it_is_built(body):
 
 def test_a_body_just_small_enough_is_copied():
     assert copied("x" * MAX_BODY) == "x" * MAX_BODY
+
+
+@pytest.mark.parametrize("raised", [ValueError, SystemExit, KeyboardInterrupt])
+def test_what_cannot_be_shown_is_told_by_its_kind(raised):
+    class Odd:
+        def __repr__(self):
+            raise raised
+
+    assert shown(Odd()) == "a Odd"

@@ -1423,6 +1423,20 @@ class Adds:
         return n + self.by
 
 
+class Timed:
+    """A decorator that is an object, as the handbooks have it."""
+
+    def __init__(self, function):
+        functools.update_wrapper(self, function)
+        self.function = function
+
+    def __get__(self, node, cls):
+        return types.MethodType(self, node)
+
+    def __call__(self, node):
+        return self.function(node)
+
+
 class Limit:
     """A descriptor."""
 
@@ -1504,12 +1518,16 @@ class WelcomeObjects(Node):
     def __init__(self):
         self.count = 0
 
+    @Timed
+    def one_more(self) -> int:
+        return ADDS(self.count)
+
     async def handle(self, request):
         if request.body in (MISSING, NOTHING, SENTINEL) or not os.environ.get("PATH"):
             return "impossible"
         LOGGER.debug("a request")
         assert (ADMIN.upper(), Sold().kinds[0]) == ("ROOT", Sold)
-        self.count = ADDS(self.count)
+        self.count = self.one_more()
         assert SHORT.unpack(b"\1\0") == (1,)
         assert (Wait.SHORT.seconds, Corner.LEFT.y, ORDERED["a"], PIN.x) == (30, 2, 1, 3)
         assert (self.limit, TABLE.doubled, FIXED.price) == (9, (6,), 3)

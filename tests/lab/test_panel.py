@@ -6,6 +6,7 @@ import threading
 import time
 from xml.etree import ElementTree
 
+import numpy
 import psutil
 import pytest
 
@@ -255,6 +256,7 @@ def test_an_answer_of_2xx_is_as_it_should_be_and_nothing_else_unless_a_lesson_sa
 def test_what_was_due_is_said_beside_what_came_instead():
     for due, said in (
         (401, "should be 401 · in"),
+        (numpy.int64(401), "should be 401 · in"),
         ("401", "should be 401 · in"),
         (False, "in"),
         ("", "in"),

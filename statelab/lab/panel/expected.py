@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 
 from statelab.lab.words import cut, sentence
 from statelab.language import spoken
@@ -30,7 +31,7 @@ class Expectation:
         request = Rows([last] if first is last else [first, last]).request(last.node)
         try:
             due = self._expected(rows, request)
-            if isinstance(due, str | int) and not isinstance(due, bool):
+            if isinstance(due, str | Integral) and not isinstance(due, bool):
                 if due in ("", request.status):
                     return None if due else ""
                 return spoken("should be {due}", due=cut(str(due), 60))
