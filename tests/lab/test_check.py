@@ -38,6 +38,7 @@ import pytest
 from processes import wait_until
 
 from statelab import Invariant, Node, Run, World, lab, scenario
+from statelab.lab.trials.elsewhere import PLACES
 from statelab.lab.trials.job import job_of
 from statelab.lab.trials.process import Runner, parcel_of
 
@@ -730,6 +731,11 @@ def broken_invariant(rows):
         ),
         (
             (letters, {"carrier": Carrier}),
+            {"invariants": [Invariant("it", lambda rows: sys.exit(3))]},
+            "the check of “it” stopped: SystemExit: 3",
+        ),
+        (
+            (letters, {"carrier": Carrier}),
             {"day": lambda world, random: world.kill("nobody")},
             "no node is named 'nobody'",
         ),
@@ -862,6 +868,26 @@ def test_a_run_that_leaves_processes_behind_ends_in_time_and_so_do_they(how, tmp
     )  # fmt: skip
     # Python's own resource tracker ends when it has seen that its parent has: at once, but later.
     wait_until(lambda: not [one for one in psutil.process_iter() if marked(one, mark)], seconds=2)
+
+
+@scenario
+def twice(world):
+    world.start("web", Node)
+    os.fork()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing can fork")
+def test_a_run_that_forks_and_goes_on_in_both_is_answered_by_one():
+    verdict = lab.check(twice, seeds=1)
+    assert "os.fork()" in verdict.text
+    assert Run.parse(verdict.code).seed == verdict.seed
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+def test_the_number_that_a_run_takes_for_its_own_is_no_processs(place):
+    assert place.number > 1 << 22  # the most that Linux gives; `os.kill(os.getpid(), 9)` ends it
+    with pytest.raises(ProcessLookupError):
+        os.kill(place.number, 0)
 
 
 @scenario

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+from http.client import HTTPConnection
 
 import pytest
 from processes import desk_of
@@ -95,6 +96,18 @@ def test_a_method_that_no_node_knows_gets_405(world):
     assert status == 405
     assert "PURGE is none of GET" in answer["error"]
     assert headers["allow"].startswith("GET, HEAD, POST")
+
+
+def test_an_answer_to_head_says_no_length_that_one_to_get_would_not_have(world):
+    said = {}
+    with contextlib.closing(HTTPConnection("127.0.0.1", world.port("web"), timeout=10)) as client:
+        for method in ("GET", "HEAD", "GET"):  # and the connection can still be used
+            client.request(method, "/")
+            answer = client.getresponse()
+            said[method] = answer.headers
+            assert bool(answer.read()) == (method == "GET")
+    assert said["HEAD"]["content-type"] == said["GET"]["content-type"]
+    assert said["HEAD"]["content-length"] in (None, said["GET"]["content-length"])
 
 
 def test_what_is_no_http_is_turned_away_and_the_node_lives(world):

@@ -11,14 +11,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import pickle
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import cloudpickle
+
 from statelab.lab.trials.seed import name_of, raised, run_code, run_seed
 from statelab.lab.trials.trial import unpacked
 from statelab.language import spoken
-from statelab.message import shown
+from statelab.message import said, shown
 from statelab.sim.world import World
 from statelab.trace import Invariant
 
@@ -102,6 +105,12 @@ def _columns(measured: Any, invariants: Sequence[Invariant]) -> dict[str, Any]:
     taken = {"code", *columns_of(invariants)} & measured.keys()
     if taken:
         raise ValueError(f"the table has a column {sorted(taken)[0]!r} already: name it otherwise")
+    try:  # here, where it is known which seed it was
+        pickle.loads(cloudpickle.dumps(measured))
+    except BaseException as wrong:
+        raise TypeError(
+            f"what it returned cannot travel back, as plain values can: {said(wrong)}"
+        ) from None
     return measured
 
 

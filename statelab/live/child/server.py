@@ -258,16 +258,17 @@ class Inbound(asyncio.Protocol):
     def _respond(self, response: Response) -> None:
         headers, data = response.headers, b""
         if response.status not in (204, 304):
-            data = http.json_bytes(response.body)
-            what = {"content-type": "application/json", "content-length": str(len(data))}
+            what = {"content-type": "application/json"}
+            if self._method != "HEAD":  # nobody knows how long the answer to GET would be
+                data = http.json_bytes(response.body)
+                what["content-length"] = str(len(data))
             headers = {**what, **headers}
         head = h11.Response(
             status_code=response.status,
             headers=list(headers.items()),
             reason=_REASONS.get(response.status, ""),
         )
-        said = h11.Data(data=b"" if self._method == "HEAD" else data)
-        self._send(head, said, h11.EndOfMessage())
+        self._send(head, h11.Data(data=data), h11.EndOfMessage())
 
     def _send(self, *events: Any) -> None:
         self.transport.write(b"".join(self._http.send(event) for event in events))
