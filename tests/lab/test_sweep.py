@@ -240,6 +240,25 @@ def program():
     return [sys.executable, "-c", PROGRAM.format(paths=sys.path)]
 
 
+INTERRUPTED = """
+import signal, sys
+sys.path[:0] = {paths!r}
+import bad_days
+from statelab import lab
+from statelab.lab.trials.progress import Progress
+signal.signal(signal.SIGINT, signal.default_int_handler)
+Progress.step = lambda self, count: signal.raise_signal(signal.SIGINT)
+lab.sweep(bad_days.shop, 1000, day=bad_days.bad_day, until=5.0)
+"""
+
+
+def test_an_interrupted_sweep_says_so_and_nothing_else():
+    argv = [sys.executable, "-c", INTERRUPTED.format(paths=sys.path)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("Interrupted: the table has ")
+    assert "Error" not in done.stderr
+
+
 def test_the_processes_of_a_sweep_end_with_a_killed_parent():
     with subprocess.Popen(program(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"40\n"

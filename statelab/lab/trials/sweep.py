@@ -151,8 +151,9 @@ class _Sweep:
                             raise
                         self._lost.append((batch, wrong))
         finally:
-            for future in pending:
-                future.cancel()
+            if seconds is None:  # our own processes are ended now, and would stumble over these
+                for future in pending:
+                    future.cancel()
 
     def _take(self, future: Any) -> int:
         """Keeps what a task brought; returns how many seeds. Raises if its worker failed."""
