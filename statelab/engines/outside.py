@@ -32,9 +32,20 @@ def main(verb: str, name: str, namespace: str) -> None:
         getattr(engine, verb)(address, namespace)
     except Exception as wrong:
         why = said(wrong)
-        for secret in (address, *re.findall(r":([^:@]+)@", address)):  # as a library may quote it
-            why = why.replace(secret, "…")
+        for secret in _secrets(address):
+            why = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "…", why)
         sys.exit(f"the server of {engine.variable} cannot be used: {why}")
+
+
+def _secrets(address: str) -> list[str]:
+    """What a library may quote of an address that nobody else is to see: also parts of a password.
+
+    One that has a / in it ends there for who reads it as a URL, and is taken for a port.
+    """
+    found = re.search(r"(?://|^(?!\w+://))[^:@/]*:(.*)@", address, re.DOTALL)
+    password = found[1] if found else ""
+    secrets = {address, password, *re.split(r"\W+", password)}
+    return sorted(filter(str.strip, secrets), key=len, reverse=True)
 
 
 if __name__ == "__main__":

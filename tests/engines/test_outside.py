@@ -177,11 +177,19 @@ def test_the_members_of_an_ensemble_share_one_namespace(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "address", ["postgres//bob:s3cret@localhost/db", "postgresql://bob:s3 cret@127.0.0.1:1/db"]
+    ("engine", "address", "said"),
+    [
+        ("postgres", "postgres//bob:s3cret@localhost/db", "ProgrammingError"),
+        ("postgres", "postgresql://bob:s3 cret@127.0.0.1:1/db", "ProgrammingError"),
+        ("redis", "redis://:s3cret/x@127.0.0.1:1", "ValueError: Port could not be cast"),
+        ("redis", "redis://bob:12:s3cret#x@127.0.0.1:1/0", "ValueError: Port could not be cast"),
+    ],
 )
-def test_the_password_of_an_address_that_cannot_be_read_is_not_shown(address, monkeypatch):
+def test_the_password_of_an_address_that_cannot_be_read_is_not_shown(
+    engine, address, said, monkeypatch
+):
     monkeypatch.setenv(outside.ADDRESS, address)
     with pytest.raises(SystemExit) as failed:
-        outside.main("make", "postgres", "statelab_x")
-    assert "cannot be used: ProgrammingError" in str(failed.value)
+        outside.main("make", engine, "statelab_x")
+    assert f"cannot be used: {said}" in str(failed.value)
     assert "cret" not in str(failed.value)
