@@ -71,6 +71,10 @@ class _Pickler(cloudpickle.Pickler):
             registered = tuple(value.registry.items())
             return _dispatcher, (), registered, None, None, _register
         kind = type(value)
+        own = is_learners(kind.__module__) and not isinstance(value, type)
+        own = own and isinstance(kind.__reduce__, types.FunctionType)
+        if own and isinstance(value.__reduce__(), str):  # the name of a global, which is not there
+            return copyreg.__newobj__, (kind,), value.__getstate__()
         if kind is struct.Struct:
             return struct.Struct, (value.format,)
         if kind.__name__ in _BY_NAME and is_learners(value.__module__):
