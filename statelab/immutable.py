@@ -26,11 +26,11 @@ _CONSTANTS = frozenset(
 # What Python itself keeps in a class; some of it comes when it is first asked for. Some can change,
 # so no server's code may name it (uses.py).
 PYTHONS = frozenset(
-    {"_field_defaults", "__protocol_attrs__", "__non_callable_proto_members__",
+    {"_field_defaults", "_inverted_", "__protocol_attrs__", "__non_callable_proto_members__",
      "__abstractmethods__", "__annotate__", "__annotate_func__", "__annotations__",
      "__annotations_cache__", "__classdictcell__", "__conditional_annotations__",
      "__dataclass_fields__", "__dataclass_params__", "__dict__",
-     "__doc__", "__firstlineno__", "__match_args__", "__module__", "__orig_bases__",
+     "__doc__", "__firstlineno__", "__module__", "__orig_bases__",
      "__parameters__", "__qualname__", "__slotnames__", "__static_attributes__",
      "__weakref__", "_abc_impl"}
 )  # fmt: skip

@@ -44,7 +44,11 @@ def lines_of(door: Any, names: tuple[str, ...], frame: Any, keeper: str = "") ->
 
 
 def _quoted(lines: list[tuple[str, int]]) -> str:
-    told = [f"line {line}: {linecache.getline(file, line).strip()}" for file, line in lines[:3]]
+    texts = (linecache.getline(*at).strip() for at in lines)  # '' of a cell, in another process
+    told = [
+        f"line {line}: {text}" if text else f"line {line}"
+        for (_, line), text in zip(lines[:3], texts, strict=False)
+    ]
     return f" ({', or '.join(told)})"
 
 

@@ -11,6 +11,7 @@ import enum
 import functools
 import io
 import marshal
+import operator
 import random
 import struct
 import sys
@@ -70,14 +71,20 @@ class _Pickler(cloudpickle.Pickler):
             registered = tuple(value.registry.items())
             return _dispatcher, (), registered, None, None, _register
         kind = type(value)
+        own = is_learners(kind.__module__) and not isinstance(value, type)
+        own = own and isinstance(kind.__reduce__, types.FunctionType)
+        if own and isinstance(value.__reduce__(), str):  # the name of a global, which is not there
+            return copyreg.__newobj__, (kind,), value.__getstate__()
         if kind is struct.Struct:
             return struct.Struct, (value.format,)
         if kind.__name__ in _BY_NAME and is_learners(value.__module__):
             return kind, (value.__name__, *self._meaning(value))
-        travels = cloudpickle.list_registry_pickle_by_value()
-        if isinstance(value, types.FunctionType) and value.__module__ in travels:
-            # cloudpickle would first ask its class for it, where a decorator may raise anything.
-            return self._dynamic_function_reduce(value)
+        if isinstance(value, types.FunctionType):
+            if value.__module__ in cloudpickle.list_registry_pickle_by_value():
+                # cloudpickle would first ask its class for it, where a decorator may raise anything
+                return self._dynamic_function_reduce(value)
+            if (method := _class_method(value)) is not None:
+                return operator.attrgetter(f"{method.__name__}.__func__"), (method.__self__,)
         reduced = super().reducer_override(value)
         is_filled = isinstance(reduced, tuple) and len(reduced) == 6
         if is_filled and isinstance(value, enum.EnumMeta):
@@ -105,6 +112,16 @@ class _Pickler(cloudpickle.Pickler):
 
 # Of `typing`: what Python itself pickles by its name only.
 _BY_NAME = ("NewType", "ParamSpec", "TypeAliasType", "TypeVarTuple")
+
+
+def _class_method(function: types.FunctionType) -> types.MethodType | None:
+    """The method of a library's class that a function is within, such as that of `Generic[…]`."""
+    found = sys.modules.get(function.__module__)
+    if found is None or is_learners(found):
+        return None
+    for name in function.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found if getattr(found, "__func__", None) is function else None
 
 
 def _main_class(fill: Callable[[type, Any], None], cls: type, state: Any) -> None:

@@ -97,8 +97,7 @@ class Reach:
     # --------------------------------------------------------------------------- looking
     def _class(self, cls: type) -> None:
         self._value(type(cls), cls.__name__, 0)
-        is_enum = isinstance(cls, enum.EnumMeta)
-        if is_enum:
+        if is_enum := isinstance(cls, enum.EnumMeta):
             self._all(cls, cls.__name__, 0)
             self._bindings.members(cls)
         kept = {name: value for name, value in vars(cls).items() if name not in PYTHONS}
@@ -111,9 +110,9 @@ class Reach:
             # The `self` of a class or of an enum's member is no node's own.
             if type(value) is types.FunctionType and not (is_enum or issubclass(cls, type)):
                 self._methods.add(value)
-            if isinstance(value, (staticmethod, classmethod)):
-                self._bindings.all_of(f"{where}.", vars(value))
-                value = value.__func__
+            if name == "__slots__" and isinstance(value, (list, dict, set)):  # they are names
+                self._watch(where, value)
+                continue
             if isinstance(value, (list, dict, set, bytearray)):
                 raise process.one_for_all(value, where)
             self._value(value, where, 0)
@@ -156,6 +155,9 @@ class Reach:
         elif isinstance(value, Response):
             self._watch(f"a Response ({where})", value, Response.__repr__)  # of what it holds
             self._kept(value, where, line)
+        elif isinstance(value, (staticmethod, classmethod)):
+            self._bindings.all_of(f"{where}.", vars(value))
+            self._value(value.__func__, where, line)
         elif isinstance(value, property):
             self._all((value.fget, value.fset, value.fdel), where, line)
         elif isinstance(value, _OF_FUNCTIONS):

@@ -142,11 +142,11 @@ def first_use(code: types.CodeType, name: str) -> int:
 
 
 def stays(kind: type) -> bool:
-    """Whether its instances keep what they keep in their dict, and no method of theirs changes it.
+    """Whether its instances are its dict and its slots, and no method of theirs changes these.
 
     Others may; that is found by what they have done.
     """
-    return is_plain(kind) and not any(
+    return is_plain(kind, slots=True) and not any(
         len(uses(function.__code__, False)) > len(uses(function.__code__, True))
         for cls in kind.__mro__
         if is_learners(cls.__module__)

@@ -767,3 +767,12 @@ def test_a_member_of_an_int_enum_is_a_status(world):
     answer = world.call("statuses", "/", 1)
     assert answer.status == 500
     assert "is not an int from 200 to 599" in answer.body["error"]
+
+
+def test_a_line_whose_text_is_not_here_is_told_by_its_number():
+    names = {"Node": Node, "__name__": "a_cell"}
+    text = "class Web(Node):\n    async def handle(self, request):\n        self.sleep(1)\n"
+    exec(compile(text, "a cell", "exec"), names)
+    world = World()
+    world.start("web", names["Web"])
+    assert world.call("web").body["error"].endswith("write await before it (line 3)")

@@ -227,3 +227,29 @@ if sys.version_info >= (3, 12):  # before, Python has no such names
 
     def test_an_alias_of_a_type_means_the_same_there_also_one_within_itself():
         assert in_another_process(of_a_cell(ALIASED)) == b"('a', 'b')\n"
+
+
+NAMED_IN_A_CELL = """
+import sys
+from statelab.pickling import packed
+
+
+class Missing:
+    def __reduce__(self):
+        return "MISSING"
+
+
+MISSING = Missing()
+
+
+def is_one(one=MISSING):
+    return one is MISSING and type(one).__name__
+
+
+sys.stdout.buffer.write(packed(is_one, [is_one]))
+"""
+
+
+def test_what_is_pickled_by_the_name_of_a_global_goes_by_value_and_stays_one():
+    cell = subprocess.run([sys.executable, "-c", NAMED_IN_A_CELL], capture_output=True, check=True)
+    assert in_another_process(cell.stdout) == b"Missing\n"

@@ -1009,6 +1009,43 @@ class FrozenSlotThatItsReprHides(Base):
         return DISCREET.n
 
 
+class Slotted:
+    __slots__ = ["n"]
+
+    def __init__(self):
+        self.n = 0
+
+
+SLOTTED = Slotted()
+
+
+@case
+class SlotOfAnObjectThatStays(Base):
+    def step(self):
+        SLOTTED.n += 1
+        return SLOTTED.n
+
+
+@case
+class NamesOfSlots(Base):
+    def step(self):
+        Slotted.__slots__.append("n")
+        return len(Slotted.__slots__)
+
+
+class Way(enum.Flag):
+    IN = 1
+    OUT = 2
+
+
+@case
+class InverseOfAMember(Base):
+    def step(self):
+        kept = getattr(Way.IN, "_inverted_", None) or 0
+        setattr(Way.IN, "_inverted_", int(kept) + 1)  # noqa: B010
+        return int(kept) + 1
+
+
 class Page(Response):
     hits = 0
 
@@ -1437,6 +1474,27 @@ class Timed:
         return self.function(node)
 
 
+class Permission(enum.Flag):
+    READ = 1
+    WRITE = 2
+
+
+class Coin:
+    __slots__ = ["amount"]
+    __match_args__ = ("amount",)
+
+    def __init__(self, amount):
+        self.amount = amount
+
+    def first(self):
+        return getattr(self, self.__match_args__[0])
+
+
+class Twin(NamedTuple, Generic[TypeVar("T")]):
+    one: int
+    other: int = 2
+
+
 class Limit:
     """A descriptor."""
 
@@ -1461,6 +1519,9 @@ class Fixed:
 MISSING, NOTHING, SENTINEL, ADDS, TABLE, FIXED = (
     Missing(), Nothing(), object(), Adds(1), Table(), Fixed()
 )  # fmt: skip
+
+
+COIN, READS = Coin(3), Permission.READ
 
 
 class Named(str):
@@ -1535,7 +1596,32 @@ class WelcomeObjects(Node):
         return self.count
 
 
-@pytest.mark.parametrize("server", [Dataclass, Welcome, WelcomeObjects])
+class WelcomeWays(Node):
+    """What Python keeps by itself, slots, and methods of classes."""
+
+    def __init__(self):
+        self.count = 0
+
+    @functools.singledispatchmethod
+    @classmethod
+    def kind(cls, value):
+        return "other"
+
+    @kind.register
+    @classmethod
+    def _(cls, value: int):
+        return "int"
+
+    async def handle(self, request):
+        assert ~READS is Permission.WRITE
+        assert not ~(READS | Permission.WRITE)
+        assert (COIN.first(), Twin(1).other, Twin[int](1)) == (3, 2, (1, 2))
+        assert (self.kind(1), self.kind("")) == ("int", "other")
+        self.count += 1
+        return self.count
+
+
+@pytest.mark.parametrize("server", [Dataclass, Welcome, WelcomeObjects, WelcomeWays])
 @pytest.mark.parametrize("make", [World, pytest.param(LiveWorld, marks=pytest.mark.live)])
 def test_what_cannot_change_and_what_is_made_anew_is_welcome_in_both_worlds(make, server):
     with contextlib.ExitStack() as stack:
