@@ -12,6 +12,7 @@ import functools
 import io
 import marshal
 import operator
+import pickle
 import random
 import struct
 import sys
@@ -71,9 +72,7 @@ class _Pickler(cloudpickle.Pickler):
             registered = tuple(value.registry.items())
             return _dispatcher, (), registered, None, None, _register
         kind = type(value)
-        own = is_learners(kind.__module__) and not isinstance(value, type)
-        own = own and isinstance(kind.__reduce__, types.FunctionType)
-        if own and isinstance(value.__reduce__(), str):  # the name of a global, which is not there
+        if _is_named(value):
             return copyreg.__newobj__, (kind,), value.__getstate__()
         if kind is struct.Struct:
             return struct.Struct, (value.format,)
@@ -112,6 +111,16 @@ class _Pickler(cloudpickle.Pickler):
 
 # Of `typing`: what Python itself pickles by its name only.
 _BY_NAME = ("NewType", "ParamSpec", "TypeAliasType", "TypeVarTuple")
+
+
+def _is_named(value: Any) -> bool:
+    """Whether a learner's object is pickled by the name of a global, which is not there."""
+    kind = type(value)
+    ways = (getattr(kind, name) for name in ("__reduce__", "__reduce_ex__"))
+    if isinstance(value, (type, enum.Enum)) or not is_learners(kind.__module__):
+        return False
+    its_own = any(isinstance(way, types.FunctionType) for way in ways)
+    return its_own and isinstance(value.__reduce_ex__(pickle.DEFAULT_PROTOCOL), str)
 
 
 def _class_method(function: types.FunctionType) -> types.MethodType | None:

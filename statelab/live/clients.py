@@ -178,15 +178,12 @@ class LiveClients:
         return pending
 
     def _wait(self, pending: LivePending) -> None:
-        if self._driver.loop.is_here:
+        loop = self._driver.loop
+        if loop.is_here:
             raise RuntimeError("a watcher waits for an answer on the thread that would bring it")
-        self._driver.loop.check_process()
-        loop, gone = self._driver.loop, False
+        loop.check_process()
         with loop.asking():
-            while not pending.ended.wait(1.0):  # in slices: Windows interrupts no longer wait
-                if gone:  # see `Loop.do`
-                    raise loop.closed_error()
-                gone = loop.is_gone
+            loop.wait(pending.ended.wait)
 
     def _reconnect(self, client: Client) -> None:
         self._driver.loop.do(self._callers.reconnect(client.name))

@@ -11,6 +11,8 @@ import sys
 from random import random as draw
 from typing import Generic, TypeVar
 
+import pytest
+
 from statelab.pickling import packed
 
 
@@ -235,7 +237,7 @@ from statelab.pickling import packed
 
 
 class Missing:
-    def __reduce__(self):
+    def {way}:
         return "MISSING"
 
 
@@ -250,6 +252,8 @@ sys.stdout.buffer.write(packed(is_one, [is_one]))
 """
 
 
-def test_what_is_pickled_by_the_name_of_a_global_goes_by_value_and_stays_one():
-    cell = subprocess.run([sys.executable, "-c", NAMED_IN_A_CELL], capture_output=True, check=True)
+@pytest.mark.parametrize("way", ["__reduce__(self)", "__reduce_ex__(self, protocol)"])
+def test_what_is_pickled_by_the_name_of_a_global_goes_by_value_and_stays_one(way):
+    text = NAMED_IN_A_CELL.replace("{way}", way)
+    cell = subprocess.run([sys.executable, "-c", text], capture_output=True, check=True)
     assert in_another_process(cell.stdout) == b"Missing\n"

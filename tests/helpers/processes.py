@@ -59,8 +59,10 @@ def kernel(then, fork=True):
         start_new_session=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )  # fmt: skip
-    line = process.stdout.readline().rstrip("\n")
-    *pids, folder = line.split(" ", 6)
+    line = b""  # no more of it than that: `communicate` returns nothing that was read ahead
+    while not line.endswith(b"\n") and (byte := os.read(process.stdout.fileno(), 1)):
+        line += byte
+    *pids, folder = line.decode().rstrip("\n").split(" ", 6)
     return process, [int(pid) for pid in pids], Path(folder)
 
 

@@ -81,11 +81,6 @@ class Loop:
             await self._over.wait()
 
     @property
-    def is_gone(self) -> bool:
-        """Whether nobody is there any more who would do what was asked."""
-        return not self._thread.is_alive()
-
-    @property
     def is_here(self) -> bool:
         """Whether this is called on its own thread."""
         return threading.current_thread() is self._thread
@@ -138,6 +133,18 @@ class Loop:
             if outer:
                 self._asking.discard(me)
 
+    def wait(self, ended: Callable[[float], Any]) -> None:
+        """Waits until `ended(seconds)`, which waits so long at the most.
+
+        Raises WrongState if nobody is there any more who would do what was asked: a signal handler
+        may have closed the world before it was.
+        """
+        gone = False  # the end may come with that of the thread
+        while not ended(1.0):  # in slices: Windows interrupts no longer wait
+            if gone:
+                raise self.closed_error()
+            gone = not self._thread.is_alive()
+
     def submit(self, function: Callable[..., Any], *args: Any) -> None:
         """Calls a function on the loop's thread, soon; raises WrongState if the world has ended."""
         self.check_process()
@@ -171,10 +178,9 @@ class Loop:
             except BaseException:
                 coroutine.close()
                 raise
-            gone = False  # a result may come with the thread's end
-            while concurrent.futures.wait([future], 1.0).not_done:
-                if gone:  # a signal handler has closed the world before this was asked
-                    coroutine.close()
-                    raise self.closed_error()
-                gone = self.is_gone
+            try:
+                self.wait(lambda seconds: concurrent.futures.wait([future], seconds).done)
+            except WrongState:
+                coroutine.close()
+                raise
             return future.result()
