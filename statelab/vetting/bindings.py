@@ -49,7 +49,6 @@ class Bindings:
     def all_of(self, owner: str, names: Mapping, kept: Mapping | None = None) -> None:
         """Keeps all `names` of an owner, or those in `kept`; one more would be another binding."""
         before = dict(names if kept is None else kept)
-        before.pop("_inverted_", None)  # which a Flag's member keeps once it is asked for it
         self._names.append((owner, names, before, _ids(names)))
 
     def some_of(self, owner: str, names: Mapping, asked: dict[str, Any]) -> None:
