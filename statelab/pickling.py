@@ -51,7 +51,7 @@ def packed(value: Any, code: Iterable[Any]) -> bytes:
 
 
 class _Pickler(cloudpickle.Pickler):
-    """Knows what pickle does not: a global generator, two of Python's decorators, names of types.
+    """Knows what pickle does not: a global generator, some of Python's decorators, names of types.
 
     `from random import random` means the other process's global generator, and no copy of this.
     """
@@ -67,6 +67,8 @@ class _Pickler(cloudpickle.Pickler):
             return getattr, (random, "_inst")
         if type(value) is functools.cached_property:
             return _cached_property, (value.func, value.attrname)
+        if type(value) is functools.singledispatchmethod:  # it may have a cache, of weak references
+            return type(value), (value.func,), {"dispatcher": value.dispatcher}
         if isinstance(value, types.FunctionType) and hasattr(value, "registry"):
             # Filled once it is there: what is registered may call it.
             registered = tuple(value.registry.items())
