@@ -88,6 +88,8 @@ def checked_headers(headers: dict) -> dict[str, str]:
     """The headers as they travel: names in lower case; raises TypeError or ValueError."""
     if not isinstance(headers, dict):
         raise TypeError(f"headers are a dict of str to str, not {shown(headers)}")
+    if not headers:
+        return {}
     clean = {}
     for name, value in headers.items():
         if not (isinstance(name, str) and isinstance(value, str)):
@@ -106,3 +108,10 @@ def checked_headers(headers: dict) -> dict[str, str]:
             f"these are more than {MAX_HEADERS} headers or {MAX_HEADERS_SIZE:,} characters"
         )
     return clean
+
+
+def checked_shares(**shares: float) -> None:
+    """Raises ValueError unless all are shares from 0 to 1."""
+    for what, share in shares.items():
+        if not isinstance(share, (int, float)) or not 0 <= share <= 1:
+            raise ValueError(f"{what}={shown(share)} is not a share from 0 to 1")

@@ -60,14 +60,14 @@ class Call:
     def __init__(self, to, path, body, method, headers, timeout, via=None):
         if type(to) is not str or type(path) is not str or path[:1] != "/" or len(path) > MAX_PATH:
             _bad_call(to, path)
-        if method not in METHODS:
+        if type(method) is not str or method not in METHODS:
             raise ValueError(f"method {shown(method)} is none of {', '.join(METHODS)}")
         self.to = to
         self.path = path
         self.body = copied(body)
         self.method = method
-        self.headers = checked_headers(headers) if headers else {}
-        if timeout == DEFAULT_TIMEOUT:
+        self.headers = {} if headers is None else checked_headers(headers)
+        if timeout is DEFAULT_TIMEOUT:
             self.timeout_us = DEFAULT_TIMEOUT_US
         else:
             self.timeout_us = None if timeout is None else _timeout_us(timeout)

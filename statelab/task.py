@@ -231,7 +231,7 @@ def answer(
                 raise ValueError(f"the status {shown(value.status)} is not an int from 200 to 599")
             else:
                 status, body = int(value.status), value.frozen_body()
-                headers = checked_headers(value.headers) if value.headers else {}
+                headers = checked_headers(value.headers)
         except NotAwaited as wrong:
             error = _not_awaited(door, wrong.coroutine)
         except Exception as wrong:  # a class of the learner's may raise whatever it is asked

@@ -6,7 +6,7 @@ are open then stay open, and `request.peer` stays the caller's own port.
 
 from __future__ import annotations
 
-from statelab.checked import bounds_us
+from statelab.checked import bounds_us, checked_shares
 from statelab.live.driver.driver import Driver
 
 
@@ -62,6 +62,7 @@ class LiveLinkFaults:
         one another. Raises NotImplementedError for a `loss` or `duplicate` above 0.
         """
         bounds = tuple(bound / 1_000_000 for bound in bounds_us(latency))
+        checked_shares(loss=loss, duplicate=duplicate)
         if loss or duplicate:
             raise NotImplementedError(
                 "a live link has no share of loss or duplication, for TCP repairs both: lose one "

@@ -25,7 +25,7 @@ class Balancer(Node):
     def __init__(self, servers: list[str], *settings: str):
         if not isinstance(servers, (list, tuple)) or not all(type(one) is str for one in servers):
             raise TypeError(f"a balancer's servers are a list of names, not {shown(servers)}")
-        unknown = [setting for setting in settings if setting not in SETTINGS]
+        unknown = [one for one in settings if not isinstance(one, str) or one not in SETTINGS]
         if unknown:
             raise ValueError(f"no setting of a balancer: {shown(unknown)}; there are {SETTINGS}")
         if not servers or len(set(servers)) < len(servers):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from statelab.checked import bounds_us, checked_name
+from statelab.checked import bounds_us, checked_name, checked_shares
 from statelab.effects import WrongState
-from statelab.message import shown
 from statelab.sim.inputs import verb
 from statelab.sim.link import Link
 
@@ -78,9 +77,7 @@ class LinkFaults:
         """
         links = self._links(a, b)
         low_us, high_us = bounds_us(latency)
-        for what, share in (("loss", loss), ("duplicate", duplicate)):
-            if not isinstance(share, (int, float)) or not 0 <= share <= 1:
-                raise ValueError(f"{what}={shown(share)} is not a share from 0 to 1")
+        checked_shares(loss=loss, duplicate=duplicate)
         for link in links:
             link.low_us = low_us or 1
             link.span_us = max(high_us, link.low_us) - link.low_us + 1

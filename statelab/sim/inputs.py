@@ -91,7 +91,7 @@ class Inputs:
     @verb
     def attempt(self, verb: str, *args: Any) -> Any:
         """Does a verb, given by its name, if it applies now; else passes over it, visibly."""
-        if verb not in list(VERBS):
+        if not isinstance(verb, str) or verb not in VERBS:
             raise ValueError(f"{shown(verb)} is no verb of a world: use one of {', '.join(VERBS)}")
         try:
             return VERBS[verb](self, *args)

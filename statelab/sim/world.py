@@ -199,7 +199,7 @@ class World(Inputs, LinkFaults):
         """What `Client.send` does without waiting, as an input."""
         self._host(to)
         end = self._end_of(name)
-        headers = with_token(end.client, headers or {})
+        headers = with_token(end.client, {} if headers is None else headers)
         via = end.opened if end.fresh else None
         call = Call(to, path, body, method, headers, timeout, via)
         pending = Pending(self, name)

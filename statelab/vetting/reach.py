@@ -204,6 +204,7 @@ class Reach:
         self._bindings.within(name, value, look)
 
     def _refuse(self, module: str | None, name: str, where: str, line: int) -> None:
+        module = module if isinstance(module, str) else ""  # a class in C may have a descriptor
         process.refuse_shared(module, name, where, line)
         self.outside = self.outside or process.outside(module, name, where, line)
 
@@ -257,8 +258,7 @@ class Reach:
                 )
             elif use.what == "import":
                 name = use.name.lstrip(".")
-                how = f"{where} uses {name}"
-                process.refuse_beside(use.name, "", how, use.line)
+                process.refuse_beside(use.name, "", how := f"{where} uses {name}", use.line)
                 module = process.module_of(use.name, names.get("__package__"))
                 self._named(module, name, how, use.line, use.attributes)
             elif use.what == "asked":

@@ -112,6 +112,7 @@ def test_close_ends_paused_nodes_too():
 def test_a_world_may_be_closed_by_a_signal_handler_in_the_middle_of_a_verb(verb, seconds):
     process, pids, folder = kernel(f"""
         import signal
+        sys.stderr = sys.stdout  # where asyncio says what it thinks of tasks that were left
 
         def close(*_):
             world.close()

@@ -58,6 +58,7 @@ class Panel(Drawn):
         live: bool = False,
     ):
         self._scenario = function(scenario, "the scenario")
+        worlds = 2 if given(bool, live, "live") and machine.HAS_PROCESSES else 1
         if isinstance(scenario, type):
             raise TypeError(f"the scenario: a function is wanted, not {quoted(scenario)}")
         self._args = dict(given(Mapping, {} if args is None else args, "the scenario's arguments"))
@@ -79,7 +80,7 @@ class Panel(Drawn):
                 book, prediction, actions, invariants,
                 title=given(str, title, "the title") or self._name.replace("_", " "),
                 level=given(int, level, "the level"),
-                modes=["simulated", "live"] if live and machine.HAS_PROCESSES else ["simulated"],
+                modes=["simulated", "live"][:worlds],
             )  # fmt: skip
             self.on_msg(self._clicked)
             self._show()
@@ -141,7 +142,7 @@ class Panel(Drawn):
     def _do(self, verb: str, *args: Any, at_us: int | None = None, keep: bool = True) -> None:
         if self._closed:
             raise WrongState("this panel is closed, and nothing was done: run its cell again")
-        match (verb, *args):
+        match (given(str, verb, "what a panel shall do"), *args):
             case ("shared", str(code), int(at)):
                 return self._take(code, at)  # each view asks: none may wipe out another's error
         self.error = ""
@@ -159,12 +160,12 @@ class Panel(Drawn):
                 session.start()
             case ("open", str(code)):
                 session.open(code)
-            case ("run", number) if number in list(session.branches):
+            case ("run", int(number)) if number in session.branches:
                 session.show(number)
             case ("skip",):
                 if self._prediction is not None:
                     self._prediction.skip()
-            case ("world", mode) if mode in self.modes:
+            case ("world", str(mode)) if mode in self.modes:
                 self._enter(mode)
             case _:
                 raise ValueError(

@@ -58,21 +58,20 @@ class Loop:
             raise RuntimeError(f"a live world cannot begin: {why}") from self._failure
 
     def _main(self) -> None:
+        runner = asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(self._selector))
         try:
             self._selector = selectors.DefaultSelector()
-            loop = asyncio.SelectorEventLoop(self._selector)
             with self._lock:
-                self._loop = loop
+                self._loop = runner.get_loop()
                 if self.closed:  # meanwhile
                     self._over.set()
-            loop.run_until_complete(self._live())
+            runner.run(self._live())
         except Exception as wrong:
             self._failure = wrong
         finally:
             with self._lock:
                 self.closed = True
-                if self._loop is not None:
-                    self._loop.close()
+                runner.close()  # what is left is cancelled, so that whoever asked for it hears
             self._started.set()
 
     async def _live(self) -> None:
