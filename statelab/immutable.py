@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-import functools
+import re
 import sys
 import types
 from typing import Any
@@ -44,17 +44,22 @@ def is_learners(module: Any) -> bool:
     if name.partition(".")[0] in _OURS:
         return False
     file = getattr(sys.modules.get(name), "__file__", None)
-    return name == "__main__" or file is None or not file.startswith(_installed())
+    return name == "__main__" or not is_installed_file(file)
 
 
 _OURS = sys.stdlib_module_names - {"__main__"} | {"statelab"}
 
 
-@functools.cache
-def _installed() -> tuple[str, ...]:
-    import sysconfig
+def is_installed_file(file: str | None) -> bool:
+    """Whether a library's file lies there, whoever has installed it: Python names one such folder.
 
-    return tuple(sysconfig.get_path(name) for name in ("purelib", "platlib"))
+    An environment may see the system's and the user's, too, and a browser's Python names its own
+    by another path than its modules.
+    """
+    return file is not None and _INSTALLED.search(file) is not None
+
+
+_INSTALLED = re.compile(r"[\\/](site|dist)-packages[\\/]")  # Debian's are the latter
 
 
 def is_fixed(value: Any) -> bool:
@@ -73,7 +78,7 @@ def is_installed(name: str) -> bool:
     if (top := name.partition(".")[0]) in _OURS:
         return True
     found = importlib.util.find_spec(top)
-    return found is None or (found.origin or "").startswith(_installed())
+    return found is None or is_installed_file(found.origin)
 
 
 class _Plain:

@@ -1334,6 +1334,27 @@ def test_a_learners_module_is_looked_into_however_and_whenever_it_is_imported(
             sys.modules.pop(name, None)
 
 
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages", "elsewhere"])
+def test_a_library_may_keep_what_it_likes_in_whosever_folder_it_is_installed(
+    tmp_path, monkeypatch, folder
+):
+    (tmp_path / folder).mkdir()
+    name = f"bought_{folder[:4]}"
+    (tmp_path / folder / f"{name}.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path / folder)
+    bought = importlib.import_module(name)
+
+    class Buys(Base):
+        def step(self):
+            return bought.bump()
+
+    if folder == "elsewhere":
+        with pytest.raises(TypeError, match=r"a list that a kill would not erase"):
+            World().start("web", Buys)
+    else:
+        World().start("web", Buys)
+
+
 def test_what_a_frozen_object_or_the_environment_was_made_to_keep_is_told_by_its_name_and_line():
     with pytest.raises(TypeError, match=r"has changed Thawed.n, .*line \d+: object.__setattr__"):
         lesson(World(), FrozenBySetattr)

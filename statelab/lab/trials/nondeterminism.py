@@ -19,6 +19,7 @@ from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import statelab
+from statelab.immutable import is_installed_file
 from statelab.immutable import is_learners as is_learners_module
 from statelab.language import spoken
 
@@ -176,9 +177,9 @@ def is_own(code: CodeType) -> bool:
 
 def is_learners_code(code: CodeType) -> bool:
     """Whether it is neither this package's, nor Python's or a library's."""
-    return not (is_own(code) or _is_pythons(code) or "site-packages" in code.co_filename)
+    return not (is_own(code) or _is_pythons(code) or is_installed_file(code.co_filename))
 
 
 def _is_pythons(code: CodeType) -> bool:
     file = code.co_filename
-    return file.startswith((*_INSTALLED, "<frozen", "<string")) and "site-packages" not in file
+    return file.startswith((*_INSTALLED, "<frozen", "<string")) and not is_installed_file(file)
