@@ -8,7 +8,9 @@ import functools
 import json
 import os
 import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import notebook_kernels
 import pytest
@@ -117,8 +119,24 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def chromium_path():
-    """The path of an installed Chromium; skips where there is none."""
+    """The path of an installed Chromium; skips where there is none, or nothing to drive it."""
     path = chromium()
     if path is None:
         pytest.skip("no Chromium found: install one, or set STATELAB_CHROMIUM to its path")
+    if why := no_driver():
+        pytest.skip(why)
     return path
+
+
+def no_driver():
+    """Return why Playwright's own Node.js, which drives the browser, does not run here, or None."""
+    import playwright
+
+    folder = Path(playwright.__file__).parent / "driver"
+    command = [shutil.which("node", path=folder) or folder / "node", "--version"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as wrong:
+        why = (getattr(wrong, "stderr", "") or str(wrong)).strip()
+        return f"Playwright does not run here ({why}): a bare Debian lacks libatomic1, install it"
+    return None

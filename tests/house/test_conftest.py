@@ -26,6 +26,9 @@ BROKEN = {
     "test_module.py": "import pytest\n\npytest.skip('no such module', allow_module_level=True)\n",
     "test_marked.py": "import pytest\n\n@pytest.mark.engines('zookeeper')\ndef test_it(): pass\n",
     "test_unknown.py": "import pytest\n\n@pytest.mark.engines('zokeeper')\ndef test_it(): pass\n",
+    "test_driver.py": (
+        "import playwright\n\nplaywright.__file__ = __file__\n\ndef test_it(chromium_path): pass\n"
+    ),
     "test_servers.py": f"import os\n\ndef test_it(): assert not os.environ.keys() & {SERVERS}\n",
 }
 
@@ -90,7 +93,7 @@ def broken(tmp_path_factory):
 @pytest.fixture(scope="module")
 def at_home(broken):
     """What became of it at somebody's, who runs servers."""
-    return run(broken, **dict.fromkeys(SERVERS, "somewhere"))
+    return run(broken, STATELAB_CHROMIUM="chromium", **dict.fromkeys(SERVERS, "somewhere"))
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +118,12 @@ def test_in_ci_a_skip_of_a_test_a_module_or_a_notebook_fails_and_says_why(at_hom
         assert at_home[0][name] == {"skipped"}
         assert in_ci[0][name] <= {"failure", "error"}
         assert f"a skip is a failure in CI. Skipped: {why}" in in_ci[1]
+
+
+def test_a_browser_that_nothing_can_drive_here_is_skipped_with_the_remedy(at_home):
+    assert at_home[0]["test_driver"] == {"skipped"}
+    assert "Playwright does not run here" in at_home[1]
+    assert "libatomic1, install it" in at_home[1]
 
 
 def test_a_mark_that_names_no_engine_is_an_error(at_home):
