@@ -13,6 +13,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,10 @@ def build(folder: Path) -> None:
 def fetch_pyodide(work: Path) -> Path:
     """The folder with Pyodide's core, from npm."""
     run("Pyodide could not be had from npm", "npm", "pack", f"pyodide@{PYODIDE}", cwd=work)
-    shutil.unpack_archive(work / f"pyodide-{PYODIDE}.tgz", work / "npm", filter="data")
+    with tarfile.open(work / f"pyodide-{PYODIDE}.tgz") as packed:
+        # Debian 12's Python is older than the filters; where there are some, they are asked.
+        packed.extraction_filter = getattr(tarfile, "data_filter", None)
+        packed.extractall(work / "npm")
     package = work / "npm" / "package"
     for name in ("*.map", "*.d.ts", "*.html", "*.md"):
         for path in package.glob(name):
