@@ -52,7 +52,7 @@ def traces_of_worlds(tmp_path):
 
 # One that comes while Python itself forgets an object goes no further than a warning: also where a
 # library has been asked to look at that.
-@pytest.mark.filterwarnings("ignore:Exception ignored in. <function WeakSet")
+@pytest.mark.filterwarnings("ignore:Exception ignored .*<function WeakSet")  # each Python's words
 @pytest.mark.filterwarnings("ignore:Exception ignored (in. <function gc_|.*GC callback)")
 @posix
 def test_an_interrupt_while_a_world_is_made_leaves_nothing(tmp_path, monkeypatch):
