@@ -88,7 +88,7 @@ def checked_headers(headers: dict) -> dict[str, str]:
     """The headers as they travel: names in lower case; raises TypeError or ValueError."""
     if not isinstance(headers, dict):
         raise TypeError(f"headers are a dict of str to str, not {shown(headers)}")
-    if not headers:
+    if not headers:  # as most have none
         return {}
     clean = {}
     for name, value in headers.items():

@@ -51,10 +51,10 @@ _OURS = sys.stdlib_module_names - {"__main__"} | {"statelab"}
 
 
 def is_installed_file(file: str | None) -> bool:
-    """Whether a library's file lies there, whoever has installed it: Python names one such folder.
+    """Whether a file lies where libraries are installed, whoever's that folder is.
 
-    An environment may see the system's and the user's, too, and a browser's Python names its own
-    by another path than its modules.
+    Not only where `sysconfig` says: an environment may see the system's and the user's, too, and a
+    browser's Python calls its own by another path than its modules.
     """
     return file is not None and _INSTALLED.search(file) is not None
 

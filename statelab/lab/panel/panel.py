@@ -58,7 +58,6 @@ class Panel(Drawn):
         live: bool = False,
     ):
         self._scenario = function(scenario, "the scenario")
-        worlds = 2 if given(bool, live, "live") and machine.HAS_PROCESSES else 1
         if isinstance(scenario, type):
             raise TypeError(f"the scenario: a function is wanted, not {quoted(scenario)}")
         self._args = dict(given(Mapping, {} if args is None else args, "the scenario's arguments"))
@@ -71,6 +70,9 @@ class Panel(Drawn):
         self._numbers = itertools.count(1)
         if expected is not None:
             function(expected, "what is expected")
+        modes = ["simulated"]
+        if given(bool, live, "live") and machine.HAS_PROCESSES:
+            modes.append("live")
         book = Book(columns, Expectation(expected))
         self._simulated = self._session = Simulated(
             scenario, self._args, seed, step, book, self._numbers
@@ -80,7 +82,7 @@ class Panel(Drawn):
                 book, prediction, actions, invariants,
                 title=given(str, title, "the title") or self._name.replace("_", " "),
                 level=given(int, level, "the level"),
-                modes=["simulated", "live"][:worlds],
+                modes=modes,
             )  # fmt: skip
             self.on_msg(self._clicked)
             self._show()
